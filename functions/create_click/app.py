@@ -1,0 +1,41 @@
+"""POST /api/v1/earn/products/{productId}/click: a click goes out."""
+
+import os
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from ricochet.api import parse_body, public_base_url, resolver, success, user_of
+from ricochet.clients import dynamodb
+from ricochet.settings import CreateClickSettings
+from ricochet.tables.catalog import Products
+from ricochet.tables.clicks import Clicks
+from ricochet.telemetry import count, logger, metrics
+from ricochet.use_cases.create_click import ClickRequest, CreateClick
+
+app = resolver()
+settings = CreateClickSettings.load(os.environ)
+create_click = CreateClick(Products(dynamodb(), settings.products_table), Clicks(dynamodb(), settings.clicks_table))
+
+
+@app.post("/api/v1/earn/products/<product_id>/click")
+def post_click(product_id: str) -> Response[Any]:
+    event = app.current_event
+    http = event.request_context.http
+    data = create_click(
+        user_of(event),
+        product_id,
+        parse_body(event, ClickRequest),
+        ip=http.source_ip,
+        user_agent=http.user_agent or "",
+        public_base_url=settings.public_base_url or public_base_url(event),
+    )
+    count("ClicksCreated")
+    logger.info("click created", extra={"click_id": data["clickId"], "product_id": product_id})
+    return success("Click generated successfully", data, status=201)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return app.resolve(event, context)

@@ -1,0 +1,31 @@
+"""GET /api/v1/earn/wallet: one's own balance in each currency."""
+
+import os
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from ricochet.api import resolver, success, user_of
+from ricochet.clients import dynamodb
+from ricochet.models.earning import Wallet
+from ricochet.settings import WalletSettings
+from ricochet.tables.earnings import Wallets
+from ricochet.telemetry import logger
+
+app = resolver()
+settings = WalletSettings.load(os.environ)
+wallets = Wallets(dynamodb(), settings.wallets_table)
+
+
+@app.get("/api/v1/earn/wallet")
+def get_wallet() -> Response[Any]:
+    user_id = user_of(app.current_event)
+    found = {wallet.currency: wallet for wallet in wallets.of_user(user_id)}
+    default = found.setdefault(settings.default_currency, Wallet(user_id=user_id, currency=settings.default_currency))
+    data = default.to_app() | {"wallets": [wallet.to_app() for wallet in found.values()]}
+    return success("Wallet found", data)
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return app.resolve(event, context)

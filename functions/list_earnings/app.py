@@ -1,0 +1,27 @@
+"""GET /api/v1/earn/earnings: one's own ledger, newest first."""
+
+import os
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from ricochet.api import page_of, resolver, success, user_of
+from ricochet.clients import dynamodb
+from ricochet.models.earning import Earning
+from ricochet.settings import EarningSettings
+from ricochet.tables.earnings import Earnings
+from ricochet.telemetry import logger
+
+app = resolver()
+earnings = Earnings(dynamodb(), EarningSettings.load(os.environ).earnings_table)
+
+
+@app.get("/api/v1/earn/earnings")
+def get_earnings() -> Response[Any]:
+    page = earnings.of_user(user_of(app.current_event), *page_of(app.current_event))
+    return success("Earnings found", page.to_json("earnings", Earning.to_app))
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return app.resolve(event, context)

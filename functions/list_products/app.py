@@ -1,0 +1,28 @@
+"""GET /api/v1/earn/products: what there is to earn from."""
+
+import os
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from ricochet.api import page_of, resolver, success
+from ricochet.clients import dynamodb
+from ricochet.models.product import Lifecycle
+from ricochet.settings import ProductSettings
+from ricochet.tables.catalog import Products
+from ricochet.telemetry import logger
+from ricochet.use_cases.manage_products import shown_to_users
+
+app = resolver()
+products = Products(dynamodb(), ProductSettings.load(os.environ).products_table)
+
+
+@app.get("/api/v1/earn/products")
+def get_products() -> Response[Any]:
+    page = products.list_page(Lifecycle.ACTIVE, *page_of(app.current_event))
+    return success("Products found", page.to_json("products", shown_to_users))
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return app.resolve(event, context)

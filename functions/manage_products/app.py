@@ -1,0 +1,58 @@
+"""/api/v1/admin/products: operators set up what users can earn from."""
+
+import os
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from ricochet.api import admins_only, json_object, page_of, resolver, status_filter_of, success
+from ricochet.clients import dynamodb
+from ricochet.models.product import Product
+from ricochet.models.validation import ignored_fields, validate
+from ricochet.settings import ManageProductsSettings
+from ricochet.tables.catalog import Products
+from ricochet.telemetry import logger
+from ricochet.use_cases.manage_products import ManageProducts, ProductInput, shown, warnings
+
+app = resolver()
+settings = ManageProductsSettings.load(os.environ)
+admins_only(app, settings.groups_claim)
+manage = ManageProducts(Products(dynamodb(), settings.products_table))
+
+
+@app.post("/api/v1/admin/products")
+def create_product() -> Response[Any]:
+    given = json_object(app.current_event)
+    product, token = manage.create(validate(given, ProductInput))
+    return answer("Product created", product, token, given, status=201)
+
+
+@app.get("/api/v1/admin/products")
+def list_products() -> Response[Any]:
+    page = manage.list_page(status_filter_of(app.current_event), *page_of(app.current_event))
+    return success("Products found", page.to_json("items", shown))
+
+
+@app.get("/api/v1/admin/products/<product_id>")
+def get_product(product_id: str) -> Response[Any]:
+    return success("Product found", shown(manage.get(product_id)))
+
+
+@app.patch("/api/v1/admin/products/<product_id>")
+def update_product(product_id: str) -> Response[Any]:
+    given = json_object(app.current_event)
+    product, token = manage.update(product_id, given)
+    return answer("Product updated", product, token, given)
+
+
+def answer(
+    message: str, product: Product, token: str | None, given: dict[str, Any], status: int = 200
+) -> Response[Any]:
+    logger.info(message, extra={"product_id": product.product_id, "fields": sorted(given)})
+    data = shown(product) | ({"postbackToken": token} if token else {})
+    return success(message, data, status=status, warnings=warnings(product) + ignored_fields(given, ProductInput))
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return app.resolve(event, context)

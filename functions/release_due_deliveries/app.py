@@ -1,0 +1,26 @@
+"""Each minute: deliveries whose long wait is over go back to the queue."""
+
+import os
+from typing import Any
+
+from ricochet.clients import dynamodb, sqs
+from ricochet.sender.queues import DeliveryQueue
+from ricochet.settings import ReleaseSettings
+from ricochet.tables.deliveries import Deliveries
+from ricochet.telemetry import count, logger, metrics
+from ricochet.use_cases.release_due_deliveries import ReleaseDueDeliveries
+
+SPARE_MILLISECONDS = 10_000
+
+settings = ReleaseSettings.load(os.environ)
+release = ReleaseDueDeliveries(
+    Deliveries(dynamodb(), settings.deliveries_table), DeliveryQueue(sqs(), settings.retry_queue_url)
+)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
+    released = release(lambda: context.get_remaining_time_in_millis() > SPARE_MILLISECONDS)
+    count("DeliveriesReleased", released)
+    return {"released": released}

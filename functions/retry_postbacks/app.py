@@ -1,0 +1,35 @@
+"""Queue of postbacks that our own side failed on: they are taken in again, as they arrived."""
+
+import os
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from ricochet.clients import dynamodb
+from ricochet.errors import RequestError
+from ricochet.models.postback import RawPostback
+from ricochet.settings import PostbackSettings
+from ricochet.telemetry import count, logger, metrics
+from ricochet.use_cases.receive_postback import ReceivePostback
+
+processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+receive_postback = ReceivePostback.over(dynamodb(), PostbackSettings.load(os.environ))
+
+
+def take_again(record: SQSRecord) -> None:
+    raw = RawPostback.from_message(record.body)
+    try:
+        reply = receive_postback(raw)
+    except RequestError as refusal:  # decided after all, and its receipt is written
+        logger.info("queued postback refused", extra={"receipt_id": raw.receipt_id, "code": refusal.code})
+        count("PostbacksRefused")
+        return
+    logger.info("queued postback processed", extra=reply.for_log(raw.receipt_id))
+    count("PostbacksProcessed")
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: Any) -> Any:
+    return process_partial_response(event=event, record_handler=take_again, processor=processor, context=context)

@@ -1,0 +1,32 @@
+"""PUT /api/v1/earn/referrer: who brought one; GET: the code by which one brings others."""
+
+import os
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from ricochet.api import parse_body, resolver, success, user_of
+from ricochet.clients import dynamodb
+from ricochet.settings import UserSettings
+from ricochet.tables.users import Users
+from ricochet.telemetry import logger
+from ricochet.use_cases.set_referrer import ReferrerRequest, SetReferrer
+
+app = resolver()
+set_referrer = SetReferrer(Users(dynamodb(), UserSettings.load(os.environ).users_table))
+
+
+@app.put("/api/v1/earn/referrer")
+def put_referrer() -> Response[Any]:
+    request = parse_body(app.current_event, ReferrerRequest)
+    return success("Referrer set", set_referrer(user_of(app.current_event), request))
+
+
+@app.get("/api/v1/earn/referrer")
+def get_referrer() -> Response[Any]:
+    return success("Referral code found", set_referrer.own_code(user_of(app.current_event)))
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return app.resolve(event, context)

@@ -1,0 +1,30 @@
+"""GET /api/v1/earn/track/{clickId}: a redirect URL was opened."""
+
+import os
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from ricochet.api import resolver, success
+from ricochet.clients import dynamodb
+from ricochet.settings import ClickSettings
+from ricochet.tables.clicks import Clicks
+from ricochet.telemetry import count, logger, metrics
+from ricochet.use_cases.read_click import ReadClick
+
+app = resolver()
+settings = ClickSettings.load(os.environ)
+read_click = ReadClick(Clicks(dynamodb(), settings.clicks_table))
+
+
+@app.get("/api/v1/earn/track/<click_id>")
+def get_track(click_id: str) -> Response[Any]:
+    data = read_click.visited(click_id)
+    count("Visits")
+    return success("Click tracked", data)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return app.resolve(event, context)

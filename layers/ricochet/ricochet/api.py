@@ -1,0 +1,160 @@
+"""The HTTP contract: the envelope of every answer, who is asking, and which error is which status."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+
+from ricochet.errors import (
+    BodyTooLargeError,
+    ClickExpiredError,
+    ConflictError,
+    ForbiddenError,
+    InvalidBodyError,
+    InvalidRequestError,
+    NotFoundError,
+    OwnSideError,
+    RicochetError,
+    UnknownStatusError,
+)
+from ricochet.models.money import json_number
+from ricochet.models.postback import MAX_BODY_BYTES, parse_json_object
+from ricochet.models.product import Lifecycle
+from ricochet.models.validation import validate
+from ricochet.tables.paging import parse_limit
+from ricochet.telemetry import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+    from pydantic import BaseModel
+
+# The most special class of an error decides; anything that is not here is a 500.
+STATUS_OF: Mapping[type[RicochetError], int] = {
+    InvalidRequestError: 400,
+    ForbiddenError: 403,
+    NotFoundError: 404,
+    ConflictError: 409,
+    ClickExpiredError: 410,
+    BodyTooLargeError: 413,
+    UnknownStatusError: 422,
+    OwnSideError: 503,
+}
+
+
+def resolver() -> APIGatewayHttpResolver:
+    """A Powertools resolver that answers in our envelope whatever is raised."""
+    app = APIGatewayHttpResolver(serializer=to_json)
+
+    @app.exception_handler(RicochetError)  # type: ignore[untyped-decorator]
+    def refuse(error: RicochetError) -> Response[dict[str, Any]]:
+        logger.info("refused", extra={"code": error.code, "reason": error.message})
+        return failure(error)
+
+    @app.exception_handler(Exception)  # type: ignore[untyped-decorator]
+    def fail(error: Exception) -> Response[dict[str, Any]]:
+        logger.error("failed", exc_info=error)
+        return failure(OwnSideError("something failed on our side; please try again"), 500)
+
+    return app
+
+
+def success(message: str, data: Any, *, status: int = 200, warnings: Sequence[str] = ()) -> Response[dict[str, Any]]:
+    body = {"success": True, "message": message, "data": data}
+    return _response(status, body | {"warnings": list(warnings)} if warnings else body)
+
+
+def failure(error: RicochetError, status: int | None = None) -> Response[dict[str, Any]]:
+    code = "INTERNAL_ERROR" if status == 500 else error.code
+    body = {"success": False, "message": error.message, "error": {"code": code, "details": error.details}}
+    return _response(status or status_of(error), body)
+
+
+def _response(status: int, body: dict[str, Any]) -> Response[dict[str, Any]]:
+    return Response(status, "application/json", body, headers={"Cache-Control": "no-store"})
+
+
+def status_of(error: RicochetError) -> int:
+    return next((STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF), 500)
+
+
+def to_json(value: Any) -> str:
+    return json.dumps(value, default=_number, separators=(",", ":"), ensure_ascii=False)
+
+
+def _number(value: object) -> int | float:
+    if isinstance(value, Decimal):
+        return json_number(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def claims_of(event: APIGatewayProxyEventV2) -> dict[str, str]:
+    """The verified token's claims. API Gateway lets nobody without one reach a function behind its authorizer."""
+    claims: dict[str, str] = event["requestContext"].get("authorizer", {}).get("jwt", {}).get("claims", {})
+    return claims
+
+
+def user_of(event: APIGatewayProxyEventV2) -> str:
+    """The user id (`sub`) of the caller."""
+    try:
+        return claims_of(event)["sub"]
+    except KeyError as error:
+        raise ForbiddenError("the token names no user") from error
+
+
+def groups_of(event: APIGatewayProxyEventV2, claim: str) -> list[str]:
+    """The caller's groups: API Gateway writes a list claim as `[a b]`."""
+    return claims_of(event).get(claim, "").strip("[]").replace(",", " ").split()
+
+
+def admins_only(app: APIGatewayHttpResolver, claim: str) -> None:
+    """Makes every route of `app` answer 403 to callers whose `claim` does not hold the group `admins`."""
+
+    def check(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
+        if "admins" not in groups_of(app.current_event, claim):
+            raise ForbiddenError("this needs the group admins")
+        return next_middleware(app)
+
+    app.use([check])
+
+
+def page_of(event: APIGatewayProxyEventV2) -> tuple[int, str | None]:
+    """`limit` and `cursor` of a listing's query."""
+    query = event.query_string_parameters
+    return parse_limit(query.get("limit")), query.get("cursor")
+
+
+def status_filter_of(event: APIGatewayProxyEventV2) -> Lifecycle | None:
+    word = event.query_string_parameters.get("status")
+    if word is not None and word not in set(Lifecycle):
+        detail = f"status: must be one of {', '.join(Lifecycle)}"
+        raise InvalidRequestError(detail, [detail])
+    return Lifecycle(word) if word else None
+
+
+def public_base_url(event: APIGatewayProxyEventV2) -> str:
+    """Where the API is reached, from API Gateway's own word for its domain, never from a header."""
+    return f"https://{event.request_context.domain_name}"
+
+
+def parse_body[M: BaseModel](event: APIGatewayProxyEventV2, model: type[M]) -> M:
+    """The body as a `model`; an empty body is an empty object.
+
+    BodyTooLargeError, InvalidBodyError, and InvalidRequestError with one detail for each field that is wrong.
+    """
+    return validate(json_object(event), model)
+
+
+def json_object(event: APIGatewayProxyEventV2) -> dict[str, Any]:
+    try:
+        text = event.decoded_body or ""
+    except ValueError as error:
+        raise InvalidBodyError("the body is not UTF-8") from error
+    if len(text) > MAX_BODY_BYTES:
+        raise BodyTooLargeError(f"the body is over {MAX_BODY_BYTES // 1024} KiB")
+    return parse_json_object(text) if text.strip() else {}

@@ -1,0 +1,206 @@
+"""Every error that Ricochet raises on purpose.
+
+RicochetError
+├── RequestError                     the caller is wrong, and is told so
+│   ├── InvalidRequestError
+│   │   ├── InvalidBodyError
+│   │   ├── InvalidCursorError
+│   │   ├── InvalidLimitError
+│   │   ├── InvalidAmountError
+│   │   ├── InvalidCurrencyError
+│   │   ├── InvalidClickIdError
+│   │   ├── ClickIdRequiredError
+│   │   ├── TaskUrlNotAllowedError
+│   │   ├── ReferrerIsSelfError
+│   │   └── PartnerUrlNotAllowedError
+│   ├── ForbiddenError
+│   │   └── PostbackNotAuthenticatedError
+│   ├── NotFoundError
+│   │   ├── ClickNotFoundError
+│   │   ├── ProductNotFoundError
+│   │   ├── PartnerNotFoundError
+│   │   └── ReferrerNotFoundError
+│   ├── ConflictError
+│   │   ├── ProductPausedError
+│   │   ├── ProductExistsError
+│   │   ├── PartnerExistsError
+│   │   ├── ChangedMeanwhileError
+│   │   ├── ClickAlreadyConvertedError
+│   │   ├── ConflictingReplayError
+│   │   ├── ReferrerAlreadySetError
+│   │   └── ReferrerCycleError
+│   ├── ClickExpiredError
+│   ├── BodyTooLargeError
+│   └── UnknownStatusError
+├── TargetRefusedError               a delivery would have gone where none may go
+└── OwnSideError                     we are wrong, and the same request may succeed later
+    ├── LedgerBusyError
+    ├── DeliveryBusyError
+    └── QueueRefusedError
+
+The `code` that callers see is the class name in capitals without its ending: `ClickExpiredError`
+is `CLICK_EXPIRED`. HTTP statuses are given in one place, `ricochet.api`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+
+class RicochetError(Exception):
+    """Root of the tree; `details` are short texts that are safe to show to the caller."""
+
+    code: str = "INTERNAL_ERROR"
+
+    def __init_subclass__(cls) -> None:
+        cls.code = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__.removesuffix("Error")).upper()
+
+    def __init__(self, message: str, details: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = list(details)
+
+
+class RequestError(RicochetError):
+    pass
+
+
+class InvalidRequestError(RequestError):
+    pass
+
+
+class InvalidBodyError(InvalidRequestError):
+    pass
+
+
+class InvalidCursorError(InvalidRequestError):
+    pass
+
+
+class InvalidLimitError(InvalidRequestError):
+    pass
+
+
+class InvalidAmountError(InvalidRequestError):
+    pass
+
+
+class InvalidCurrencyError(InvalidRequestError):
+    pass
+
+
+class InvalidClickIdError(InvalidRequestError):
+    pass
+
+
+class ClickIdRequiredError(InvalidRequestError):
+    pass
+
+
+class TaskUrlNotAllowedError(InvalidRequestError):
+    pass
+
+
+class ReferrerIsSelfError(InvalidRequestError):
+    pass
+
+
+class PartnerUrlNotAllowedError(InvalidRequestError):
+    pass
+
+
+class ForbiddenError(RequestError):
+    pass
+
+
+class PostbackNotAuthenticatedError(ForbiddenError):
+    pass
+
+
+class NotFoundError(RequestError):
+    pass
+
+
+class ClickNotFoundError(NotFoundError):
+    pass
+
+
+class ProductNotFoundError(NotFoundError):
+    pass
+
+
+class PartnerNotFoundError(NotFoundError):
+    pass
+
+
+class ReferrerNotFoundError(NotFoundError):
+    pass
+
+
+class ConflictError(RequestError):
+    pass
+
+
+class ProductPausedError(ConflictError):
+    pass
+
+
+class ProductExistsError(ConflictError):
+    pass
+
+
+class PartnerExistsError(ConflictError):
+    pass
+
+
+class ChangedMeanwhileError(ConflictError):
+    pass
+
+
+class ClickAlreadyConvertedError(ConflictError):
+    pass
+
+
+class ConflictingReplayError(ConflictError):
+    pass
+
+
+class ReferrerAlreadySetError(ConflictError):
+    pass
+
+
+class ReferrerCycleError(ConflictError):
+    pass
+
+
+class ClickExpiredError(RequestError):
+    pass
+
+
+class BodyTooLargeError(RequestError):
+    pass
+
+
+class UnknownStatusError(RequestError):
+    pass
+
+
+class TargetRefusedError(RicochetError):
+    pass
+
+
+class OwnSideError(RicochetError):
+    pass
+
+
+class LedgerBusyError(OwnSideError):
+    pass
+
+
+class DeliveryBusyError(OwnSideError):
+    pass
+
+
+class QueueRefusedError(OwnSideError):
+    pass

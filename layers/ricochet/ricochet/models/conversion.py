@@ -1,0 +1,89 @@
+"""A conversion: one event at an advertiser, in its latest version; and one report of it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+from ricochet.models import ids
+from ricochet.models.entity import Entity
+from ricochet.models.money import Amount, Currency, Price
+from ricochet.models.statuses import Status
+
+
+class HoldReason(StrEnum):
+    """Why money that the source approved still waits for a person."""
+
+    MANUAL_APPROVAL = "manual_approval"
+    AMOUNT_OVER_CAP = "amount_over_cap"
+    CURRENCY_MISMATCH = "currency_mismatch"
+
+
+class Report(Entity):
+    """What one authenticated postback says, in our words."""
+
+    source: str  # `product:<productId>` or `network:<networkId>`: transaction ids are unique within it
+    click_id: str
+    status: Status
+    source_status: str
+    amount: Price | None = None  # None: not said
+    currency: Currency | None = None
+    transaction_id: str | None = None
+    source_conversion_id: str | None = None
+    event: str | None = None
+    offer_id: str | None = None
+    payout: Price | None = None
+    received_at: str
+
+    @property
+    def conversion_id(self) -> str:
+        return ids.conversion_id(self.source, self._dedupe_key())
+
+    def _dedupe_key(self) -> tuple[str, ...]:
+        event = self.event or ""
+        if self.transaction_id:
+            return ("transaction", self.transaction_id, event)
+        if self.source_conversion_id:
+            return ("conversion", self.source_conversion_id)
+        return ("click", self.click_id, event)
+
+
+class Conversion(Entity):
+    conversion_id: str
+    source: str
+    source_conversion_id: str | None = None
+    transaction_id: str | None = None
+    event: str | None = None
+    status: Status
+    source_status: str
+    reported: Status  # what its source says; `status` lags behind while the money is held
+    hold_reason: HoldReason | None = None
+    version: int
+    click_id: str
+    user_id: str
+    product_id: str
+    offer_id: str | None = None
+    amount: Amount
+    payout: Price | None = None
+    currency: Currency
+    credited: Amount = Decimal(0)  # net of reversals
+    credited_at: str | None = None  # the first time; who was the referrer then gets the commission
+    referral_rate: Price = Decimal(0)
+    earning_id: str | None = None
+    subid: str | None = None
+    sub1: str | None = None
+    sub2: str | None = None
+    sub3: str | None = None
+    sub4: str | None = None
+    sub5: str | None = None
+    prelanding: str | None = None
+    landing: str | None = None
+    px: str | None = None
+    domain: str | None = None
+    ip: str | None = None
+    created_at: str
+    updated_at: str
+
+    @property
+    def shown_id(self) -> str:
+        return self.source_conversion_id or self.conversion_id

@@ -1,0 +1,180 @@
+"""A postback as it arrived, and the receipt that keeps it with what we made of it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Any, NoReturn, Self
+from urllib.parse import parse_qsl, urlencode
+
+from ricochet.errors import BodyTooLargeError, InvalidBodyError
+from ricochet.models import ids, times
+from ricochet.models.entity import Entity
+
+MAX_BODY_BYTES = 256 * 1024
+KEPT_DAYS = 90
+KEPT_OF_STRANGERS = 2048
+"""How many body bytes a receipt keeps when nobody vouched for the sender: strangers don't fill our tables."""
+
+SECRET_FIELDS = frozenset({"token", "secret", "key", "hash", "sig", "signature", "verifier", "security_token"})
+KEPT_HEADERS = ("content-type", "user-agent", "webhook-id", "webhook-timestamp")
+# What a network sends when it did not fill a macro in: {payout}, [X], #x#, [%x%], %x%
+_BARE_MACRO = re.compile(r"\{[\w.-]+\}|\[%?[\w.-]+%?\]|#[\w.-]+#|%[\w.-]+%", re.ASCII)
+
+
+class RawPostback(Entity):
+    """One request to a postback URL, not yet understood."""
+
+    receipt_id: str
+    received_at: str
+    method: str
+    path: str
+    query: str = ""
+    headers: dict[str, str] = {}
+    body: bytes = b""
+    source_ip: str
+
+    @classmethod
+    def from_event(cls, event: dict[str, Any], received_at: str) -> Self:
+        """From an API Gateway event, payload format 2.0."""
+        http = event["requestContext"]["http"]
+        text = event.get("body") or ""
+        return cls(
+            receipt_id=ids.new_receipt_id(received_at),
+            received_at=received_at,
+            method=http["method"],
+            path=event["rawPath"],
+            query=event.get("rawQueryString") or "",
+            headers=event.get("headers") or {},
+            body=base64.b64decode(text) if event.get("isBase64Encoded") else text.encode(),
+            source_ip=http["sourceIp"],
+        )
+
+    def to_message(self) -> str:
+        """For a queue; `from_message` gives the same postback back."""
+        return json.dumps(self.to_item() | {"body": base64.b64encode(self.body).decode()})
+
+    @classmethod
+    def from_message(cls, text: str) -> Self:
+        fields = json.loads(text)
+        return cls.from_item(fields | {"body": base64.b64decode(fields["body"])})
+
+    def header(self, name: str) -> str | None:
+        return self.headers.get(name.lower())
+
+    def query_fields(self) -> dict[str, str]:
+        return dict(parse_qsl(self.query, keep_blank_values=True))
+
+    def body_fields(self) -> dict[str, Any]:
+        """The fields of a JSON object or of a form; numbers are Decimal or int, never float."""
+        if len(self.body) > MAX_BODY_BYTES:
+            raise BodyTooLargeError(f"the body is over {MAX_BODY_BYTES // 1024} KiB")
+        try:
+            text = self.body.decode("utf-8").strip()
+        except UnicodeDecodeError as error:
+            raise InvalidBodyError("the body is not UTF-8") from error
+        if not text:
+            return {}
+        if self._is_form(text):
+            return dict(parse_qsl(text, keep_blank_values=True))
+        return parse_json_object(text)
+
+    def _is_form(self, text: str) -> bool:
+        content_type = (self.header("content-type") or "").partition(";")[0].strip().lower()
+        if content_type == "application/x-www-form-urlencoded":
+            return not text.startswith("{")  # curl -d '{...}' without a header sends JSON as a form
+        return "json" not in content_type and text[0] not in "{[" and "=" in text
+
+    def fields(self) -> dict[str, Any]:
+        """Query and body together: the body wins, but the click id in the URL is the one that was handed out."""
+        query = self.query_fields()
+        merged = query | self.body_fields()
+        if query.get("click_id"):
+            merged["click_id"] = query["click_id"]
+        return {name: value for name, value in merged.items() if not is_missing(value)}
+
+    def query_without_secrets(self) -> str:
+        pairs = parse_qsl(self.query, keep_blank_values=True)
+        return urlencode([(name, "***" if name.lower() in SECRET_FIELDS else value) for name, value in pairs])
+
+    def body_without_secrets(self) -> bytes:
+        """The body as it came, or with its secret fields masked if it has any."""
+        try:
+            fields = self.body_fields()
+        except (BodyTooLargeError, InvalidBodyError):
+            return self.body
+        if not any(name.lower() in SECRET_FIELDS for name in fields):
+            return self.body
+        masked = {name: "***" if name.lower() in SECRET_FIELDS else value for name, value in fields.items()}
+        return json.dumps(masked, default=str).encode()
+
+
+class Receipt(Entity):
+    """One inbound postback exactly as it arrived (less its secrets), and what we made of it."""
+
+    receipt_id: str
+    received_at: str
+    ttl: int
+    outcome: str
+    source: str | None = None
+    click_id: str | None = None
+    conversion_id: str | None = None
+    earning_id: str | None = None
+    detail: str | None = None
+    method: str
+    path: str
+    query: str = ""
+    headers: dict[str, str] = {}
+    body: bytes = b""
+    body_size: int
+    source_ip: str
+
+
+def receipt_of(raw: RawPostback, outcome: str, *, trusted: bool, **links: str | None) -> Receipt:
+    """A receipt for `raw`; of senders who are not `trusted` only the beginning is kept."""
+    kept = raw.body_without_secrets()
+    return Receipt(
+        receipt_id=raw.receipt_id,
+        received_at=raw.received_at,
+        ttl=times.epoch_seconds(raw.received_at) + KEPT_DAYS * 86_400,
+        outcome=outcome,
+        method=raw.method,
+        path=raw.path,
+        query=raw.query_without_secrets()[: None if trusted else KEPT_OF_STRANGERS],
+        headers={name: raw.headers[name][:256] for name in KEPT_HEADERS if name in raw.headers},
+        body=kept if trusted else kept[:KEPT_OF_STRANGERS],
+        body_size=len(raw.body),
+        source_ip=raw.source_ip,
+        **links,
+    )
+
+
+def is_missing(value: object) -> bool:
+    """Absent, empty, or a macro that its sender never filled in."""
+    if value is None:
+        return True
+    return isinstance(value, str) and (not value.strip() or _BARE_MACRO.fullmatch(value.strip()) is not None)
+
+
+def parse_json_object(text: str) -> dict[str, Any]:
+    """A JSON object with exact numbers; InvalidBodyError for anything else, NaN and Infinity included."""
+    try:
+        value = json.loads(text, parse_float=_exact, parse_int=_exact, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidBodyError("the body is not valid JSON") from error
+    if not isinstance(value, dict):
+        raise InvalidBodyError("the body must be a JSON object")
+    return value
+
+
+def _exact(digits: str) -> Decimal:
+    try:
+        return Decimal(digits)
+    except InvalidOperation as error:
+        raise ValueError(f"{digits[:32]} is out of range") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,86 @@
+"""A product: something a user can earn from."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from decimal import Decimal
+from enum import StrEnum
+from ipaddress import ip_address, ip_network
+
+from ricochet.models.entity import Entity
+from ricochet.models.money import Currency, Price
+from ricochet.models.statuses import Status
+
+
+class AuthMode(StrEnum):
+    """How an advertiser's postback proves where it comes from; a click id alone proves nothing."""
+
+    SECRET = "secret"  # noqa: S105 - the name of a mode
+    IP = "ip"
+    OPEN = "open"
+
+
+class Approval(StrEnum):
+    AUTO = "auto"
+    MANUAL = "manual"
+
+
+class Lifecycle(StrEnum):
+    """Nothing is deleted: what should not be used any more is paused or archived."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ARCHIVED = "archived"
+
+
+class PostbackAuth(Entity):
+    mode: AuthMode = AuthMode.SECRET
+    allowed_cidrs: tuple[str, ...] = ()
+
+
+class Product(Entity):
+    product_id: str
+    name: str
+    task_url: str
+    allowed_hosts: tuple[str, ...]  # `host` or `host:port`
+    earn_up_to: Price
+    currency: Currency
+    click_ttl_hours: int = 24
+    postback_auth: PostbackAuth = PostbackAuth()
+    postback_token_hash: str | None = None
+    approval: Approval | None = None
+    default_status: Status = Status.APPROVED
+    multiple_conversions: bool = False
+    referral_rate: Price | None = None
+    status: Lifecycle = Lifecycle.ACTIVE
+    revision: int = 1
+    created_at: str
+    updated_at: str
+
+    @property
+    def effective_approval(self) -> Approval:
+        """Anyone can post to an open product, so its earnings wait for a person unless it says otherwise."""
+        if self.approval is not None:
+            return self.approval
+        return Approval.MANUAL if self.postback_auth.mode is AuthMode.OPEN else Approval.AUTO
+
+    def accepts(self, token: str | None, source_ip: str) -> bool:
+        """Whether a postback with this token from this address may speak for the product."""
+        match self.postback_auth.mode:
+            case AuthMode.SECRET:
+                expected = self.postback_token_hash
+                return bool(token and expected) and hmac.compare_digest(hash_token(token or ""), expected or "")
+            case AuthMode.IP:
+                address = ip_address(source_ip)
+                return any(address in ip_network(cidr) for cidr in self.postback_auth.allowed_cidrs)
+            case AuthMode.OPEN:
+                return True
+
+    def commission_rate(self, default: Decimal) -> Decimal:
+        return default if self.referral_rate is None else self.referral_rate
+
+
+def hash_token(token: str) -> str:
+    """Tokens are ours and random, so one SHA-256 is enough; only the hash is stored."""
+    return hashlib.sha256(token.encode()).hexdigest()

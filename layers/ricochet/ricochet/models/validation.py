@@ -1,0 +1,35 @@
+"""From what a caller sent to a model, or to an error that names each field that is wrong."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from ricochet.errors import InvalidRequestError
+
+
+def validate[M: BaseModel](fields: Mapping[str, Any], model: type[M]) -> M:
+    """InvalidRequestError with one detail, `field: what is wrong`, for each field that does not fit."""
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        details = [f"{_path(item['loc'])}: {item['msg']}" for item in error.errors(include_url=False)]
+        raise InvalidRequestError(details[0], details) from error
+
+
+def ignored_fields(fields: Iterable[str], model: type[BaseModel]) -> list[str]:
+    """A warning for each field that `model` does not know, naming the nearest that it does."""
+    known = [field.alias or name for name, field in model.model_fields.items()]
+    warnings = []
+    for name in fields:
+        if name not in known and name not in model.model_fields:
+            near = difflib.get_close_matches(name, known, n=1)
+            warnings.append(f"{name} is not a field and was ignored" + (f"; did you mean {near[0]}?" if near else ""))
+    return warnings
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, location)) or "body"

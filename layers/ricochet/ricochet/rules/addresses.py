@@ -1,0 +1,75 @@
+"""Which hosts a delivery may connect to: public ones, and what the local stack allows by name."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+
+RUNTIME_API_PORT = 9001
+"""Where a Lambda finds its runtime API; nothing that a partner writes may ever reach it."""
+
+_REFUSED = tuple(
+    ipaddress.ip_network(block)
+    for block in (
+        "100.64.0.0/10",  # CGNAT
+        "192.0.0.0/24",
+        "192.88.99.0/24",  # 6to4 relays
+        "198.18.0.0/15",
+        "64:ff9b::/96",  # NAT64: an IPv4 address in disguise
+        "64:ff9b:1::/48",
+        "2002::/16",  # 6to4, likewise
+        "2001::/32",  # Teredo, likewise
+        "fd00:ec2::/32",  # metadata over IPv6
+    )
+)
+
+
+@dataclass(frozen=True)
+class AllowedTargets:
+    """Extra `host:port` pairs that may be reached although they are not public; empty on AWS."""
+
+    pairs: frozenset[tuple[str, int]] = frozenset()
+
+    @classmethod
+    def parse(cls, text: str) -> AllowedTargets:
+        """From `127.0.0.1:18080,...`; ValueError if an entry has no port."""
+        entries = [entry.strip() for entry in text.split(",") if entry.strip()]
+        return cls(
+            frozenset((host.strip("[]").lower(), int(port)) for host, _, port in (e.rpartition(":") for e in entries))
+        )
+
+    def __contains__(self, target: tuple[str, int]) -> bool:
+        return target in self.pairs
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Whether the address belongs to the open internet, whatever it is written as."""
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return is_public(address.ipv4_mapped)
+    if not address.is_global or address.is_multicast or address.is_reserved or address.is_unspecified:
+        return False
+    return not any(address.version == block.version and address in block for block in _REFUSED)
+
+
+def may_connect(address: str, port: int, host: str, allowed: AllowedTargets) -> bool:
+    """Whether a delivery for `host` may open a connection to `address`:`port`."""
+    if port == RUNTIME_API_PORT:
+        return False
+    if (host.lower(), port) in allowed or (address, port) in allowed:
+        return True
+    return is_public(ipaddress.ip_address(address.partition("%")[0]))
+
+
+def literal_address(host: str) -> str | None:
+    """The address that `host` spells in any notation a resolver accepts (`0x7f.1`, `2130706433`, `[::1]`), or None."""
+    bare = host.strip("[]")
+    try:
+        return str(ipaddress.ip_address(bare))
+    except ValueError:
+        pass
+    try:
+        return socket.inet_ntoa(socket.inet_aton(bare)) if bare and bare[0].isdigit() else None
+    except OSError:
+        return None

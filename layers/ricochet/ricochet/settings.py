@@ -1,0 +1,97 @@
+"""What functions are told through their environment: each names what it needs, and fails at start without it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+from ricochet.models.money import Currency, Price
+from ricochet.rules.addresses import AllowedTargets
+from ricochet.rules.retry_schedule import RetrySchedule
+
+Schedule = Annotated[RetrySchedule, BeforeValidator(RetrySchedule.parse)]
+Targets = Annotated[AllowedTargets, BeforeValidator(AllowedTargets.parse)]
+
+
+class Settings(BaseModel):
+    """Fields are environment variables in lower case."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", arbitrary_types_allowed=True)
+
+    @classmethod
+    def load(cls, environment: Mapping[str, str]) -> Self:
+        """ValidationError naming each variable that is missing or malformed."""
+        return cls.model_validate({name.lower(): value for name, value in environment.items()})
+
+
+class ProductSettings(Settings):
+    products_table: str
+
+
+class ClickSettings(Settings):
+    clicks_table: str
+    public_base_url: str = ""  # empty: the API's own domain
+
+
+class CreateClickSettings(ClickSettings, ProductSettings):
+    pass
+
+
+class UserSettings(Settings):
+    users_table: str
+
+
+class EarningSettings(Settings):
+    earnings_table: str
+
+
+class WalletSettings(Settings):
+    wallets_table: str
+    default_currency: Currency
+
+
+class PostbackSettings(Settings):
+    products_table: str
+    clicks_table: str
+    conversions_table: str
+    earnings_table: str
+    wallets_table: str
+    receipts_table: str
+    default_referral_rate: Price
+
+
+class PostbackQueueSettings(Settings):
+    postback_queue_url: str
+
+
+class ReferralSettings(Settings):
+    users_table: str
+    earnings_table: str
+    wallets_table: str
+
+
+class ReleaseSettings(Settings):
+    deliveries_table: str
+    retry_queue_url: str
+
+
+class DeliverySettings(ReleaseSettings):
+    partners_table: str
+    parking_queue_url: str
+    retry_schedule: Schedule
+    allowed_targets: Targets = AllowedTargets()
+
+
+class AdminSettings(Settings):
+    groups_claim: str
+
+
+class ManageProductsSettings(AdminSettings, ProductSettings):
+    pass
+
+
+class ManagePartnersSettings(AdminSettings):
+    partners_table: str
+    allowed_targets: Targets = AllowedTargets()

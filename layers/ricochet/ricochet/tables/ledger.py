@@ -1,0 +1,235 @@
+"""The one transaction that credits: conversion, click, earning, wallet and receipt move together or not at all."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ricochet.errors import LedgerBusyError, OwnSideError
+from ricochet.models.click import Click
+from ricochet.models.conversion import Conversion
+from ricochet.models.earning import Earning, WalletChange
+from ricochet.models.postback import Receipt
+from ricochet.tables.items import Wire, from_wire, to_wire
+from ricochet.tables.table import Table
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from ricochet.rules.settlement import EarningChange, Settlement
+
+TRIES = 4
+_TRY_AGAIN = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+
+
+class ConversionMovedError(OwnSideError):
+    """The conversion is not what the settlement was based on; `conversion` is what it is."""
+
+    def __init__(self, conversion: Conversion) -> None:
+        super().__init__("the conversion moved meanwhile")
+        self.conversion = conversion
+
+
+class ClickTakenError(OwnSideError):
+    """The click is expired or taken; `click` is what it is."""
+
+    def __init__(self, click: Click) -> None:
+        super().__init__("the click is taken")
+        self.click = click
+
+
+class EarningExistsError(OwnSideError):
+    """This very credit is in the ledger already."""
+
+
+@dataclass(frozen=True)
+class LedgerTables:
+    """Names of the tables that the transactions span; a commission touches earnings and wallets only."""
+
+    earnings: str
+    wallets: str
+    conversions: str = ""
+    clicks: str = ""
+    receipts: str = ""
+
+
+class Ledger:
+    """Writes settlements. botocore never retries a TransactionConflict, so this does, a few times, with full jitter."""
+
+    def __init__(
+        self, client: DynamoDBClient, tables: LedgerTables, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._client = client
+        self._tables = tables
+        self._sleep = sleep
+        self._conversions = _Conversions(client, tables.conversions)
+
+    def conversion(self, conversion_id: str) -> Conversion | None:
+        return self._conversions.get(conversion_id)
+
+    def write(self, settlement: Settlement, receipt: Receipt, *, any_number: bool) -> None:
+        """Writes what `settlement` says, or nothing and raises.
+
+        ConversionMovedError, ClickTakenError: decide anew with what they carry. LedgerBusyError: the same may
+        succeed later. `any_number`: the click may lead to any number of conversions.
+        """
+        self._transact(
+            [
+                self._put_conversion(settlement),
+                self._update_click(settlement, receipt.received_at, any_number=any_number),
+                *_optional(self._put_earning, settlement.new_earning),
+                *_optional(self._change_earning, settlement.earning_change),
+                *_optional(self._add_to_wallet, settlement.wallet_change),
+                self._put_receipt(receipt),
+            ],
+            ["conversion", "click"],
+        )
+
+    def credit(self, earning: Earning, change: WalletChange) -> None:
+        """One row and its sum, nothing else; EarningExistsError if the row is there already."""
+        self._transact([self._put_earning(earning), self._add_to_wallet(change)], ["earning"])
+
+    def _transact(self, writes: list[dict[str, Any]], conditions: list[str]) -> None:
+        """`conditions` names what the first writes are about, so that a failed one is told as what it means."""
+        for attempt in range(TRIES):
+            try:
+                self._client.transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
+            except self._client.exceptions.TransactionCanceledException as error:
+                reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
+                _raise_condition(reasons, conditions)
+                if not any(reason.get("Code") in _TRY_AGAIN for reason in reasons):
+                    raise
+            else:
+                return
+            if attempt < TRIES - 1:
+                self._sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter
+        raise LedgerBusyError(f"the ledger was busy {TRIES} times")
+
+    def _put_conversion(self, settlement: Settlement) -> dict[str, Any]:
+        put: dict[str, Any] = {
+            "TableName": self._tables.conversions,
+            "Item": Table.wire(settlement.conversion),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        prior = settlement.prior
+        if prior is None:
+            return {"Put": put | {"ConditionExpression": "attribute_not_exists(conversionId)"}}
+        return {
+            "Put": put
+            | {
+                "ConditionExpression": "version = :version AND updatedAt = :updated",
+                "ExpressionAttributeValues": to_wire({":version": prior.version, ":updated": prior.updated_at}),
+            }
+        }
+
+    def _update_click(self, settlement: Settlement, received_at: str, *, any_number: bool) -> dict[str, Any]:
+        values = {
+            ":status": settlement.click_status,
+            ":outcome": settlement.click_outcome.to_item(),
+            ":closed": settlement.click_closed,
+            ":received": received_at,
+        }
+        condition = "attribute_exists(clickId)"
+        if settlement.prior is None:
+            condition = "expiresAt > :received"
+            if not any_number:
+                condition += " AND #status = :open AND (attribute_not_exists(closed) OR closed = :no)"
+                values |= {":open": "pending", ":no": False}
+        return {
+            "Update": {
+                "TableName": self._tables.clicks,
+                "Key": to_wire({"clickId": settlement.conversion.click_id}),
+                "UpdateExpression": (
+                    "SET #status = :status, outcome = :outcome, closed = :closed, postbackAt = :received"
+                ),
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": {"#status": "status"},
+                "ExpressionAttributeValues": to_wire(values),
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+    def _put_earning(self, earning: Earning) -> dict[str, Any]:
+        return {
+            "Put": {
+                "TableName": self._tables.earnings,
+                "Item": Table.wire(earning),
+                "ConditionExpression": "attribute_not_exists(earningId)",
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+    def _change_earning(self, change: EarningChange) -> dict[str, Any]:
+        values = {
+            ":amount": change.amount,
+            ":status": change.status,
+            ":approval": change.approval_status,
+            ":pending": "pending",
+        }
+        sets = ["amount = :amount", "#status = :status", "approvalStatus = :approval"]
+        removed = []
+        for name, value in (("reason", change.reason), ("creditedAt", change.credited_at)):
+            if value is None:
+                removed.append(name)
+            else:
+                sets.append(f"{name} = :{name}")
+                values[f":{name}"] = value
+        expression = "SET " + ", ".join(sets) + (" REMOVE " + ", ".join(removed) if removed else "")
+        return {
+            "Update": {
+                "TableName": self._tables.earnings,
+                "Key": to_wire({"userId": change.user_id, "earningId": change.earning_id}),
+                "UpdateExpression": expression,
+                "ConditionExpression": "#status = :pending",
+                "ExpressionAttributeNames": {"#status": "status"},
+                "ExpressionAttributeValues": to_wire(values),
+            }
+        }
+
+    def _add_to_wallet(self, change: WalletChange) -> dict[str, Any]:
+        return {
+            "Update": {
+                "TableName": self._tables.wallets,
+                "Key": to_wire({"userId": change.user_id, "currency": change.currency}),
+                "UpdateExpression": "ADD balance :balance, pending :pending, lifetime :lifetime, seq :one",
+                "ExpressionAttributeValues": to_wire(
+                    {
+                        ":balance": change.balance,
+                        ":pending": change.pending,
+                        ":lifetime": change.lifetime,
+                        ":one": 1,
+                    }
+                ),
+            }
+        }
+
+    def _put_receipt(self, receipt: Receipt) -> dict[str, Any]:
+        """Unconditional: a postback tried again from the queue has a receipt of the first try to overwrite."""
+        return {"Put": {"TableName": self._tables.receipts, "Item": Table.wire(receipt)}}
+
+
+class _Conversions(Table[Conversion]):
+    entity = Conversion
+
+    def get(self, conversion_id: str) -> Conversion | None:
+        return self._get({"conversionId": conversion_id})
+
+
+def _optional[V](write: Callable[[V], dict[str, Any]], value: V | None) -> list[dict[str, Any]]:
+    return [] if value is None else [write(value)]
+
+
+def _raise_condition(reasons: list[dict[str, Any]], conditions: list[str]) -> None:
+    for about, reason in zip(conditions, reasons, strict=False):
+        if reason.get("Code") != "ConditionalCheckFailed":
+            continue
+        item: Wire = reason.get("Item") or {}
+        if about == "conversion" and item:
+            raise ConversionMovedError(Conversion.from_item(from_wire(item)))
+        if about == "click" and item:
+            raise ClickTakenError(Click.from_item(from_wire(item)))
+        if about == "earning":
+            raise EarningExistsError("this earning is in the ledger already")

@@ -1,0 +1,56 @@
+"""Pages of a long listing, and the opaque cursors between them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ricochet.errors import InvalidCursorError, InvalidLimitError
+from ricochet.models.ids import digest
+
+DEFAULT_LIMIT = 20
+MAX_LIMIT = 100
+
+
+@dataclass(frozen=True)
+class Page[E]:
+    items: list[E]
+    cursor: str | None
+
+    def to_json[J](self, name: str, show: Callable[[E], J]) -> dict[str, list[J] | str | None]:
+        return {name: [show(item) for item in self.items], "nextCursor": self.cursor}
+
+
+def parse_limit(text: str | None) -> int:
+    """A page size from 1 to 100; InvalidLimitError for anything else."""
+    if text is None:
+        return DEFAULT_LIMIT
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_LIMIT:
+        raise InvalidLimitError(f"limit must be a number from 1 to {MAX_LIMIT}")
+    return int(text)
+
+
+def encode_cursor(scope: str, key: dict[str, str]) -> str:
+    """An opaque text for `key`; good only within `scope` (a user's earnings, a filter), and if left as it is."""
+    payload = json.dumps([key, _seal(scope, key)], separators=(",", ":"))
+    return base64.urlsafe_b64encode(payload.encode()).decode().rstrip("=")
+
+
+def decode_cursor(scope: str, cursor: str | None) -> dict[str, str] | None:
+    """The key behind a cursor of `encode_cursor`; InvalidCursorError if it was changed or belongs elsewhere."""
+    if cursor is None:
+        return None
+    try:
+        key, seal = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        sound = isinstance(key, dict) and seal == _seal(scope, key)
+    except (ValueError, TypeError) as error:
+        raise InvalidCursorError("cursor is not one of ours") from error
+    if not sound:
+        raise InvalidCursorError("cursor is not one of ours")
+    return dict(key)
+
+
+def _seal(scope: str, key: dict[str, str]) -> str:
+    return digest("cursor", scope, json.dumps(key, sort_keys=True))[:12]

@@ -1,0 +1,62 @@
+"""What all tables have in common: one entity, one name, plain reads and conditional writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from ricochet.tables.items import Wire, condition_failed, from_wire, to_wire
+from ricochet.tables.paging import Page, decode_cursor, encode_cursor
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from ricochet.models.entity import Entity
+
+
+class Table[E: Entity]:
+    """Rows of one entity. ClientError and BotoCoreError pass through: they are our own side's failures."""
+
+    entity: type[E]
+
+    def __init__(self, client: DynamoDBClient, name: str) -> None:
+        self.client = client
+        self.name = name
+
+    def _get(self, key: dict[str, Any], *, consistent: bool = True) -> E | None:
+        reply = self.client.get_item(TableName=self.name, Key=to_wire(key), ConsistentRead=consistent)
+        item = reply.get("Item")
+        return self.entity.from_item(from_wire(item)) if item else None
+
+    def _put_if(self, row: E, condition: str, values: dict[str, Any] | None = None, **names: str) -> bool:
+        """Whether `row` was written; not where `condition` does not hold for what is there."""
+        extra: dict[str, Any] = {}
+        if values:
+            extra["ExpressionAttributeValues"] = to_wire(values)
+        if names:
+            extra["ExpressionAttributeNames"] = {f"#{name}": real for name, real in names.items()}
+        try:
+            self.client.put_item(TableName=self.name, Item=self.wire(row), ConditionExpression=condition, **extra)
+        except ClientError as error:
+            if condition_failed(error):
+                return False
+            raise
+        return True
+
+    def _page(self, scope: str, limit: int, cursor: str | None, query: dict[str, Any]) -> Page[E]:
+        """One page of a Query (or of a Scan, where `query` has no key condition)."""
+        start = decode_cursor(scope, cursor)
+        if start:
+            query = query | {"ExclusiveStartKey": to_wire(start)}
+        read = self.client.query if "KeyConditionExpression" in query else self.client.scan
+        reply = read(TableName=self.name, Limit=limit, **query)
+        last = reply.get("LastEvaluatedKey")
+        return Page(
+            [self.entity.from_item(from_wire(item)) for item in reply["Items"]],
+            encode_cursor(scope, {name: str(value) for name, value in from_wire(last).items()}) if last else None,
+        )
+
+    @staticmethod
+    def wire(row: Entity) -> Wire:
+        return to_wire(row.to_item())

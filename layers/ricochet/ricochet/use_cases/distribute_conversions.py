@@ -1,0 +1,130 @@
+"""Every active partner that wants to know is told, at once; whoever cannot be reached is told later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from ricochet.models import times
+from ricochet.models.conversion import Conversion
+from ricochet.models.delivery import Delivery, DeliveryState, Notice, new_delivery
+from ricochet.models.partner import Partner
+from ricochet.sender.attempt import Attempts
+from ricochet.sender.http import Limits, Sender
+from ricochet.sender.queues import DeliveryQueue
+from ricochet.tables.catalog import Partners
+from ricochet.tables.deliveries import Deliveries
+from ricochet.use_cases.credit_referral import images
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
+
+    from ricochet.settings import DeliverySettings
+
+THREADS = 64
+
+
+@dataclass
+class Distribution:
+    """What one invocation did: the rows as they stand now, sent or waiting, and how many needed nothing."""
+
+    attempted: list[Delivery] = field(default_factory=list)
+    waiting: list[Delivery] = field(default_factory=list)
+    already_done: int = 0
+
+
+@dataclass(frozen=True)
+class _Job:
+    delivery: Delivery
+    partner: Partner
+
+
+class DistributeConversions:
+    def __init__(
+        self,
+        partners: Partners,
+        deliveries: Deliveries,
+        attempts: Attempts,
+        retries: DeliveryQueue,
+        parking: DeliveryQueue,
+        clock: Callable[[], str] = times.now,
+    ) -> None:
+        self._partners = partners
+        self._deliveries = deliveries
+        self._attempts = attempts
+        self._retries = retries
+        self._parking = parking
+        self._clock = clock
+
+    @classmethod
+    def over(cls, dynamodb: DynamoDBClient, sqs: SQSClient, settings: DeliverySettings, limits: Limits) -> Self:
+        sender = Sender(settings.allowed_targets, limits)
+        return cls(
+            Partners(dynamodb, settings.partners_table),
+            Deliveries(dynamodb, settings.deliveries_table),
+            Attempts(sender, settings.retry_schedule, times.now),
+            DeliveryQueue(sqs, settings.retry_queue_url),
+            DeliveryQueue(sqs, settings.parking_queue_url),
+        )
+
+    def __call__(self, records: Iterable[dict[str, Any]], has_time: Callable[[], bool]) -> Distribution:
+        """Tells the partners of each record's new version; what `has_time` no longer allows goes to the queue unsent.
+
+        A partner's failure is recorded and queued. Only our own side's failures are raised: the stream then brings
+        the same records again, and those that are recorded as delivered are not sent again.
+        """
+        result = Distribution()
+        jobs = [
+            job for conversion in map(_new_version, records) if conversion for job in self._jobs(conversion, result)
+        ]
+        if jobs:
+            with ThreadPoolExecutor(max_workers=min(THREADS, len(jobs)), thread_name_prefix="send") as pool:
+                result.attempted += pool.map(lambda job: self._attempt(job, has_time), jobs)
+        self._retries.send([row for row in result.attempted if _needs_message(row)] + result.waiting, self._clock())
+        self._parking.send([row for row in result.attempted if row.state is DeliveryState.PARKED], self._clock())
+        return result
+
+    def _jobs(self, conversion: Conversion, result: Distribution) -> Iterable[_Job]:
+        notice = Notice.of(conversion)
+        recorded = self._deliveries.of_version(conversion.conversion_id, conversion.version)
+        for partner in self._partners.active():
+            row = recorded.get(partner.partner_id)
+            if row is None:
+                if partner.wants(notice):
+                    yield _Job(_fresh(conversion, partner, notice, self._clock()), partner)
+            elif row.state.is_terminal:
+                result.already_done += 1
+            elif _needs_message(row):  # recorded by an invocation that may have died before it reached the queue
+                result.waiting.append(row)
+
+    def _attempt(self, job: _Job, has_time: Callable[[], bool]) -> Delivery:
+        row = job.delivery
+        if has_time():
+            row = self._attempts(row.with_changes(attempt_count=1), job.partner)
+        self._deliveries.put_first(row)
+        return row
+
+
+def _new_version(record: dict[str, Any]) -> Conversion | None:
+    """The conversion, if this record is of a version that was not there before."""
+    old, new = images(record)
+    return new if new and (old is None or old.version < new.version) else None
+
+
+def _fresh(conversion: Conversion, partner: Partner, notice: Notice, moment: str) -> Delivery:
+    return new_delivery(
+        conversion.conversion_id,
+        conversion.version,
+        partner.partner_id,
+        notice,
+        moment,
+        state=DeliveryState.RETRYING,
+        next_attempt_at=moment,
+    )
+
+
+def _needs_message(row: Delivery) -> bool:
+    return row.state is DeliveryState.RETRYING and row.due_at is None

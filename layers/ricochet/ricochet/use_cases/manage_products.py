@@ -1,0 +1,171 @@
+"""Operators set up what users can earn from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import ip_network
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
+
+from ricochet.errors import ChangedMeanwhileError, ProductExistsError, ProductNotFoundError, TaskUrlNotAllowedError
+from ricochet.models import ids, times
+from ricochet.models.entity import Entity
+from ricochet.models.money import Currency, Price
+from ricochet.models.product import Approval, AuthMode, Lifecycle, PostbackAuth, Product, hash_token
+from ricochet.models.statuses import Status
+from ricochet.models.validation import validate
+from ricochet.rules.task_urls import host_of
+from ricochet.tables.catalog import Products
+from ricochet.tables.paging import Page
+
+MAX_TTL_HOURS = 24 * 90
+OPEN_AND_AUTO = (
+    "anyone who knows a click id, the user included, can post this product's conversions, "
+    "and they are credited without a person looking at them"
+)
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+RowId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+def _plain_url(url: str) -> str:
+    try:
+        host_of(url)
+    except TaskUrlNotAllowedError as error:
+        raise ValueError(error.message) from error
+    return url
+
+
+def _cidr(text: str) -> str:
+    return str(ip_network(text))
+
+
+def _host(text: str) -> str:
+    if host_of(f"https://{text}") != text.lower():
+        raise ValueError("must be a host, or host:port where the port is not the scheme's own")
+    return text.lower()
+
+
+TaskUrl = Annotated[str, AfterValidator(_plain_url)]
+Host = Annotated[str, AfterValidator(_host)]
+Cidr = Annotated[str, AfterValidator(_cidr)]
+
+
+class AuthInput(Entity):
+    mode: AuthMode = AuthMode.SECRET
+    allowed_cidrs: tuple[Cidr, ...] = ()
+
+    @model_validator(mode="after")
+    def _ip_needs_addresses(self) -> Self:
+        if self.mode is AuthMode.IP and not self.allowed_cidrs:
+            raise ValueError("mode ip needs allowedCidrs")
+        return self
+
+
+class ProductInput(Entity):
+    """Everything an operator may say about a product; a PATCH says it over what is there."""
+
+    product_id: RowId | None = None
+    name: Name
+    task_url: TaskUrl
+    allowed_hosts: Annotated[tuple[Host, ...], Field(max_length=20)] = ()
+    earn_up_to: Price
+    currency: Currency = "USD"
+    click_ttl_hours: Annotated[int, Field(ge=1, le=MAX_TTL_HOURS)] = 24
+    postback_auth: AuthInput = AuthInput()
+    approval: Approval | None = None
+    default_status: Status = Status.APPROVED
+    multiple_conversions: bool = False
+    referral_rate: Price | None = None
+    status: Lifecycle = Lifecycle.ACTIVE
+    rotate_postback_token: bool = False
+
+    @model_validator(mode="after")
+    def _own_host(self) -> Self:
+        if self.allowed_hosts and host_of(self.task_url) not in self.allowed_hosts:
+            raise ValueError(f"allowedHosts must hold the host of taskUrl, {host_of(self.task_url)}")
+        return self
+
+    @field_validator("referral_rate")
+    @classmethod
+    def _share(cls, rate: Price | None) -> Price | None:
+        if rate is not None and rate > 1:
+            raise ValueError("is a share: from 0 to 1")
+        return rate
+
+
+def shown(product: Product) -> dict[str, Any]:
+    """A product as operators see it: its token is not in it."""
+    return product.to_json(leave_out={"postback_token_hash", "revision"}) | {"approval": product.effective_approval}
+
+
+def shown_to_users(product: Product) -> dict[str, Any]:
+    return product.to_json(include_only={"product_id", "name", "task_url", "earn_up_to", "currency", "click_ttl_hours"})
+
+
+def warnings(product: Product) -> list[str]:
+    if product.postback_auth.mode is AuthMode.OPEN and product.approval is Approval.AUTO:
+        return [OPEN_AND_AUTO]
+    return []
+
+
+class ManageProducts:
+    def __init__(self, products: Products, clock: Callable[[], str] = times.now) -> None:
+        self._products = products
+        self._clock = clock
+
+    def create(self, given: ProductInput) -> tuple[Product, str | None]:
+        """The product, and its postback token in clear if it has one: the only time it is shown."""
+        moment = self._clock()
+        token = ids.new_token("pbt") if given.postback_auth.mode is AuthMode.SECRET else None
+        product = _product(given, given.product_id or ids.new_id("prod"), token, moment, moment)
+        if not self._products.create(product):
+            raise ProductExistsError(f"product {product.product_id} exists already")
+        return product, token
+
+    def get(self, product_id: str) -> Product:
+        product = self._products.get(product_id)
+        if product is None:
+            raise ProductNotFoundError("there is no such product")
+        return product
+
+    def update(self, product_id: str, patch: dict[str, Any]) -> tuple[Product, str | None]:
+        """The product with `patch` said over it, and a new token if one was asked for or needed."""
+        before = self.get(product_id)
+        given = validate(_as_input(before, patch) | patch, ProductInput)
+        secret = given.postback_auth.mode is AuthMode.SECRET
+        renew = secret and (given.rotate_postback_token or before.postback_token_hash is None)
+        token = ids.new_token("pbt") if renew else None
+        after = _product(given, before.product_id, token, before.created_at, self._clock()).with_changes(
+            revision=before.revision + 1,
+            **({} if token else {"postback_token_hash": before.postback_token_hash}),
+        )
+        if not self._products.replace(after, before.revision):
+            raise ChangedMeanwhileError("the product was changed meanwhile; read it again")
+        return after, token
+
+    def list_page(self, status: Lifecycle | None, limit: int, cursor: str | None) -> Page[Product]:
+        return self._products.list_page(status, limit, cursor)
+
+
+def _as_input(product: Product, patch: dict[str, Any]) -> dict[str, Any]:
+    """The product as it could have been given; hosts that followed from the task URL follow from the next one."""
+    fields = product.to_item()
+    if "taskUrl" in patch and product.allowed_hosts == (host_of(product.task_url),):
+        del fields["allowedHosts"]
+    return fields
+
+
+def _product(given: ProductInput, product_id: str, token: str | None, created_at: str, moment: str) -> Product:
+    fields = given.model_dump(exclude={"product_id", "rotate_postback_token"})
+    return Product(
+        **fields
+        | {
+            "product_id": product_id,
+            "allowed_hosts": given.allowed_hosts or (host_of(given.task_url),),
+            "postback_auth": PostbackAuth(**given.postback_auth.model_dump()),
+            "postback_token_hash": hash_token(token) if token else None,
+            "created_at": created_at,
+            "updated_at": moment,
+        }
+    )

@@ -1,0 +1,149 @@
+"""`python -m local run|up|down|validate|deploy-to-aws`: what the Makefile calls."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from local import stack as stacks
+from local.demo import DemoFailedError, curl_lines, show_loop
+from local.emulator import Emulator, stop_group
+from local.seed import Demo, seed
+from local.stack import Stack
+from local.workspace import LOCAL, REGION, ROOT, STACK_FILE, LocalError, clean_environment, free_port, is_free
+
+PROCESSES = LOCAL / "processes.json"
+DEMO_SCHEDULE = "2,4,15,60,300,900,3600,10800,21600,86400"
+"""The first waits are short, so that the demo's retries can be watched."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("run", "up", "down", "validate"):
+        commands.add_parser(name)
+    to_aws = commands.add_parser("deploy-to-aws")
+    to_aws.add_argument("--environment", choices=["dev", "prod"], default="dev")
+    to_aws.add_argument("--region")
+    arguments = parser.parse_args()
+    try:
+        match arguments.command:
+            case "run":
+                run()
+            case "up":
+                up()
+            case "down":
+                down()
+            case "validate":
+                stacks.validate()
+            case "deploy-to-aws":
+                return stacks.deploy_to_aws(arguments.environment, arguments.region)
+    except (LocalError, DemoFailedError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def run() -> None:
+    """Everything, until Ctrl-C."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        up()
+        say("Serving. Ctrl-C stops it; its data stays in .local/ for the next time.")
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        say("\nStopping.")
+    finally:
+        down()
+
+
+def up() -> None:
+    """Starts the embedded AWS and the demo's partners, deploys, seeds and shows the loop; leaves them running."""
+    started = time.monotonic()
+    if PROCESSES.exists():
+        down()
+    port = int(os.environ.get("PORT") or "4566")
+    partner_port = port + 10 if is_free(port + 10) else free_port()
+    emulator = Emulator(port, LOCAL / "aws", keep_state=True)
+    say(f"Starting the embedded AWS on 127.0.0.1:{port}")
+    emulator.start()
+    PROCESSES.write_text(json.dumps([emulator.pid]))
+    partners = _start_partners(partner_port)
+    PROCESSES.write_text(json.dumps([emulator.pid, partners.pid]))
+    say("Building the template and deploying it (sam build, sam deploy)")
+    targets = [f"127.0.0.1:{partner_port}", os.environ.get("ALLOWED_TARGETS", "")]
+    stack = stacks.deploy(emulator, AllowedTargets=",".join(filter(None, targets)), RetrySchedule=DEMO_SCHEDULE)
+    say("Seeding products, partners and people through the API")
+    partner_url = f"http://127.0.0.1:{partner_port}"
+    demo = seed(stack, partner_url)
+    _write_stack_file(stack, emulator, demo)
+    say(f"Ready after {time.monotonic() - started:.0f} s: {stack.api_url}")
+    show_loop(stack, demo, partner_url, say)
+    click, postback = curl_lines(stack, demo)
+    say(f"\nDo it again. A click:\n\n{click}\n\nIts postback (this click is waiting for it):\n\n{postback}\n")
+    say(f"Addresses, tokens and ids: {STACK_FILE.relative_to(ROOT)}. `make down` stops everything.\n")
+
+
+def down() -> None:
+    """Stops what `up` started, and only that."""
+    if not PROCESSES.exists():
+        return
+    for pid in reversed(json.loads(PROCESSES.read_text())):
+        if _is_ours(pid):
+            stop_group(pid)
+    PROCESSES.unlink()
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _start_partners(port: int) -> subprocess.Popen[bytes]:
+    with (LOCAL / "partners.log").open("ab") as log:
+        return subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "local.partner_server", str(port)],
+            cwd=ROOT,
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def _write_stack_file(stack: Stack, emulator: Emulator, demo: Demo) -> None:
+    content: dict[str, Any] = {
+        "api_url": stack.api_url,
+        "aws_endpoint_url": emulator.endpoint_url,
+        "region": REGION,
+        "stack_name": stack.name,
+        "outputs": stack.outputs,
+        "demo": demo.to_json(),
+    }
+    STACK_FILE.touch(mode=0o600)
+    STACK_FILE.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _is_ours(pid: int) -> bool:
+    """Whether the process is still the one that we started: numbers are given out again."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return not Path("/proc").exists()
+    return str(ROOT).encode() in words
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""A small client of the API, as an app, an advertiser and an operator would write one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+TIMEOUT = 30
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: Any
+
+    @property
+    def data(self) -> Any:
+        """The `data` of a success; AssertionError showing the whole answer if it was none."""
+        if not (200 <= self.status < 300 and self.body["success"]):
+            raise AssertionError(f"{self.status}: {self.body}")
+        return self.body["data"]
+
+    @property
+    def code(self) -> str:
+        """The error code of a failure."""
+        return str(self.body["error"]["code"])
+
+
+class Client:
+    """Calls with or without a bearer token."""
+
+    def __init__(self, api_url: str, token: str | None = None) -> None:
+        self.api_url = api_url
+        self._session = requests.Session()
+        self._session.trust_env = False
+        if token:
+            self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def call(self, method: str, path: str, **more: Any) -> Answer:
+        response = self._session.request(method, self.api_url + path, timeout=TIMEOUT, **more)
+        try:
+            body = response.json()
+        except ValueError:
+            body = response.text
+        return Answer(response.status_code, body)
+
+    def get(self, path: str, **query: Any) -> Answer:
+        return self.call("GET", path, params=query)
+
+    def click(self, product_id: str, **fields: Any) -> Answer:
+        return self.call("POST", f"/api/v1/earn/products/{product_id}/click", json=fields)
+
+    def track(self, click_id: str) -> Answer:
+        return self.get(f"/api/v1/earn/track/{click_id}")
+
+    def postback(self, click_id: str, *, token: str | None = None, **fields: Any) -> Answer:
+        headers = {"X-Postback-Token": token} if token else {}
+        return self.call("POST", "/api/v1/earn/postback", params={"click_id": click_id}, json=fields, headers=headers)
+
+    def wallet(self) -> Any:
+        return self.get("/api/v1/earn/wallet").data
+
+    def earnings(self, **query: Any) -> Any:
+        return self.get("/api/v1/earn/earnings", **query).data
+
+    def create(self, kind: str, **fields: Any) -> Answer:
+        """An admin resource: `products` or `partners`."""
+        return self.call("POST", f"/api/v1/admin/{kind}", json=fields)
+
+    def patch(self, kind: str, resource_id: str, **fields: Any) -> Answer:
+        return self.call("PATCH", f"/api/v1/admin/{kind}/{resource_id}", json=fields)

@@ -1,0 +1,112 @@
+"""A real HTTP server that plays partners: it remembers what it was sent, and fails where it is told to.
+
+`/ok/...` answers 200, `/flaky/...` answers 500 twice for each delivery and then 200, `/down/...` answers 503 always.
+`GET /log` lists what came, oldest first.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections import Counter
+from dataclasses import asdict, dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, urlsplit
+
+FLAKY_FAILURES = 2
+
+
+@dataclass(frozen=True)
+class Received:
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: str
+    answered: int
+
+    @property
+    def delivery_id(self) -> str:
+        return self.headers.get("webhook-id", "")
+
+
+class PartnerServer(ThreadingHTTPServer):
+    """Bound to 127.0.0.1; use as a context manager, or `serve_forever` yourself."""
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.received: list[Received] = []
+        self._seen: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @property
+    def port(self) -> int:
+        return self.server_port
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> PartnerServer:
+        threading.Thread(target=self.serve_forever, name="partners", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+    def answer(self, path: str, delivery_id: str) -> int:
+        """The status code for this request, counting it."""
+        kind = path.split("/")[1]
+        with self._lock:
+            self._seen[delivery_id] += 1
+            failures = self._seen[delivery_id]
+        if kind == "down":
+            return 503
+        return 500 if kind == "flaky" and failures <= FLAKY_FAILURES else 200
+
+    def remember(self, received: Received) -> None:
+        with self._lock:
+            self.received.append(received)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: PartnerServer
+
+    def do_GET(self) -> None:
+        if self.path == "/log":
+            self._reply(200, json.dumps([asdict(one) for one in self.server.received]).encode())
+        else:
+            self._take()
+
+    def do_POST(self) -> None:
+        self._take()
+
+    def _take(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        parts = urlsplit(self.path)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        status = self.server.answer(parts.path, headers.get("webhook-id", ""))
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        self.server.remember(
+            Received(self.command, parts.path, query, headers, body.decode("utf-8", "replace"), status)
+        )
+        self._reply(status, b"OK" if status == 200 else b"not now")
+
+    def _reply(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+        """Quiet: what came is in `received`."""
+
+
+if __name__ == "__main__":
+    PartnerServer(int(sys.argv[1])).serve_forever()

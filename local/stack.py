@@ -1,0 +1,141 @@
+"""The real template, built by `sam build` and put on the embedded AWS by `sam deploy`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.emulator import Aws, Emulator
+from local.routes import create_routes
+from local.workspace import LOCAL, ROOT, LocalError, architecture, build_environment
+
+STACK_NAME = "ricochet-local"
+BUCKET = "ricochet-local-artifacts"
+_SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers")
+
+
+@dataclass(frozen=True)
+class Stack:
+    name: str
+    aws: Aws
+    api_url: str
+    outputs: dict[str, str]
+
+    def function(self, logical_id: str) -> str:
+        """The deployed name of a function of the template."""
+        reply = self.aws.cloudformation.describe_stack_resource(StackName=self.name, LogicalResourceId=logical_id)
+        return reply["StackResourceDetail"]["PhysicalResourceId"]
+
+    def table(self, name: str) -> str:
+        return self.outputs[f"{name}Table"]
+
+
+def build() -> Path:
+    """The folder of a build of the sources as they are, made unless there is one."""
+    builds = LOCAL / "builds"
+    target = builds / _fingerprint()
+    if not (target / "template.yaml").exists():
+        shutil.rmtree(builds, ignore_errors=True)
+        unfinished = builds / "unfinished"
+        _sam("build", "--build-dir", str(unfinished))
+        unfinished.rename(target)
+    return target / "template.yaml"
+
+
+def deploy(emulator: Emulator, **parameters: str) -> Stack:
+    """Deploys (or updates) the stack with template parameters over the local ones, and adds the API's routes."""
+    aws = emulator.aws
+    if BUCKET not in {bucket["Name"] for bucket in aws.s3.list_buckets()["Buckets"]}:
+        aws.s3.create_bucket(Bucket=BUCKET)
+    known = _outputs(aws)
+    overrides = {"Environment": "local", "Architecture": architecture(), "AccessTokenHours": "24"} | parameters
+    if known:
+        overrides["PublicBaseUrl"] = _api_url(emulator, known)
+    _sam(
+        *("deploy", "--template-file", str(build()), "--no-progressbar"),
+        *("--parameter-overrides", *(f"{name}={value}" for name, value in overrides.items() if value)),
+        endpoint_url=emulator.endpoint_url,
+    )
+    outputs = _outputs(aws)
+    if not known:
+        _tell_public_url(aws, _api_url(emulator, outputs))
+        outputs = _outputs(aws)
+    create_routes(aws, STACK_NAME, outputs)
+    return Stack(STACK_NAME, aws, _api_url(emulator, outputs), outputs)
+
+
+def _api_url(emulator: Emulator, outputs: dict[str, str]) -> str:
+    return f"{emulator.endpoint_url}/_aws/execute-api/{outputs['ApiId']}/$default"
+
+
+def _tell_public_url(aws: Aws, url: str) -> None:
+    """The API's id is known only after it was deployed, and functions write the API's address into answers."""
+    stack = aws.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    names = [parameter["ParameterKey"] for parameter in stack.get("Parameters", [])]
+    kept: list[Any] = [{"ParameterKey": name, "UsePreviousValue": True} for name in names if name != "PublicBaseUrl"]
+    aws.cloudformation.update_stack(
+        StackName=STACK_NAME,
+        UsePreviousTemplate=True,
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        Parameters=[{"ParameterKey": "PublicBaseUrl", "ParameterValue": url}, *kept],
+    )
+    aws.cloudformation.get_waiter("stack_update_complete").wait(
+        StackName=STACK_NAME, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+
+
+def _outputs(aws: Aws) -> dict[str, str]:
+    try:
+        stacks = aws.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]
+    except aws.cloudformation.exceptions.ClientError:
+        return {}
+    return {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
+
+
+def validate() -> None:
+    """What `sam validate --lint` says of the template; LocalError if it finds anything."""
+    _sam("validate", "--lint")
+
+
+def deploy_to_aws(environment: str, region: str | None) -> int:
+    """`sam build` and `sam deploy --guided` with the caller's own credentials; the exit code of sam."""
+    tools = os.pathsep.join([str(ROOT / ".venv/bin"), str(LOCAL / "bootstrap/bin"), os.environ.get("PATH", "")])
+    sam, config = str(LOCAL / "sam/bin/sam"), ["--config-env", "default" if environment == "dev" else environment]
+    guided = ["deploy", "--guided", *config, *(["--region", region] if region else [])]
+    for arguments in (["build", *config], guided):
+        done = subprocess.run([sam, *arguments], cwd=ROOT, env=os.environ | {"PATH": tools}, check=False)  # noqa: S603
+        if done.returncode:
+            return done.returncode
+    return 0
+
+
+def _sam(*arguments: str, endpoint_url: str | None = None) -> None:
+    environment = build_environment(SAM_CLI_POLL_DELAY="1", RICOCHET_ARCHITECTURE=architecture())
+    if endpoint_url:
+        environment["AWS_ENDPOINT_URL"] = endpoint_url
+    config = ["--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local"]
+    command = [str(LOCAL / "sam/bin/sam"), arguments[0], *config, *arguments[1:]]
+    done = subprocess.run(  # noqa: S603
+        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise LocalError(f"sam {arguments[0]} failed:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
+
+
+def _fingerprint() -> str:
+    """Changes with anything that a build is made of."""
+    files = sorted(
+        path
+        for name in _SOURCES
+        for path in ([ROOT / name] if (ROOT / name).is_file() else (ROOT / name).rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    )
+    digest = hashlib.sha256(architecture().encode())
+    for path in files:
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]

@@ -1,0 +1,64 @@
+"""Where things are, and the clean environment that everything is started with."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCAL = ROOT / ".local"
+STACK_FILE = LOCAL / "stack.json"
+REGION = "us-east-1"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+_PASSED_ON = ("HOME", "LANG", "LC_ALL", "USER")
+_OUR_AWS = CREDENTIALS | {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_REGION": REGION,
+    "NO_PROXY": "127.0.0.1,localhost",
+}
+
+
+class LocalError(Exception):
+    """Something that the person at the keyboard can mend; the text says how."""
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """Nothing of the caller's but their home: no profile, proxy or switch of theirs changes what happens here."""
+    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return passed_on | {"PATH": _path("/usr/local/bin", "/usr/bin", "/bin"), "PYTHONUTF8": "1"} | _OUR_AWS | more
+
+
+def build_environment(**more: str) -> dict[str, str]:
+    """The caller's, which may say how packages are reached, but on the embedded AWS and our own tools."""
+    passed_on = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
+    return passed_on | {"PATH": _path(os.environ.get("PATH", "")), "SAM_CLI_TELEMETRY": "0"} | _OUR_AWS | more
+
+
+def _path(*more: str) -> str:
+    return os.pathsep.join([str(ROOT / ".venv/bin"), str(LOCAL / "bootstrap/bin"), *more])
+
+
+def architecture() -> str:
+    """This machine's, in Lambda's words."""
+    return {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
+
+
+def is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
