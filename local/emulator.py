@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -91,6 +92,7 @@ class Emulator:
         """Returns when it answers; LocalError if it does not within a minute."""
         if not is_free(self.port):
             raise LocalError(f"port {self.port} is taken; choose another one with PORT=, or `make down` first")
+        _forget_stream_positions(self.folder / "state/lambda.json")
         scratch = self.folder / "tmp"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
@@ -137,6 +139,15 @@ class Emulator:
             self._process.wait(timeout=STOP_SECONDS)
             self._process = None
         shutil.rmtree(self.folder / "tmp", ignore_errors=True)
+
+
+def _forget_stream_positions(state: Path) -> None:
+    """MiniStack keeps how far each reader of a stream had come, but not the stream: it would skip what is new."""
+    if not state.exists():
+        return
+    content = json.loads(state.read_text())
+    if content["payload"].pop("dynamodb_stream_positions", None) is not None:
+        state.write_text(json.dumps(content))
 
 
 def stop_group(leader: int) -> None:

@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode
 
 from ricochet.errors import BodyTooLargeError, InvalidBodyError
@@ -159,9 +159,12 @@ def is_missing(value: object) -> bool:
 
 
 def parse_json_object(text: str) -> dict[str, Any]:
-    """A JSON object with exact numbers; InvalidBodyError for anything else, NaN and Infinity included."""
+    """A JSON object with exact numbers; InvalidBodyError for anything else.
+
+    NaN and Infinity, which are not JSON, become their names: whoever wants a number there refuses them by field.
+    """
     try:
-        value = json.loads(text, parse_float=_exact, parse_int=_exact, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_float=_exact, parse_int=_exact, parse_constant=str)
     except (ValueError, RecursionError) as error:
         raise InvalidBodyError("the body is not valid JSON") from error
     if not isinstance(value, dict):
@@ -174,7 +177,3 @@ def _exact(digits: str) -> Decimal:
         return Decimal(digits)
     except InvalidOperation as error:
         raise ValueError(f"{digits[:32]} is out of range") from error
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")

@@ -16,7 +16,10 @@ def validate[M: BaseModel](fields: Mapping[str, Any], model: type[M]) -> M:
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        details = [f"{_path(item['loc'])}: {item['msg']}" for item in error.errors(include_url=False)]
+        details = [
+            f"{_path(item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors(include_url=False)
+        ]
         raise InvalidRequestError(details[0], details) from error
 
 

@@ -1,9 +1,9 @@
-"""What operators configure, products and partners: read often, written rarely, so functions keep it for a while."""
+"""What operators configure: products and partners."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ricochet.models.entity import Entity
@@ -21,40 +21,13 @@ KEPT_ROWS = 10_000
 BY_STATUS = "byStatus"
 
 
-class _Kept[V]:
-    """Values for at most `KEPT_SECONDS` since they were read."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._values: dict[str, tuple[float, V]] = {}
-
-    def get(self, key: str, read: Callable[[], V]) -> V:
-        known = self._values.get(key)
-        if known and self._clock() - known[0] < KEPT_SECONDS:
-            return known[1]
-        value = read()
-        if len(self._values) >= KEPT_ROWS:
-            self._values.clear()
-        self._values[key] = (self._clock(), value)
-        return value
-
-
 class CatalogTable[E: Entity](Table[E]):
     """Rows with a `status` and a `revision`, keyed by one id, listed through the index `byStatus`."""
 
     key: str
 
-    def __init__(self, client: DynamoDBClient, name: str) -> None:
-        super().__init__(client, name)
-        self._kept: _Kept[E | None] = _Kept()
-
     def get(self, row_id: str) -> E | None:
         return self._get({self.key: row_id})
-
-    def get_recent(self, row_id: str) -> E | None:
-        """As `get`, but up to a minute old; a row that is missing is looked for again at once."""
-        row = self._kept.get(row_id, lambda: self.get(row_id))
-        return row if row is not None else self.get(row_id)
 
     def create(self, row: E) -> bool:
         """False if the id is taken."""
@@ -71,23 +44,36 @@ class CatalogTable[E: Entity](Table[E]):
 
 
 class Products(CatalogTable[Product]):
+    """Products are read with every click and every postback, so a process keeps what it has read for a while."""
+
     entity = Product
     key = "productId"
+
+    def __init__(self, client: DynamoDBClient, name: str, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(client, name)
+        self._clock = clock
+        self._kept: dict[str, tuple[float, Product]] = {}
+
+    def versions(self, product_id: str) -> Iterator[Product]:
+        """The product as last read, up to a minute ago, and then, for whom that one will not do, as it is now."""
+        kept = self._kept.get(product_id)
+        if kept and self._clock() - kept[0] < KEPT_SECONDS:
+            yield kept[1]
+        product = self.get(product_id)
+        if product is None:
+            self._kept.pop(product_id, None)
+            return
+        if len(self._kept) >= KEPT_ROWS:
+            self._kept.clear()
+        self._kept[product_id] = (self._clock(), product)
+        yield product
 
 
 class Partners(CatalogTable[Partner]):
     entity = Partner
     key = "partnerId"
 
-    def __init__(self, client: DynamoDBClient, name: str) -> None:
-        super().__init__(client, name)
-        self._active: _Kept[list[Partner]] = _Kept()
-
     def active(self) -> list[Partner]:
-        """Every active partner, up to a minute old."""
-        return self._active.get("", self._read_active)
-
-    def _read_active(self) -> list[Partner]:
         pages = self.client.get_paginator("query").paginate(TableName=self.name, **_with_status(Lifecycle.ACTIVE))
         return [Partner.from_item(from_wire(item)) for page in pages for item in page["Items"]]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import StringConstraints
 
-from ricochet.errors import ProductNotFoundError, ProductPausedError
+from ricochet.errors import ProductNotFoundError, ProductPausedError, RequestError
 from ricochet.models import ids, times
 from ricochet.models.click import Click, ttl_of
 from ricochet.models.entity import Entity
@@ -50,8 +50,7 @@ class CreateClick:
 
         ProductNotFoundError, ProductPausedError; TaskUrlNotAllowedError for a URL that is not the product's.
         """
-        product = self._active_product(product_id)
-        task_url = task_urls.check_task_url(request.task_url or product.task_url, product.allowed_hosts)
+        product, task_url = self._product_and_url(product_id, request.task_url)
         moment = self._clock()
         expires_at = times.plus(moment, hours=product.click_ttl_hours)
         click = Click(
@@ -74,10 +73,20 @@ class CreateClick:
             "trackingUrl": postback_url,
         }
 
-    def _active_product(self, product_id: str) -> Product:
-        product = self._products.get_recent(product_id)
-        if product is None or product.status is Lifecycle.ARCHIVED:
-            raise ProductNotFoundError("there is no such product")
-        if product.status is Lifecycle.PAUSED:
-            raise ProductPausedError("this product is paused")
-        return product
+    def _product_and_url(self, product_id: str, task_url: str | None) -> tuple[Product, str]:
+        """The product and where to go, by the product as it is now if by what we remember of it there was no way."""
+        refusal: RequestError = ProductNotFoundError("there is no such product")
+        for product in self._products.versions(product_id):
+            try:
+                return product, _checked_url(product, task_url)
+            except RequestError as error:
+                refusal = error
+        raise refusal
+
+
+def _checked_url(product: Product, task_url: str | None) -> str:
+    if product.status is Lifecycle.ARCHIVED:
+        raise ProductNotFoundError("there is no such product")
+    if product.status is Lifecycle.PAUSED:
+        raise ProductPausedError("this product is paused")
+    return task_urls.check_task_url(task_url or product.task_url, product.allowed_hosts)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
 from ricochet.models import times
@@ -77,20 +79,22 @@ class DistributeConversions:
         the same records again, and those that are recorded as delivered are not sent again.
         """
         result = Distribution()
-        jobs = [
-            job for conversion in map(_new_version, records) if conversion for job in self._jobs(conversion, result)
-        ]
-        if jobs:
-            with ThreadPoolExecutor(max_workers=min(THREADS, len(jobs)), thread_name_prefix="send") as pool:
-                result.attempted += pool.map(lambda job: self._attempt(job, has_time), jobs)
+        conversions = list(filter(None, map(_new_version, records)))
+        partners = self._partners.active() if conversions else []
+        jobs = [job for conversion in conversions for job in self._jobs(conversion, partners, result)]
+        lanes = _lanes(jobs)
+        if lanes:
+            with ThreadPoolExecutor(max_workers=min(THREADS, len(lanes)), thread_name_prefix="send") as pool:
+                done = pool.map(lambda lane: [self._attempt(job, has_time) for job in lane], lanes)
+                result.attempted += chain.from_iterable(done)
         self._retries.send([row for row in result.attempted if _needs_message(row)] + result.waiting, self._clock())
         self._parking.send([row for row in result.attempted if row.state is DeliveryState.PARKED], self._clock())
         return result
 
-    def _jobs(self, conversion: Conversion, result: Distribution) -> Iterable[_Job]:
+    def _jobs(self, conversion: Conversion, partners: list[Partner], result: Distribution) -> Iterable[_Job]:
         notice = Notice.of(conversion)
         recorded = self._deliveries.of_version(conversion.conversion_id, conversion.version)
-        for partner in self._partners.active():
+        for partner in partners:
             row = recorded.get(partner.partner_id)
             if row is None:
                 if partner.wants(notice):
@@ -106,6 +110,14 @@ class DistributeConversions:
             row = self._attempts(row.with_changes(attempt_count=1), job.partner)
         self._deliveries.put_first(row)
         return row
+
+
+def _lanes(jobs: Iterable[_Job]) -> list[list[_Job]]:
+    """Jobs that must go one after another: a partner is told of a conversion's versions in their order."""
+    lanes: dict[tuple[str, str], list[_Job]] = defaultdict(list)
+    for job in jobs:
+        lanes[job.delivery.conversion_id, job.partner.partner_id].append(job)
+    return list(lanes.values())
 
 
 def _new_version(record: dict[str, Any]) -> Conversion | None:

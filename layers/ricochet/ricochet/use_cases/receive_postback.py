@@ -138,9 +138,8 @@ class ReceivePostback:
         fields = _parse(case)
         case.click_id = _click_id(fields)
         click = self._click(case.click_id)
-        product = self._product(click)
-        case.source = f"product:{product.product_id}"
-        _authenticate(case.raw, fields, product)
+        case.source = f"product:{click.product_id}"
+        product = self._authenticated_product(click, case.raw, fields)
         case.trusted = True
         report = _to_report(fields, case.source, product, case.raw.received_at, click.click_id)
         case.conversion_id = report.conversion_id
@@ -152,11 +151,16 @@ class ReceivePostback:
             raise ClickNotFoundError("there is no such click")
         return click
 
-    def _product(self, click: Click) -> Product:
-        product = self._products.get_recent(click.product_id)
-        if product is None:
-            raise ClickNotFoundError("the product of this click is gone")
-        return product
+    def _authenticated_product(self, click: Click, raw: RawPostback, fields: dict[str, Any]) -> Product:
+        """The click's product, if the postback may speak for it: a token that was just renewed counts at once."""
+        token = fields.get("token")
+        given = token if isinstance(token, str) else raw.header("x-postback-token")
+        wanted = "no product"
+        for product in self._products.versions(click.product_id):
+            if product.accepts(given, raw.source_ip):
+                return product
+            wanted = product.postback_auth.mode
+        raise PostbackNotAuthenticatedError(f"this product wants postbacks with {wanted}")
 
     def _decide_and_write(self, case: _Case, report: Report, click: Click, product: Product) -> PostbackReply:
         if click.outcome and repeats(report, click.outcome):
@@ -219,12 +223,6 @@ def _click_id(fields: dict[str, Any]) -> str:
     if click_id is None:
         raise ClickIdRequiredError("click_id is missing")
     return ids.parse_click_id(_text("click_id", click_id))
-
-
-def _authenticate(raw: RawPostback, fields: dict[str, Any], product: Product) -> None:
-    token = fields.get("token")
-    if not product.accepts(token if isinstance(token, str) else raw.header("x-postback-token"), raw.source_ip):
-        raise PostbackNotAuthenticatedError(f"this product wants postbacks with {product.postback_auth.mode}")
 
 
 def _to_report(fields: dict[str, Any], source: str, product: Product, received_at: str, click_id: str) -> Report:

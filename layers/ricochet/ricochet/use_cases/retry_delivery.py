@@ -70,7 +70,7 @@ class RetryDelivery:
             raise DeliveryBusyError("another attempt is under way")
         if row.lease_until is None and row.attempt_count != message.attempt:
             return self._hand_on(row)  # an old message: the one that followed it may have been lost
-        partner = self._partners.get_recent(row.partner_id)
+        partner = self._partners.get(row.partner_id)
         if partner is None or partner.status is Lifecycle.ARCHIVED:
             return self._finish(row, ended(row, DeliveryState.PARKED, self._clock()))
         if partner.status is Lifecycle.PAUSED:

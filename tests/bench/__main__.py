@@ -1,0 +1,55 @@
+"""`make bench`: one table of what Ricochet costs against the goals of its design.
+
+Counts must be exact, and the exit code says so. Ratios are between two things measured in the same run, and only
+marked where they miss their goal: machines are noisy.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from local import stack as stacks
+from local.workspace import LOCAL
+from tests.bench import calls, cpu, imports, sizes
+from tests.bench.deployed import deployed
+from tests.bench.report import Section, lines
+
+
+def main() -> int:
+    LOCAL.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=LOCAL, prefix="bench-") as name:
+        sections = measure(Path(name))
+    print(*lines(sections), sep="\n")
+    return 1 if any(row.is_wrong for section in sections for row in section.rows) else 0
+
+
+def measure(folder: Path) -> list[Section]:
+    """The emulator has stopped before any CPU time is taken."""
+    say("building the template")
+    build = shutil.copytree(stacks.build().parent, folder / "build")
+    say("deploying it to an embedded AWS of its own")
+    with deployed(folder / "aws", build) as running:
+        say("making requests")
+        results = calls.run(running)
+    say("importing functions in fresh processes")
+    import_rows = imports.rows(build, folder, running.settings)
+    say("running warm handlers")
+    cpu_rows = cpu.rows(results.items["click"][0])
+    return [
+        Section("AWS calls per request", results.call_rows()),
+        Section("Write units per request", results.capacity_rows()),
+        Section("Item sizes, bytes", sizes.rows(results.items)),
+        Section("CPU of a cold import", import_rows),
+        Section("CPU of a warm handler", cpu_rows),
+    ]
+
+
+def say(text: str) -> None:
+    print(f"... {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

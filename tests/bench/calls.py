@@ -1,0 +1,176 @@
+"""Every kind of request against the embedded AWS: what it calls, what it consumes, what it stores."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.client import BaseClient
+
+from ricochet import clients
+from ricochet.tables.catalog import Products
+from tests.bench.deployed import Deployed, become_lambda, invoke
+from tests.bench.report import Row
+from tests.bench.sizes import percentile
+from tests.bench.traffic import PRODUCT, Visitor, visitors
+
+CALLS = {
+    "click": 1,
+    "track": 1,
+    "credited postback": 2,
+    "repeated postback": 1,
+    "click read": 1,
+    "wallet read": 1,
+    "earnings read": 1,
+}
+POSTBACK_UNITS, INDEX_UNITS = 10, 4
+_WRITES = ("PutItem", "UpdateItem", "TransactWriteItems")
+
+
+@dataclass
+class Usage:
+    """What one request sent to AWS, and what its writes consumed by table; indexes apart."""
+
+    calls: int = 0
+    base: Counter[str] = field(default_factory=Counter)
+    indexes: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class Results:
+    usages: defaultdict[str, list[Usage]] = field(default_factory=lambda: defaultdict(list))
+    """By kind of request."""
+    items: defaultdict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    """By kind, in wire format."""
+    tables: dict[str, str] = field(default_factory=dict)
+    """Logical names of the deployed tables."""
+
+    def call_rows(self) -> list[Row]:
+        return [Row(kind, self._worst_count(kind, goal), goal, exact=True) for kind, goal in CALLS.items()]
+
+    def capacity_rows(self) -> list[Row]:
+        clicks, postbacks = self.usages["click"], self.usages["credited postback"]
+        return [
+            _units("credited postback, base tables", [usage.base.total() for usage in postbacks], POSTBACK_UNITS),
+            *(
+                _units(f"  of which {logical}", [usage.base[table] for usage in postbacks])
+                for table, logical in sorted(self.tables.items(), key=lambda pair: pair[1])
+                if any(usage.base[table] for usage in postbacks)
+            ),
+            _units("credited postback, indexes", [usage.indexes.total() for usage in postbacks], INDEX_UNITS),
+            _units("click", [usage.base.total() + usage.indexes.total() for usage in clicks]),
+        ]
+
+    def _worst_count(self, kind: str, goal: int) -> int:
+        return max((usage.calls for usage in self.usages[kind]), key=lambda calls: abs(calls - goal))
+
+
+def _units(what: str, units: list[float], goal: int | None = None) -> Row:
+    return Row(f"{what}, p99 (mean {sum(units) / len(units):.2f})", round(percentile(units, 99)), goal)
+
+
+class Meter:
+    """Listens to clients: counts what goes out, and has each reply say what it consumed."""
+
+    def __init__(self) -> None:
+        self._usage = Usage()
+
+    @contextmanager
+    def on(self, *metered: BaseClient) -> Iterator[None]:
+        """Listens until the block ends."""
+        hooks = {
+            "before-send": self._count,
+            "provide-client-params.dynamodb": self._ask,
+            "after-call.dynamodb": self._read,
+        }
+        for client in metered:
+            for event, hook in hooks.items():
+                client.meta.events.register(event, hook)
+        try:
+            yield
+        finally:
+            for client in metered:
+                for event, hook in hooks.items():
+                    client.meta.events.unregister(event, hook)
+
+    def take(self) -> Usage:
+        """What was used since the last time."""
+        usage, self._usage = self._usage, Usage()
+        return usage
+
+    def _count(self, **_: Any) -> None:
+        self._usage.calls += 1
+
+    def _ask(self, params: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return params | {"ReturnConsumedCapacity": "INDEXES"}
+
+    def _read(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
+        if model.name not in _WRITES:
+            return
+        consumed = parsed.get("ConsumedCapacity", [])
+        for entry in consumed if isinstance(consumed, list) else [consumed]:
+            in_indexes = sum(index["CapacityUnits"] for index in entry.get("GlobalSecondaryIndexes", {}).values())
+            self._usage.indexes[entry["TableName"]] += in_indexes
+            self._usage.base[entry["TableName"]] += entry["CapacityUnits"] - in_indexes
+
+
+def run(running: Deployed) -> Results:
+    """Each visitor clicks, lands, converts, is reported twice, and looks at what came of it."""
+    become_lambda(running)
+    outputs = running.stack.outputs.items()
+    tables = {name.removesuffix("Table"): table for name, table in outputs if name.endswith("Table")}
+    Products(clients.dynamodb(), tables["Products"]).create(PRODUCT)
+    results = Results(tables={table: name for name, table in tables.items()})
+    everyone = visitors()
+    _read_product(everyone[0])
+    meter = Meter()
+    with meter.on(clients.dynamodb(), clients.sqs()):
+        for visitor in everyone:
+            _visit(running, tables["Clicks"], visitor, meter, results)
+    for name in ("Conversions", "Earnings", "Receipts"):
+        pages = running.stack.aws.dynamodb.get_paginator("scan").paginate(TableName=tables[name])
+        results.items[f"row of {name}"] = [item for page in pages for item in page["Items"]]
+    return results
+
+
+def _read_product(visitor: Visitor) -> None:
+    """The functions that need the product have it from now on, as warm ones do."""
+    click_id = click_id_of(invoke("create_click", visitor.click()))
+    invoke("receive_postback", visitor.postback(click_id))
+
+
+def _visit(running: Deployed, clicks: str, visitor: Visitor, meter: Meter, results: Results) -> None:
+    def measured(kind: str, function: str, event: dict[str, Any]) -> dict[str, Any]:
+        meter.take()
+        answer = invoke(function, event)
+        results.usages[kind].append(meter.take())
+        return answer
+
+    def keep_click(kind: str) -> None:
+        reply = running.stack.aws.dynamodb.get_item(TableName=clicks, Key={"clickId": {"S": click_id}})
+        results.items[kind].append(reply["Item"])
+
+    click_id = click_id_of(measured("click", "create_click", visitor.click()))
+    keep_click("click")
+    measured("track", "track_click", visitor.track(click_id))
+    credited = measured("credited postback", "receive_postback", visitor.postback(click_id))
+    assert data_of(credited)["status"] == "completed", credited
+    repeated = measured("repeated postback", "receive_postback", visitor.postback(click_id))
+    assert data_of(repeated)["duplicate"], repeated
+    keep_click("click, visited and converted")
+    measured("click read", "get_click", visitor.read("clicks/{clickId}", clickId=click_id))
+    measured("wallet read", "get_wallet", visitor.read("wallet"))
+    measured("earnings read", "list_earnings", visitor.read("earnings"))
+
+
+def click_id_of(answer: dict[str, Any]) -> str:
+    click_id: str = data_of(answer)["clickId"]
+    return click_id
+
+
+def data_of(answer: dict[str, Any]) -> Any:
+    return json.loads(answer["body"])["data"]

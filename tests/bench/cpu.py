@@ -1,0 +1,94 @@
+"""Warm handlers: the CPU of a request beside that of one bare `put_item`, DynamoDB's answers being stubbed."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from statistics import median
+from typing import Any
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.client import BaseClient
+
+from ricochet import clients
+from ricochet.tables.table import Table
+from tests.bench.deployed import invoke
+from tests.bench.report import Row
+from tests.bench.traffic import PRODUCT, visitors
+
+ROUNDS, REPETITIONS = 15, 50
+CLICK_RATIO, POSTBACK_RATIO = 2.0, 3.8
+
+
+def rows(click: dict[str, Any]) -> list[Row]:
+    """`click`: the first visitor's, in wire format, as it was before it converted."""
+    client, visitor = clients.dynamodb(), visitors()[0]
+    clicks, products = os.environ["CLICKS_TABLE"], os.environ["PRODUCTS_TABLE"]
+    work: dict[str, Callable[[], object]] = {
+        "put_item": partial(
+            client.put_item, TableName=clicks, Item=click, ConditionExpression="attribute_not_exists(clickId)"
+        ),
+        "click": partial(invoke, "create_click", visitor.click()),
+        "postback": partial(invoke, "receive_postback", visitor.postback(click["clickId"]["S"])),
+    }
+    with _stubbed(client, {clicks: click, products: Table.wire(PRODUCT)}), _output_discarded():
+        cost = _measure(work)
+    return [
+        Row("click / put_item", cost["click"] / cost["put_item"], CLICK_RATIO),
+        Row("postback / put_item", cost["postback"] / cost["put_item"], POSTBACK_RATIO),
+    ]
+
+
+def _measure(work: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """CPU seconds of each, taken in turns so that a slow moment of the machine hits all of them."""
+    seconds: dict[str, list[float]] = {name: [] for name in work}
+    for _ in range(ROUNDS + 1):
+        for name, do in work.items():
+            started = time.process_time()
+            for _ in range(REPETITIONS):
+                do()
+            seconds[name].append((time.process_time() - started) / REPETITIONS)
+    return {name: median(values[1:]) for name, values in seconds.items()}  # the first round warmed up
+
+
+@contextmanager
+def _stubbed(client: BaseClient, items: dict[str, dict[str, Any]]) -> Iterator[None]:
+    """Nothing is sent: GetItem finds the item of that table in `items`, everything else is answered `{}`."""
+    found = {table.encode(): json.dumps({"Item": item}).encode() for table, item in items.items()}
+
+    def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        reads = request.headers["X-Amz-Target"].endswith(b".GetItem")
+        body = next(text for table, text in found.items() if table in request.body) if reads else b"{}"
+        return AWSResponse(request.url, 200, {"Content-Type": "application/x-amz-json-1.0"}, _Stream(body))
+
+    client.meta.events.register("before-send", answer)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister("before-send", answer)
+
+
+class _Stream(io.BytesIO):
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
+@contextmanager
+def _output_discarded() -> Iterator[None]:
+    """Logs and metrics are written, but to nowhere."""
+    sys.stdout.flush()
+    terminal, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+        sys.stdout.flush()
+    finally:
+        os.dup2(terminal, 1)
+        os.close(terminal)
+        os.close(nowhere)

@@ -1,0 +1,78 @@
+"""The real template on an embedded AWS of its own, and its functions' handlers in this process."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from local import stack as stacks
+from local.emulator import Emulator
+from local.stack import Stack
+from local.workspace import clean_environment, free_port
+
+CONTEXT = SimpleNamespace(
+    function_name="bench",
+    function_version="$LATEST",
+    memory_limit_in_mb=512,
+    invoked_function_arn="arn:aws:lambda:us-east-1:123456789012:function:bench",
+    aws_request_id="8f7d1c2a-5b6e-4f3a-9d8c-7b6a5f4e3d2c",
+    get_remaining_time_in_millis=lambda: 10_000,
+)
+
+
+@dataclass(frozen=True)
+class Deployed:
+    stack: Stack
+    endpoint_url: str
+    settings: dict[str, dict[str, str]]
+    """By function, as its logical id: the environment variables that the template gives it."""
+
+
+@contextmanager
+def deployed(folder: Path, build: Path) -> Iterator[Deployed]:
+    emulator = Emulator(free_port(), folder, keep_state=False)
+    try:
+        emulator.start()
+        stack = stacks.deploy(emulator)
+        settings = {name: _settings(stack, name) for name in functions_of(build)}
+        yield Deployed(stack, emulator.endpoint_url, settings)
+    finally:
+        emulator.stop()
+
+
+def functions_of(build: Path) -> list[str]:
+    """Logical ids of the functions in a folder that `sam build` made."""
+    return sorted(path.parent.name for path in build.glob("*/app.py"))
+
+
+def folder_of(function: str) -> str:
+    """`create_click` for `CreateClick`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", function).lower()
+
+
+def become_lambda(running: Deployed) -> None:
+    """Gives this process the environment of all functions at once: where two share a variable it is the same."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update(clean_environment(AWS_ENDPOINT_URL=running.endpoint_url))
+    for settings in running.settings.values():
+        os.environ.update(settings)
+
+
+def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
+    """What the handler answers; AssertionError unless that is a success."""
+    answer: dict[str, Any] = importlib.import_module(f"functions.{function}.app").handler(event, CONTEXT)
+    assert answer["statusCode"] in (200, 201), answer
+    return answer
+
+
+def _settings(stack: Stack, function: str) -> dict[str, str]:
+    configuration = stack.aws.lambda_.get_function_configuration(FunctionName=stack.function(function))
+    return configuration["Environment"]["Variables"]
