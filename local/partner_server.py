@@ -59,7 +59,7 @@ class PartnerServer(ThreadingHTTPServer):
         self.shutdown()
         self.server_close()
 
-    def answer(self, path: str, delivery_id: str) -> int:
+    def answer(self, path: str, query: dict[str, str], delivery_id: str) -> int:  # noqa: ARG002 - for subclasses
         """The status code for this request, counting it."""
         kind = path.split("/")[1]
         with self._lock:
@@ -68,6 +68,10 @@ class PartnerServer(ThreadingHTTPServer):
         if kind == "down":
             return 503
         return 500 if kind == "flaky" and failures <= FLAKY_FAILURES else 200
+
+    def headers_for(self, path: str) -> dict[str, str]:  # noqa: ARG002 - for subclasses
+        """What else an answer to this path says."""
+        return {}
 
     def remember(self, received: Received) -> None:
         with self._lock:
@@ -91,15 +95,17 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        status = self.server.answer(parts.path, headers.get("webhook-id", ""))
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        status = self.server.answer(parts.path, query, headers.get("webhook-id", ""))
         self.server.remember(
             Received(self.command, parts.path, query, headers, body.decode("utf-8", "replace"), status)
         )
-        self._reply(status, b"OK" if status == 200 else b"not now")
+        self._reply(status, b"OK" if status == 200 else b"not now", self.server.headers_for(parts.path))
 
-    def _reply(self, status: int, body: bytes) -> None:
+    def _reply(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

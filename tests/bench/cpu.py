@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from botocore.client import BaseClient
 
 from ricochet import clients
 from ricochet.tables.table import Table
-from tests.bench.deployed import invoke
+from tests.bench.deployed import invoke, output_discarded
 from tests.bench.report import Row
 from tests.bench.traffic import PRODUCT, visitors
 
@@ -37,7 +36,7 @@ def rows(click: dict[str, Any]) -> list[Row]:
         "click": partial(invoke, "create_click", visitor.click()),
         "postback": partial(invoke, "receive_postback", visitor.postback(click["clickId"]["S"])),
     }
-    with _stubbed(client, {clicks: click, products: Table.wire(PRODUCT)}), _output_discarded():
+    with _stubbed(client, {clicks: click, products: Table.wire(PRODUCT)}), output_discarded():
         cost = _measure(work)
     return [
         Row("click / put_item", cost["click"] / cost["put_item"], CLICK_RATIO),
@@ -77,18 +76,3 @@ def _stubbed(client: BaseClient, items: dict[str, dict[str, Any]]) -> Iterator[N
 class _Stream(io.BytesIO):
     def stream(self, **_: Any) -> Iterator[bytes]:
         yield self.read()
-
-
-@contextmanager
-def _output_discarded() -> Iterator[None]:
-    """Logs and metrics are written, but to nowhere."""
-    sys.stdout.flush()
-    terminal, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 1)
-        yield
-        sys.stdout.flush()
-    finally:
-        os.dup2(terminal, 1)
-        os.close(terminal)
-        os.close(nowhere)

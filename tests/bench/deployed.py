@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,6 +72,21 @@ def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = importlib.import_module(f"functions.{function}.app").handler(event, CONTEXT)
     assert answer["statusCode"] in (200, 201), answer
     return answer
+
+
+@contextmanager
+def output_discarded() -> Iterator[None]:
+    """Logs and metrics are written, but to nowhere."""
+    sys.stdout.flush()
+    terminal, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+        sys.stdout.flush()
+    finally:
+        os.dup2(terminal, 1)
+        os.close(terminal)
+        os.close(nowhere)
 
 
 def _settings(stack: Stack, function: str) -> dict[str, str]:

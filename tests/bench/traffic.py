@@ -12,7 +12,7 @@ from uuid import UUID
 
 from ricochet.models.product import PostbackAuth, Product, hash_token
 
-CLICKS = 300
+CLICKS = 301
 TOKEN = "ptk_3f9Zb1kQ8sXw2LrT6yVn0mHc5dJe7gAp"
 _HOSTS = ("go.lunarads-network.com", "track.adsbridge-partners.io", "play.google.com", "r.surveyhaus.co.uk")
 _PATHS = ("/click", "/aff_c", "/store/apps/details", "/en/offers/2026/spring/start")

@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from ricochet.models.delivery import Delivery
-from ricochet.models.postback import Receipt
-from ricochet.tables.items import from_wire, to_wire
 
 from local import stack as stacks
 from local.accounts import Account, sign_in
@@ -21,6 +18,9 @@ from local.demo import deliveries
 from local.emulator import Emulator
 from local.stack import Stack
 from local.workspace import LOCAL, free_port
+from ricochet.models.delivery import Delivery
+from ricochet.models.postback import Receipt
+from ricochet.tables.items import from_wire, to_wire
 from tests.integration.partners import ScriptedPartners
 
 RETRY_SCHEDULE = "1,1,1"

@@ -1,4 +1,4 @@
-"""Partners for tests: the demo's server, plus one that holds its answer back until it is told to go on."""
+"""Partners for tests: the demo's server, and some that behave worse."""
 
 from __future__ import annotations
 
@@ -8,16 +8,39 @@ from local.partner_server import PartnerServer, Received
 
 
 class ScriptedPartners(PartnerServer):
-    """`/held/...` answers only after `release` is set."""
+    """Besides the demo's paths:
+
+    `/held/...` has the request but answers only after `release` is set, `/later/...` answers 503 once and wants an
+    hour of peace, `/no-leads/...` answers 500 to every Lead, `/gone/...` 404, `/moved/...` redirects to `/ok/stolen`.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.release = threading.Event()
+        self.holding = threading.Event()
+        self._put_off: set[str] = set()
 
-    def answer(self, path: str, delivery_id: str) -> int:
-        if path.startswith("/held/"):
-            self.release.wait(timeout=30)
-        return super().answer(path, delivery_id)
+    def answer(self, path: str, query: dict[str, str], delivery_id: str) -> int:
+        match path.split("/")[1]:
+            case "held":
+                self.holding.set()
+                self.release.wait(timeout=30)
+            case "later" if delivery_id not in self._put_off:
+                self._put_off.add(delivery_id)
+                return 503
+            case "no-leads" if query.get("status") == "Lead":
+                return 500
+            case "gone":
+                return 404
+            case "moved":
+                return 302
+        return super().answer(path, query, delivery_id)
+
+    def headers_for(self, path: str) -> dict[str, str]:
+        return {
+            "/later": {"retry-after": "3600"},
+            "/moved": {"location": f"{self.url}/ok/stolen"},
+        }.get(path[: path.rindex("/")], {})
 
     def at(self, path: str) -> list[Received]:
         return [one for one in list(self.received) if one.path == path]

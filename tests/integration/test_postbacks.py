@@ -37,7 +37,11 @@ def test_a_conversion_is_credited_as_advertisers_and_apps_expect(paying, public)
     assert wallet["wallets"] == [{"currency": "USD", "balance": 50, "pending": 0, "lifetime": 50}]
     (earning,) = person.app.earnings()["earnings"]
     assert earning["earningId"] == data["earningId"]
-    assert (earning["type"], earning["status"], earning["approvalStatus"]) == ("conversion", "completed", "auto_approved")
+    assert (earning["type"], earning["status"], earning["approvalStatus"]) == (
+        "conversion",
+        "completed",
+        "auto_approved",
+    )
     assert (earning["offerId"], earning["conversionId"], earning["clickId"]) == ("offer-1", "conv_789012", click_id)
     assert earning["creditedAt"] == earning["earnedAt"]
     click = person.app.get(f"/api/v1/earn/clicks/{click_id}").data

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Self
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from ricochet.errors import QueueRefusedError
 from ricochet.models.delivery import Delivery
 from ricochet.models.postback import RawPostback
@@ -73,7 +75,11 @@ class PostbackQueue:
         self._url = url
 
     def put(self, raw: RawPostback) -> None:
-        self._client.send_message(QueueUrl=self._url, MessageBody=raw.to_message())
+        """QueueRefusedError if it could not be put there."""
+        try:
+            self._client.send_message(QueueUrl=self._url, MessageBody=raw.to_message())
+        except (BotoCoreError, ClientError) as error:
+            raise QueueRefusedError("the postback could not be taken in; please send it again") from error
 
 
 def _check(failed: Iterable[Any]) -> None:

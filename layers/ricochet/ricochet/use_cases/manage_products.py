@@ -41,7 +41,7 @@ def _cidr(text: str) -> str:
 
 
 def _host(text: str) -> str:
-    if host_of(f"https://{text}") != text.lower():
+    if host_of(_plain_url(f"https://{text}")) != text.lower():
         raise ValueError("must be a host, or host:port where the port is not the scheme's own")
     return text.lower()
 

@@ -1,0 +1,214 @@
+"""Operators set up products and partners, and nobody else does."""
+
+from __future__ import annotations
+
+import pytest
+
+PRODUCT = {"name": "Offer", "taskUrl": "https://example.com/offer", "earnUpTo": "12.50"}
+PARTNER = {
+    "name": "Partner",
+    "postbackUrl": "https://partner.example/pb?c={click_id}",
+    "filters": {"productIds": ["one-that-nobody-clicks-on"]},
+}
+KINDS = [("products", "productId", PRODUCT), ("partners", "partnerId", PARTNER)]
+
+
+@pytest.mark.parametrize(("kind", "key", "fields"), KINDS)
+class TestBothKinds:
+    def test_users_are_kept_out(self, person, kind, key, fields):
+        for answer in (
+            person.app.create(kind, **fields),
+            person.app.get(f"/api/v1/admin/{kind}"),
+            person.app.get(f"/api/v1/admin/{kind}/x"),
+            person.app.patch(kind, "x", name="mine"),
+        ):
+            assert (answer.status, answer.code) == (403, "FORBIDDEN")
+
+    def test_what_is_created_can_be_read_listed_and_changed(self, admin, kind, key, fields):
+        created = admin.create(kind, **fields)
+        assert created.status == 201
+        row_id = created.data[key]
+        path = f"/api/v1/admin/{kind}/{row_id}"
+        assert admin.get(path).data["name"] == fields["name"]
+        changed = admin.patch(kind, row_id, name="Another", status="paused")
+        assert (changed.status, changed.data["name"]) == (200, "Another")
+        assert admin.get(path).data["status"] == "paused"
+        assert row_id in listed(admin, kind, key, status="paused")
+        assert row_id not in listed(admin, kind, key, status="active")
+        assert row_id in listed(admin, kind, key)
+
+    def test_an_id_may_be_given_once(self, admin, kind, key, fields):
+        wanted = f"given-{kind}"
+        assert admin.create(kind, **fields, **{key: wanted}).data[key] == wanted
+        answer = admin.create(kind, **fields, **{key: wanted})
+        assert (answer.status, answer.code) == (409, f"{kind[:-1].upper()}_EXISTS")
+
+    def test_what_is_not_there_is_not_found(self, admin, kind, key, fields):
+        for answer in (admin.get(f"/api/v1/admin/{kind}/none"), admin.patch(kind, "none", name="x")):
+            assert (answer.status, answer.code) == (404, f"{kind[:-1].upper()}_NOT_FOUND")
+
+    def test_a_field_that_nobody_knows_is_ignored_with_a_warning(self, admin, kind, key, fields):
+        answer = admin.create(kind, **fields, nmae="x")
+        assert answer.status == 201
+        assert "did you mean name?" in answer.body["warnings"][-1]
+
+    @pytest.mark.parametrize("status", ["gone", "ACTIVE", 5, None])
+    def test_a_status_that_is_none_is_refused(self, admin, kind, key, fields, status):
+        answer = admin.create(kind, **fields, status=status)
+        assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
+        assert answer.body["error"]["details"][0].startswith("status:")
+
+    def test_a_missing_field_is_named(self, admin, kind, key, fields):
+        answer = admin.create(kind, name="x")
+        assert answer.status == 400
+        named = {detail.partition(":")[0] for detail in answer.body["error"]["details"]}
+        assert named == set(fields) - {"name", "filters"}
+
+
+def listed(admin, kind, key, **query) -> set[str]:
+    found, cursor = set(), {}
+    while True:
+        page = admin.get(f"/api/v1/admin/{kind}", limit=50, **query, **cursor).data
+        found |= {item[key] for item in page["items"]}
+        if page["nextCursor"] is None:
+            return found
+        cursor = {"cursor": page["nextCursor"]}
+
+
+class TestProducts:
+    def test_a_product_shows_the_whole_contract_and_its_token_once(self, admin):
+        created = admin.create("products", **PRODUCT).data
+        token = created.pop("postbackToken")
+        assert token.startswith("pbt_")
+        assert created | {"productId": "", "createdAt": "", "updatedAt": ""} == {
+            "productId": "",
+            "name": "Offer",
+            "taskUrl": "https://example.com/offer",
+            "allowedHosts": ["example.com"],
+            "earnUpTo": 12.5,
+            "currency": "USD",
+            "clickTtlHours": 24,
+            "postbackAuth": {"mode": "secret", "allowedCidrs": []},
+            "approval": "auto",
+            "defaultStatus": "approved",
+            "multipleConversions": False,
+            "status": "active",
+            "createdAt": "",
+            "updatedAt": "",
+        }
+        read = admin.get(f"/api/v1/admin/products/{created['productId']}")
+        assert token not in str(read.body)
+        assert "oken" not in "".join(read.data)
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("earnUpTo", -1),
+            ("earnUpTo", "NaN"),
+            ("earnUpTo", "1.1234567"),
+            ("earnUpTo", None),
+            ("currency", "dollars and cents"),
+            ("taskUrl", "ftp://example.com"),
+            ("taskUrl", "https://user@example.com"),
+            ("taskUrl", "nonsense"),
+            ("clickTtlHours", 0),
+            ("clickTtlHours", 1.5),
+            ("approval", "maybe"),
+            ("defaultStatus", "sale"),
+            ("referralRate", 1.5),
+            ("postbackAuth.mode", "hope"),
+            ("allowedHosts", ["https://example.com/"]),
+            ("productId", "no spaces please"),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, admin, field, value):
+        outer, _, inner = field.partition(".")
+        answer = admin.create("products", **PRODUCT | {outer: {inner: value} if inner else value})
+        assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
+        assert any(detail.startswith(field) for detail in answer.body["error"]["details"])
+
+    def test_addresses_must_be_given_where_they_decide(self, admin):
+        answer = admin.create("products", **PRODUCT, postbackAuth={"mode": "ip"})
+        assert answer.status == 400
+        answer = admin.create("products", **PRODUCT, postbackAuth={"mode": "ip", "allowedCidrs": ["10.0.0.0/99"]})
+        assert answer.status == 400
+
+    def test_a_new_task_url_brings_its_host_along(self, admin):
+        product_id = admin.create("products", **PRODUCT).data["productId"]
+        changed = admin.patch("products", product_id, taskUrl="https://other.example/").data
+        assert changed["allowedHosts"] == ["other.example"]
+
+    def test_a_task_url_outside_the_hosts_that_were_given_is_refused(self, admin):
+        answer = admin.create("products", **PRODUCT, allowedHosts=["other.example"])
+        assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
+
+
+class TestPartners:
+    def test_a_secret_is_shown_once(self, admin):
+        created = admin.create("partners", **PARTNER).data
+        secret = created["signingSecret"]
+        assert secret not in str(admin.get(f"/api/v1/admin/partners/{created['partnerId']}").body)
+        renewed = admin.patch("partners", created["partnerId"], rotateSigningSecret=True).data["signingSecret"]
+        assert renewed not in (None, secret)
+        assert "signingSecret" not in admin.patch("partners", created["partnerId"], name="x").data
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "ftp://partner.example/",
+            "partner.example/pb",
+            "http://user:password@partner.example/",
+            "http://127.0.0.1/",
+            "http://localhost/",
+            "http://[::1]/",
+            "http://10.1.2.3/",
+            "http://192.168.0.1/",
+            "http://172.16.0.1/",
+            "http://169.254.169.254/latest/meta-data/",
+            "http://[::ffff:169.254.169.254]/",
+            "http://[64:ff9b::a9fe:a9fe]/",
+            "http://100.64.0.1/",
+            "http://2130706433/",
+            "http://0x7f000001/",
+            "http://0177.0.0.1/",
+            "http://127.1/",
+            "http://0/",
+            "http://127.0.0.1:9001/",
+            "http://{domain}/pb",
+            "https://partner.example\\@127.0.0.1/",
+        ],
+    )
+    def test_a_url_that_leads_inside_is_refused(self, admin, url):
+        answer = admin.create("partners", **PARTNER | {"postbackUrl": url})
+        assert (answer.status, answer.code) == (400, "PARTNER_URL_NOT_ALLOWED")
+
+    def test_an_unknown_macro_is_refused_naming_the_nearest(self, admin):
+        answer = admin.create("partners", **PARTNER | {"postbackUrl": "https://partner.example/?c={clik_id}"})
+        assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
+        assert "{click_id}" in answer.body["message"]
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("events", ["Leads"]),
+            ("events", []),
+            ("method", "PUT"),
+            ("contentType", "xml"),
+            ("statusWords", {"Sold": "x"}),
+            ("bodyTemplate", "{nonsense_macro}"),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, admin, field, value):
+        answer = admin.create("partners", **PARTNER | {field: value})
+        assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
+        assert answer.body["error"]["details"][0].startswith(field)
+
+    def test_a_template_that_would_not_be_json_is_refused(self, admin):
+        answer = admin.create("partners", **PARTNER, method="POST", bodyTemplate='{"id": {click_id')
+        assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
+
+    def test_words_for_a_status_may_be_given_by_either_name(self, admin):
+        words = {"Purchase": "sold", "reject": "no", "reversed": "back"}
+        shown = admin.create("partners", **PARTNER, statusWords=words, events=["lead", "PURCHASE"]).data
+        assert shown["statusWords"] == {"approved": "sold", "rejected": "no", "reversed": "back"}
+        assert shown["events"] == ["Lead", "Purchase"]

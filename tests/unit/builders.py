@@ -1,0 +1,176 @@
+"""Plain entities for tests, each with one sound default, and the books that settlements are entered in."""
+
+from collections import defaultdict
+from decimal import Decimal
+
+from ricochet.models.click import Click
+from ricochet.models.conversion import Conversion, Report
+from ricochet.models.delivery import Attempt, Delivery, DeliveryState, Notice, new_delivery
+from ricochet.models.earning import Earning, EarningStatus
+from ricochet.models.partner import Partner
+from ricochet.models.postback import RawPostback
+from ricochet.models.product import Product, hash_token
+from ricochet.models.statuses import Status
+from ricochet.rules.settlement import Settlement, settle
+
+NOON = "2026-03-01T12:00:00.000Z"
+IN_AN_HOUR = "2026-03-01T13:00:00.000Z"
+TOMORROW = "2026-03-02T12:00:00.000Z"
+CLICK_ID = "1b4e28ba-2fa1-4d1a-883f-0016d3cca427"
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+RATE = Decimal("0.1")
+
+
+def a_product(**changes) -> Product:
+    fields = {
+        "product_id": "prod_1",
+        "name": "Shop",
+        "task_url": "https://shop.example/offer",
+        "allowed_hosts": ("shop.example",),
+        "earn_up_to": 5,
+        "currency": "USD",
+        "postback_token_hash": hash_token("pbt_right"),
+        "created_at": NOON,
+        "updated_at": NOON,
+    }
+    return Product(**fields | changes)
+
+
+def a_click(**changes) -> Click:
+    fields = {
+        "click_id": CLICK_ID,
+        "user_id": "user_1",
+        "product_id": "prod_1",
+        "task_url": "https://shop.example/offer",
+        "created_at": NOON,
+        "expires_at": TOMORROW,
+        "ttl": 0,
+    }
+    return Click(**fields | changes)
+
+
+def a_report(status: Status = Status.APPROVED, amount: str | int | None = None, **changes) -> Report:
+    fields = {
+        "source": "product:prod_1",
+        "click_id": CLICK_ID,
+        "status": status,
+        "source_status": status.lead_word,
+        "amount": amount,
+        "transaction_id": "T-1",
+        "received_at": IN_AN_HOUR,
+    }
+    return Report(**fields | changes)
+
+
+def a_conversion(**changes) -> Conversion:
+    fields = {
+        "conversion_id": "CONV-1",
+        "source": "product:prod_1",
+        "status": Status.APPROVED,
+        "source_status": "Purchase",
+        "reported": Status.APPROVED,
+        "version": 1,
+        "click_id": CLICK_ID,
+        "user_id": "user_1",
+        "product_id": "prod_1",
+        "amount": 5,
+        "currency": "USD",
+        "credited": 5,
+        "credited_at": IN_AN_HOUR,
+        "referral_rate": RATE,
+        "created_at": IN_AN_HOUR,
+        "updated_at": IN_AN_HOUR,
+    }
+    return Conversion(**fields | changes)
+
+
+def a_notice(**changes) -> Notice:
+    fields = {
+        "click_id": CLICK_ID,
+        "status": Status.APPROVED,
+        "original_status": "sale",
+        "payout": "2.5",
+        "currency": "USD",
+        "conversion_id": "CONV-1",
+        "timestamp": IN_AN_HOUR,
+    }
+    return Notice(**fields | changes)
+
+
+def a_delivery(notice: Notice | None = None, **changes) -> Delivery:
+    state = {"state": DeliveryState.RETRYING, "attempt_count": 1} | changes
+    return new_delivery("CONV-1", 1, "part_1", notice or a_notice(), IN_AN_HOUR, **state)
+
+
+def an_attempt(status_code: int | None = 200, **changes) -> Attempt:
+    return Attempt(**{"at": IN_AN_HOUR, "ms": 12, "status_code": status_code} | changes)
+
+
+def a_partner(**changes) -> Partner:
+    fields = {
+        "partner_id": "part_1",
+        "name": "Partner",
+        "postback_url": "https://partner.example/cb?click={click_id}&status={status}",
+        "signing_secret": SECRET,
+        "created_at": NOON,
+        "updated_at": NOON,
+    }
+    return Partner(**fields | changes)
+
+
+def a_postback(**changes) -> RawPostback:
+    fields = {
+        "receipt_id": "RCPT-1",
+        "received_at": IN_AN_HOUR,
+        "method": "POST",
+        "path": "/api/v1/earn/postback",
+        "source_ip": "192.0.2.7",
+    }
+    return RawPostback(**fields | changes)
+
+
+class Books:
+    """One click's story: each report is settled against what is known by then and entered, as the ledger would."""
+
+    def __init__(self, product: Product | None = None, click: Click | None = None) -> None:
+        self.product = product or a_product()
+        self.click = click or a_click()
+        self.conversions: dict[str, Conversion] = {}
+        self.rows: dict[str, Earning] = {}
+        self.balance: dict[str, Decimal] = defaultdict(Decimal)
+        self.pending: dict[str, Decimal] = defaultdict(Decimal)
+        self.lifetime: dict[str, Decimal] = defaultdict(Decimal)
+
+    def tell(self, report: Report, moment: str = IN_AN_HOUR) -> Settlement:
+        prior = self.conversions.get(report.conversion_id)
+        settlement = settle(report, self.click, self.product, prior, RATE, moment)
+        if not (settlement.is_repeat or settlement.is_ignored):
+            self._enter(settlement)
+        return settlement
+
+    def sum_of_rows(self, status: EarningStatus) -> dict[str, Decimal]:
+        sums: dict[str, Decimal] = defaultdict(Decimal)
+        for row in self.rows.values():
+            if row.status is status:
+                sums[row.currency] += row.amount
+        return sums
+
+    def _enter(self, settlement: Settlement) -> None:
+        self.conversions[settlement.conversion.conversion_id] = settlement.conversion
+        self.click = self.click.with_changes(
+            status=settlement.click_status, outcome=settlement.click_outcome, closed=settlement.click_closed
+        )
+        if row := settlement.new_earning:
+            assert row.earning_id not in self.rows, "a ledger row would be overwritten"
+            self.rows[row.earning_id] = row
+        if change := settlement.earning_change:
+            before = self.rows[change.earning_id]
+            assert before.status is EarningStatus.PENDING, "a settled ledger row would change"
+            self.rows[change.earning_id] = before.with_changes(
+                **{name: getattr(change, name) for name in ("amount", "status", "approval_status", "reason")},
+                credited_at=change.credited_at,
+            )
+        if wallet := settlement.wallet_change:
+            self.balance[wallet.currency] += wallet.balance
+            self.pending[wallet.currency] += wallet.pending
+            self.lifetime[wallet.currency] += wallet.lifetime

@@ -1,0 +1,74 @@
+"""Whatever is reported in whatever order: the wallet is the sum of the ledger, and what is settled stays so."""
+
+import contextlib
+import random
+from decimal import Decimal
+
+import pytest
+
+from ricochet.errors import RequestError
+from ricochet.models.earning import EarningStatus, EarningType
+from ricochet.models.product import Approval
+from ricochet.models.statuses import Status
+from ricochet.rules.referral import commission_change
+from tests.unit.builders import Books, a_product, a_report
+
+AMOUNTS = [None, "0", "0.000001", "1.37", "5", "5.000001", "400"]
+CURRENCIES = [None, None, None, "USD", "COINS"]
+
+
+def random_books(seed: int) -> tuple[Books, random.Random]:
+    dice = random.Random(seed)
+    product = a_product(
+        multiple_conversions=dice.random() < 0.5, approval=dice.choice([None, None, Approval.MANUAL])
+    )
+    return Books(product), dice
+
+
+def random_report(dice: random.Random):
+    return a_report(
+        dice.choice(list(Status)),
+        dice.choice(AMOUNTS),
+        transaction_id=dice.choice(["T-1", "T-1", "T-2", None]),
+        currency=dice.choice(CURRENCIES),
+    )
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_after_any_reports_the_wallet_is_the_sum_of_the_rows(seed):
+    books, dice = random_books(seed)
+    commission = Decimal(0)
+    for _ in range(14):
+        report = random_report(dice)
+        before = books.conversions.get(report.conversion_id)
+        with contextlib.suppress(RequestError):
+            after = books.tell(report).conversion
+            moved = before is None or after.status is not before.status
+            assert after.version == (1 if before is None else before.version + moved)
+            commission += commission_change(before, after)
+        known = list(books.conversions.values())
+        for currency in {*books.balance, *books.pending, *books.lifetime}:
+            assert books.balance[currency] == books.sum_of_rows(EarningStatus.COMPLETED)[currency]
+            assert books.pending[currency] == books.sum_of_rows(EarningStatus.PENDING)[currency]
+            assert books.balance[currency] == sum(one.credited for one in known if one.currency == currency)
+            assert books.lifetime[currency] == sum(
+                row.amount
+                for row in books.rows.values()
+                if (row.currency, row.status, row.type) == (currency, EarningStatus.COMPLETED, EarningType.CONVERSION)
+            )
+        assert commission == sum(one.credited * one.referral_rate for one in known).quantize(Decimal("0.000001"))
+
+
+def test_the_random_stories_reach_every_kind_of_end():
+    ends = set()
+    for seed in range(150):
+        books, dice = random_books(seed)
+        for _ in range(14):
+            try:
+                ends.add(books.tell(random_report(dice)).outcome)
+            except RequestError as refusal:
+                ends.add(refusal.code)
+    assert ends == {
+        *("credited", "held", "pending", "rejected", "trash", "reversed", "ignored", "repeat"),
+        *("CLICK_ALREADY_CONVERTED", "CONFLICTING_REPLAY"),
+    }

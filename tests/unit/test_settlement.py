@@ -1,0 +1,434 @@
+"""What a reported conversion does to the ledger, case by case."""
+
+import contextlib
+from decimal import Decimal
+
+import pytest
+
+from ricochet.errors import ClickAlreadyConvertedError, ClickExpiredError, ConflictError, ConflictingReplayError
+from ricochet.models import times
+from ricochet.models.click import ClickStatus, Outcome
+from ricochet.models.conversion import HoldReason
+from ricochet.models.earning import ApprovalStatus, EarningStatus, EarningType, WalletChange
+from ricochet.models.product import Approval, PostbackAuth
+from ricochet.models.statuses import Status
+from ricochet.rules.settlement import check_open, outcome_of, repeats, settle
+from tests.unit.builders import CLICK_ID, IN_AN_HOUR, NOON, RATE, TOMORROW, Books, a_click, a_product, a_report
+
+PENDING, APPROVED, REJECTED, TRASH, REVERSED = Status
+OPEN = PostbackAuth(mode="open")
+LATER = "2026-03-01T15:00:00.000Z"
+
+
+def change(**deltas: int) -> WalletChange:
+    return WalletChange(user_id="user_1", **{"currency": "USD"} | deltas)
+
+
+# ------------------------------------------------------------------------------------------------ the first report
+
+
+def test_an_approved_conversion_is_credited_at_once():
+    settlement = Books().tell(a_report(APPROVED, 3))
+    conversion, earning = settlement.conversion, settlement.new_earning
+    assert settlement.outcome == "credited"
+    assert (conversion.status, conversion.version, conversion.credited, conversion.credited_at) == (
+        *(APPROVED, 1, 3),
+        IN_AN_HOUR,
+    )
+    assert (earning.type, earning.amount, earning.status) == (EarningType.CONVERSION, 3, EarningStatus.COMPLETED)
+    assert (earning.approval_status, earning.credited_at) == (ApprovalStatus.AUTO_APPROVED, IN_AN_HOUR)
+    assert earning.earning_id == conversion.earning_id
+    assert settlement.wallet_change == change(balance=3, lifetime=3)
+    assert (settlement.click_status, settlement.click_closed) == (ClickStatus.CONVERTED, False)
+    assert settlement.earning_change is None
+
+
+def test_an_amount_that_is_not_said_is_what_the_product_pays():
+    settlement = Books(a_product(earn_up_to="7.25")).tell(a_report(APPROVED, None))
+    assert settlement.wallet_change.balance == Decimal("7.25")
+
+
+def test_an_approved_nothing_moves_no_wallet():
+    settlement = Books().tell(a_report(APPROVED, 0))
+    assert (settlement.outcome, settlement.wallet_change, settlement.conversion.credited) == ("credited", None, 0)
+
+
+@pytest.mark.parametrize(
+    ("reason", "product", "report"),
+    [
+        (HoldReason.AMOUNT_OVER_CAP, {}, {"amount": "5.000001"}),
+        (HoldReason.CURRENCY_MISMATCH, {}, {"currency": "EUR"}),
+        (HoldReason.MANUAL_APPROVAL, {"approval": Approval.MANUAL}, {}),
+        (HoldReason.MANUAL_APPROVAL, {"postback_auth": OPEN}, {}),
+    ],
+)
+def test_money_that_may_not_be_credited_alone_is_held(reason, product, report):
+    settlement = Books(a_product(**product)).tell(a_report(APPROVED, **{"amount": 5} | report))
+    amount, currency = Decimal(report.get("amount", 5)), report.get("currency", "USD")
+    conversion, earning = settlement.conversion, settlement.new_earning
+    assert settlement.outcome == "held"
+    assert (conversion.status, conversion.reported, conversion.hold_reason) == (PENDING, APPROVED, reason)
+    assert (conversion.credited, conversion.credited_at, conversion.source_status) == (0, None, "Purchase")
+    assert (earning.status, earning.approval_status, earning.reason) == (
+        *(EarningStatus.PENDING, ApprovalStatus.PENDING),
+        reason,
+    )
+    assert settlement.wallet_change == change(pending=amount, currency=currency)
+    assert (settlement.click_status, settlement.click_closed) == (ClickStatus.PENDING, True)
+
+
+def test_an_open_product_credits_at_once_only_where_it_says_so():
+    settlement = Books(a_product(postback_auth=OPEN, approval=Approval.AUTO)).tell(a_report(APPROVED, 5))
+    assert settlement.outcome == "credited"
+
+
+def test_a_lead_waits_without_a_reason():
+    settlement = Books().tell(a_report(PENDING, 4))
+    assert (settlement.outcome, settlement.conversion.hold_reason) == ("pending", None)
+    assert settlement.new_earning.status is EarningStatus.PENDING
+    assert settlement.wallet_change == change(pending=4)
+    assert (settlement.click_status, settlement.click_closed) == (ClickStatus.PENDING, False)
+
+
+def test_anyones_lead_on_an_open_product_closes_the_click():
+    assert Books(a_product(postback_auth=OPEN)).tell(a_report(PENDING, 4)).click_closed
+
+
+@pytest.mark.parametrize("status", [REJECTED, TRASH])
+def test_a_refused_conversion_is_recorded_and_pays_nothing(status):
+    settlement = Books().tell(a_report(status, 5))
+    assert (settlement.outcome, settlement.conversion.status) == (status, status)
+    assert settlement.new_earning.status is EarningStatus.CANCELLED
+    assert settlement.new_earning.approval_status is ApprovalStatus.REJECTED
+    assert (settlement.wallet_change, settlement.click_status) == (None, ClickStatus.REJECTED)
+
+
+def test_a_conversion_carries_what_the_click_brought():
+    tags = {f"sub{number}": f"tag {number}" for number in range(1, 6)}
+    click = a_click(subid="mine", offer_id="offer_9", ip="203.0.113.9", px="pixel", domain="d.example", **tags)
+    conversion = Books(click=click).tell(a_report()).conversion
+    assert {name: getattr(conversion, name) for name in tags} == tags
+    assert (conversion.subid, conversion.offer_id, conversion.ip) == ("mine", "offer_9", "203.0.113.9")
+    assert (conversion.px, conversion.domain, conversion.user_id) == ("pixel", "d.example", "user_1")
+
+
+def test_the_reports_offer_goes_before_the_clicks():
+    conversion = Books(click=a_click(offer_id="offer_9")).tell(a_report(offer_id="offer_1")).conversion
+    assert conversion.offer_id == "offer_1"
+
+
+@pytest.mark.parametrize(("own", "applied"), [(None, RATE), ("0", 0), ("0.25", Decimal("0.25"))])
+def test_the_commission_rate_is_the_products_own_if_it_has_one(own, applied):
+    conversion = Books(a_product(referral_rate=own)).tell(a_report()).conversion
+    assert conversion.referral_rate == applied
+
+
+def test_the_same_decision_twice_is_the_same_rows():
+    def decide():
+        return settle(a_report(APPROVED, 3), a_click(), a_product(), None, RATE, IN_AN_HOUR)
+
+    assert decide() == decide()
+
+
+# ------------------------------------------------------------------------------------------------ the click is open
+
+
+def test_a_report_is_in_time_if_it_arrived_in_time():
+    report = a_report(received_at="2026-03-02T11:59:59.999Z")
+    assert settle(report, a_click(), a_product(), None, RATE, "2026-03-05T00:00:00.000Z").outcome == "credited"
+
+
+@pytest.mark.parametrize("received_at", [TOMORROW, "2026-03-02T12:00:00.001Z"])
+def test_an_expired_click_starts_no_conversion(received_at):
+    with pytest.raises(ClickExpiredError, match=TOMORROW):
+        settle(a_report(received_at=received_at), a_click(), a_product(), None, RATE, IN_AN_HOUR)
+
+
+def test_a_known_conversion_moves_on_after_its_click_expired():
+    books = Books()
+    books.tell(a_report(PENDING))
+    settlement = books.tell(a_report(APPROVED, received_at="2026-06-01T00:00:00.000Z"), "2026-06-01T00:00:00.000Z")
+    assert settlement.outcome == "credited"
+
+
+@pytest.mark.parametrize("first", [APPROVED, REJECTED, TRASH, REVERSED])
+def test_a_click_that_led_somewhere_starts_no_other_conversion(first):
+    books = Books()
+    books.tell(a_report(first))
+    with pytest.raises(ClickAlreadyConvertedError):
+        books.tell(a_report(APPROVED, transaction_id="T-2"))
+
+
+def test_a_held_conversion_keeps_its_click_closed():
+    books = Books(a_product(approval=Approval.MANUAL))
+    books.tell(a_report())
+    with pytest.raises(ClickAlreadyConvertedError):
+        books.tell(a_report(transaction_id="T-2"))
+
+
+def test_a_taken_click_says_so_even_after_it_expired():
+    with pytest.raises(ClickAlreadyConvertedError):
+        check_open(a_click(status=ClickStatus.CONVERTED), a_product(), "2027-01-01T00:00:00.000Z")
+
+
+def test_a_product_may_take_many_conversions_of_one_click():
+    books = Books(a_product(multiple_conversions=True))
+    settlements = [books.tell(a_report(APPROVED, 2, transaction_id=f"T-{number}")) for number in range(4)]
+    assert [settlement.outcome for settlement in settlements] == ["credited"] * 4
+    assert books.balance["USD"] == 8
+    with pytest.raises(ClickExpiredError):
+        books.tell(a_report(transaction_id="T-9", received_at=TOMORROW))
+
+
+def test_a_converted_click_stays_converted_when_a_further_conversion_fails():
+    books = Books(a_product(multiple_conversions=True))
+    books.tell(a_report(APPROVED))
+    assert books.tell(a_report(REJECTED, transaction_id="T-2")).click_status is ClickStatus.CONVERTED
+
+
+@pytest.mark.parametrize("second", [PENDING, APPROVED])
+def test_a_click_that_may_convert_once_is_paid_once(second):
+    books = Books()
+    for report in (
+        a_report(PENDING, transaction_id="T-1"),
+        a_report(second, transaction_id="T-2"),
+        a_report(APPROVED, transaction_id="T-1"),
+        a_report(APPROVED, transaction_id="T-2"),
+    ):
+        with contextlib.suppress(ConflictError):
+            books.tell(report)
+    assert books.balance["USD"] == 5
+
+
+# ------------------------------------------------------------------------------------------------ moving on
+
+
+def test_a_lead_becomes_a_purchase():
+    books = Books()
+    lead = books.tell(a_report(PENDING, 4))
+    settlement = books.tell(a_report(APPROVED, 4), LATER)
+    assert (settlement.outcome, settlement.new_earning) == ("credited", None)
+    assert (settlement.conversion.version, settlement.conversion.credited_at) == (2, LATER)
+    assert settlement.earning_change.earning_id == lead.new_earning.earning_id
+    assert settlement.earning_change.approval_status is ApprovalStatus.AUTO_APPROVED
+    assert settlement.wallet_change == change(balance=4, lifetime=4, pending=-4)
+    assert settlement.click_status is ClickStatus.CONVERTED
+
+
+@pytest.mark.parametrize(("said", "credited"), [(None, 4), (3, 3), (5, 5)])
+def test_the_purchase_has_the_last_word_on_the_amount(said, credited):
+    books = Books()
+    books.tell(a_report(PENDING, 4))
+    settlement = books.tell(a_report(APPROVED, said))
+    assert settlement.wallet_change == change(balance=credited, lifetime=credited, pending=-4)
+    assert settlement.conversion.amount == settlement.earning_change.amount == credited
+
+
+@pytest.mark.parametrize(
+    ("product", "amount", "reason"),
+    [({}, 6, HoldReason.AMOUNT_OVER_CAP), ({"approval": Approval.MANUAL}, 4, HoldReason.MANUAL_APPROVAL)],
+)
+def test_a_purchase_after_a_lead_is_held_like_any_other(product, amount, reason):
+    books = Books(a_product(**product))
+    books.tell(a_report(PENDING, 4))
+    settlement = books.tell(a_report(APPROVED, amount))
+    conversion = settlement.conversion
+    assert (settlement.outcome, conversion.status, conversion.reported) == ("held", PENDING, APPROVED)
+    assert (conversion.version, conversion.hold_reason, settlement.earning_change.reason) == (1, reason, reason)
+    assert (books.pending["USD"], books.balance["USD"], settlement.click_closed) == (amount, 0, True)
+
+
+@pytest.mark.parametrize(("status", "becomes"), [(REJECTED, REJECTED), (TRASH, TRASH), (REVERSED, REJECTED)])
+@pytest.mark.parametrize("first", [PENDING, APPROVED], ids=["lead", "held"])
+def test_what_was_never_credited_is_cancelled(first, status, becomes):
+    books = Books(a_product(approval=Approval.MANUAL))
+    books.tell(a_report(first, 4))
+    settlement = books.tell(a_report(status))
+    assert (settlement.outcome, settlement.conversion.status, settlement.conversion.version) == (becomes, becomes, 2)
+    assert settlement.conversion.hold_reason is None
+    assert settlement.earning_change.status is EarningStatus.CANCELLED
+    assert settlement.earning_change.approval_status is ApprovalStatus.REJECTED
+    assert settlement.wallet_change == change(pending=-4)
+    assert settlement.click_status is ClickStatus.REJECTED
+
+
+@pytest.mark.parametrize("status", [REVERSED, REJECTED, TRASH])
+def test_a_reversal_takes_back_exactly_what_was_credited(status):
+    books = Books()
+    credit = books.tell(a_report(APPROVED, 4))
+    settlement = books.tell(a_report(status, 1), LATER)
+    contra = settlement.new_earning
+    assert (settlement.outcome, settlement.conversion.status, settlement.conversion.version) == (
+        *("reversed", REVERSED),
+        2,
+    )
+    assert (settlement.conversion.credited, settlement.conversion.credited_at) == (0, IN_AN_HOUR)
+    assert (contra.type, contra.amount, contra.status) == (EarningType.REVERSAL, -4, EarningStatus.COMPLETED)
+    assert contra.earning_id != credit.new_earning.earning_id
+    assert settlement.wallet_change == change(balance=-4)
+    assert (settlement.earning_change, settlement.click_status) == (None, ClickStatus.CONVERTED)
+
+
+def test_what_was_reversed_is_not_credited_again():
+    books = Books()
+    for status in (APPROVED, REVERSED):
+        books.tell(a_report(status))
+    assert books.tell(a_report(APPROVED)).is_ignored
+    assert (books.balance["USD"], books.lifetime["USD"]) == (0, 5)
+
+
+def test_a_refund_before_the_sale_leaves_a_tombstone():
+    books = Books()
+    tombstone = books.tell(a_report(REVERSED, 5))
+    assert (tombstone.outcome, tombstone.wallet_change) == ("reversed", None)
+    assert tombstone.new_earning.status is EarningStatus.CANCELLED
+    sale = books.tell(a_report(APPROVED, 5))
+    assert sale.is_ignored
+    assert sale.click_outcome.status is REVERSED
+    assert books.balance["USD"] == books.lifetime["USD"] == 0
+
+
+@pytest.mark.parametrize("first", [APPROVED, REJECTED, TRASH, REVERSED])
+def test_a_late_lead_is_ignored(first):
+    books = Books()
+    before = books.tell(a_report(first, 5)).conversion
+    settlement = books.tell(a_report(PENDING, 3))
+    assert settlement.is_ignored
+    assert (settlement.conversion, settlement.wallet_change) == (before, None)
+
+
+def test_a_late_lead_does_not_release_held_money():
+    books = Books(a_product(approval=Approval.MANUAL))
+    books.tell(a_report(APPROVED))
+    assert books.tell(a_report(PENDING)).is_ignored
+    assert books.tell(a_report(APPROVED)).is_repeat
+
+
+@pytest.mark.parametrize("refusal", [REJECTED, TRASH])
+def test_a_refused_conversion_is_not_approved_after_all(refusal):
+    books = Books()
+    books.tell(a_report(refusal))
+    assert books.tell(a_report(APPROVED)).is_ignored
+    assert books.balance["USD"] == 0
+
+
+def test_each_change_is_later_than_the_last_although_the_clock_stands_still():
+    books = Books()
+    moments = [books.tell(a_report(status), IN_AN_HOUR).conversion.updated_at for status in (PENDING, APPROVED, TRASH)]
+    assert moments == [times.plus(IN_AN_HOUR, milliseconds=step) for step in range(3)]
+
+
+# ------------------------------------------------------------------------------------------------ the money's currency
+
+
+@pytest.mark.parametrize(("lead", "purchase"), [("COINS", "USD"), ("COINS", None), ("USD", "COINS"), (None, "COINS")])
+def test_money_is_credited_in_the_products_currency_only(lead, purchase):
+    books = Books()
+    books.tell(a_report(PENDING, 3, currency=lead))
+    books.tell(a_report(APPROVED, 5, currency=purchase))
+    assert {currency for currency, balance in books.balance.items() if balance} <= {"USD"}
+
+
+def test_an_amount_keeps_the_currency_it_was_said_in():
+    books = Books()
+    books.tell(a_report(PENDING, 3))
+    settlement = books.tell(a_report(APPROVED, 400, currency="COINS"))
+    assert (settlement.conversion.amount, settlement.conversion.currency) != (400, "USD")
+    assert books.pending["USD"] < 400
+
+
+# ------------------------------------------------------------------------------------------------ repeats and conflicts
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("said", [None, 5])
+def test_the_same_again_changes_nothing(status, said):
+    books = Books()
+    first = books.tell(a_report(status, 5))
+    again = books.tell(a_report(status, said), LATER)
+    assert again.is_repeat
+    assert (again.conversion, again.click_outcome) == (first.conversion, first.click_outcome)
+    assert (again.new_earning, again.earning_change, again.wallet_change) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [((APPROVED, 5), (REVERSED, 2)), ((PENDING, 5), (REJECTED, 0)), ((APPROVED, 5), (REJECTED, 0))],
+    ids=["partial refund", "rejected for nothing", "taken back for nothing"],
+)
+def test_a_repeated_refusal_is_a_repeat_whatever_amount_it_names(first, second):
+    books = Books()
+    books.tell(a_report(*first))
+    books.tell(a_report(*second))
+    assert books.tell(a_report(*second)).is_repeat
+
+
+@pytest.mark.parametrize("status", [PENDING, APPROVED])
+def test_the_same_transaction_with_another_amount_is_a_conflict(status):
+    books = Books()
+    books.tell(a_report(status, 4))
+    with pytest.raises(ConflictingReplayError, match="amount"):
+        books.tell(a_report(status, 3))
+
+
+@pytest.mark.parametrize("status", Status)
+def test_the_same_transaction_with_another_click_is_a_conflict(status):
+    books = Books()
+    known = books.tell(a_report(APPROVED)).conversion
+    other = "00000000-2fa1-4d1a-883f-0016d3cca427"
+    report = a_report(status, click_id=other)
+    with pytest.raises(ConflictingReplayError, match="click"):
+        settle(report, a_click(click_id=other), a_product(), known, RATE, IN_AN_HOUR)
+
+
+@pytest.mark.parametrize(
+    ("report", "is_one"),
+    [
+        ({}, True),
+        ({"amount": 5}, True),
+        ({"amount": 4}, False),
+        ({"source_status": "sale"}, False),
+        ({"status": REJECTED, "source_status": "Reject"}, False),
+        ({"transaction_id": "T-2"}, False),
+        ({"event": "level 2"}, False),
+        ({"source": "network:n"}, False),
+    ],
+)
+def test_an_exact_repeat_is_seen_from_the_click_alone(report, is_one):
+    outcome = Books().tell(a_report(APPROVED, 5)).click_outcome
+    assert repeats(a_report(**report), outcome) is is_one
+
+
+def test_the_click_keeps_what_it_led_to():
+    conversion = Books().tell(a_report(APPROVED, 5, source_conversion_id="theirs")).conversion
+    assert outcome_of(conversion) == Outcome(
+        conversion_id=conversion.conversion_id,
+        source_conversion_id="theirs",
+        earning_id=conversion.earning_id,
+        earning_status="completed",
+        status=APPROVED,
+        source_status="Purchase",
+        amount=5,
+    )
+
+
+# ------------------------------------------------------------------------------------------------ which conversion
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ({}, {"amount": 3, "status": REJECTED, "received_at": NOON, "source_conversion_id": "C-1"}, True),
+        ({}, {"transaction_id": "T-2"}, False),
+        ({}, {"event": "level 2"}, False),
+        ({}, {"source": "product:prod_2"}, False),
+        ({"transaction_id": None, "source_conversion_id": "C-1"}, {"transaction_id": None}, False),
+        ({"transaction_id": None}, {"transaction_id": None, "event": ""}, True),
+        ({"transaction_id": None}, {"transaction_id": None, "event": "level 2"}, False),
+        ({"transaction_id": None}, {"transaction_id": None, "click_id": "other"}, False),
+        ({"transaction_id": CLICK_ID}, {"transaction_id": None}, False),
+        ({"transaction_id": "C-1"}, {"transaction_id": None, "source_conversion_id": "C-1"}, False),
+    ],
+)
+def test_a_conversion_is_told_by_transaction_else_by_its_sources_id_else_by_click_and_event(one, other, same):
+    assert (a_report(**one).conversion_id == a_report(**other).conversion_id) is same

@@ -1,0 +1,72 @@
+"""The state machine, against the table in full."""
+
+import pytest
+
+from ricochet.models.statuses import LEAD_WORDS, Status, next_status, parse_status
+
+# Rows: what the conversion is. Columns: what its source reports. A dot: it stays as it is.
+TABLE = """
+            pending   approved  rejected  trash     reversed
+unknown     pending   approved  rejected  trash     reversed
+pending     .         approved  rejected  trash     rejected
+approved    .         .         reversed  reversed  reversed
+rejected    .         .         .         .         .
+trash       .         .         .         .         .
+reversed    .         .         .         .         .
+"""
+WITH_REAPPROVAL = {("rejected", "approved"): "approved", ("trash", "approved"): "approved"}
+
+
+def pairs() -> list[tuple[str, str, str]]:
+    header, *rows = [line.split() for line in TABLE.strip().splitlines()]
+    return [(row[0], reported, cell) for row in rows for reported, cell in zip(header, row[1:], strict=True)]
+
+
+def status_of(word: str) -> Status | None:
+    return None if word in {"unknown", "."} else Status(word)
+
+
+def test_the_table_has_every_pair():
+    assert len(pairs()) == (len(Status) + 1) * len(Status)
+
+
+@pytest.mark.parametrize(("current", "reported", "follows"), pairs())
+def test_a_status_moves_as_the_table_says(current, reported, follows):
+    assert next_status(status_of(current), Status(reported)) == status_of(follows)
+
+
+@pytest.mark.parametrize(("current", "reported", "follows"), pairs())
+def test_reapproval_opens_two_ways_more_and_no_others(current, reported, follows):
+    follows = WITH_REAPPROVAL.get((current, reported), follows)
+    assert next_status(status_of(current), Status(reported), allow_reapproval=True) == status_of(follows)
+
+
+WORDS = {
+    Status.PENDING: "lead hold wait new pending reviewing",
+    Status.APPROVED: "approved completed complete sale purchase credited success confirmed pass bill neworder",
+    Status.REJECTED: "reject rejected declined cancelled canceled",
+    Status.TRASH: "trash spam invalid duplicate",
+    Status.REVERSED: "refund rfnd chargeback cgbk insf",
+}
+
+
+@pytest.mark.parametrize(("status", "word"), [(status, word) for status in WORDS for word in WORDS[status].split()])
+def test_networks_words_are_known_however_they_are_written(status, word):
+    assert parse_status(word) is status
+    assert parse_status(word.upper()) is status
+    assert parse_status(f" {word[:2]}-{word[2:]}_") is status
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_status_reads_its_own_name(status):
+    assert parse_status(status) is status
+
+
+@pytest.mark.parametrize("word", ["", "1", "2", "-1", "0", "true", "ok", "yes", "purchased!", "{status}", "lead/sale"])
+def test_a_word_or_number_that_nobody_knows_is_no_status(word):
+    assert parse_status(word) is None
+
+
+def test_partners_are_sent_lead_words():
+    assert [status.lead_word for status in Status] == ["Lead", "Purchase", "Reject", "Trash", "Reject"]
+    assert set(LEAD_WORDS) == set(Status)
