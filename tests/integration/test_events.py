@@ -1,0 +1,36 @@
+"""The events in events/ are ones that the deployed functions understand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EVENTS = sorted((Path(__file__).parents[2] / "events").glob("*.json"))
+FUNCTIONS = sorted(path.name for path in (Path(__file__).parents[2] / "functions").iterdir() if path.is_dir())
+# What the demo's products and clicks would answer is not there; everything else is.
+NOT_FOUND = ("create_click", "get_click", "track_click", "receive_postback", "set_referrer")
+
+
+def invoke(stack, path: Path) -> tuple[dict[str, Any], Any]:
+    function = path.name.partition(".")[0].title().replace("_", "")
+    reply = stack.aws.lambda_.invoke(FunctionName=stack.function(function), Payload=path.read_bytes())
+    return reply, json.loads(reply["Payload"].read())
+
+
+@pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
+def test_an_event_is_understood(stack, path):
+    reply, answer = invoke(stack, path)
+    assert "FunctionError" not in reply
+    if "Records" in json.loads(path.read_text()) or "statusCode" not in (answer or {}):
+        assert not (answer or {}).get("batchItemFailures")
+    else:
+        function = path.name.partition(".")[0]
+        expected = 404 if function in NOT_FOUND else (201 if "create" in path.name else 200)
+        assert answer["statusCode"] == expected
+
+
+def test_there_is_an_event_for_every_function():
+    assert sorted({path.name.partition(".")[0] for path in EVENTS}) == FUNCTIONS
