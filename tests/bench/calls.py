@@ -111,7 +111,7 @@ class Meter:
     def _read(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
         if model.name not in _WRITES:
             return
-        consumed = parsed.get("ConsumedCapacity", [])
+        consumed = parsed["ConsumedCapacity"]
         for entry in consumed if isinstance(consumed, list) else [consumed]:
             in_indexes = sum(index["CapacityUnits"] for index in entry.get("GlobalSecondaryIndexes", {}).values())
             self._usage.indexes[entry["TableName"]] += in_indexes

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,13 +52,8 @@ def functions_of(build: Path) -> list[str]:
     return sorted(path.parent.name for path in build.glob("*/app.py"))
 
 
-def folder_of(function: str) -> str:
-    """`create_click` for `CreateClick`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", function).lower()
-
-
 def become_lambda(running: Deployed) -> None:
-    """Gives this process the environment of all functions at once: where two share a variable it is the same."""
+    """Gives this process the environment of all functions at once: they differ only in the name of the service."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ.update(clean_environment(AWS_ENDPOINT_URL=running.endpoint_url))
