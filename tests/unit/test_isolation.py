@@ -7,9 +7,15 @@ import pytest
 from pytest_socket import SocketBlockedError
 
 
-@pytest.mark.parametrize(
-    "reach_out", [lambda: socket.socket(), lambda: socket.getaddrinfo("example.com", 443)], ids=["socket", "name"]
-)
+def open_a_socket():
+    return socket.socket()
+
+
+def resolve_a_name():
+    return socket.getaddrinfo("example.com", 443)
+
+
+@pytest.mark.parametrize("reach_out", [open_a_socket, resolve_a_name])
 def test_neither_a_socket_nor_a_name_can_be_had(reach_out):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -37,7 +37,7 @@ def test_an_approved_conversion_is_credited_at_once():
     )
     assert (earning.type, earning.amount, earning.status) == (EarningType.CONVERSION, 3, EarningStatus.COMPLETED)
     assert (earning.approval_status, earning.credited_at) == (ApprovalStatus.AUTO_APPROVED, IN_AN_HOUR)
-    assert earning.earning_id == conversion.earning_id
+    assert (earning.earning_id, earning.reason) == (conversion.earning_id, None)
     assert settlement.wallet_change == change(balance=3, lifetime=3)
     assert (settlement.click_status, settlement.click_closed) == (ClickStatus.CONVERTED, False)
     assert settlement.earning_change is None
@@ -186,6 +186,11 @@ def test_a_converted_click_stays_converted_when_a_further_conversion_fails():
     assert books.tell(a_report(REJECTED, transaction_id="T-2")).click_status is ClickStatus.CONVERTED
 
 
+@pytest.mark.parametrize(("status", "becomes"), [(PENDING, ClickStatus.PENDING), (REJECTED, ClickStatus.REJECTED)])
+def test_a_click_that_may_convert_often_starts_like_any_other(status, becomes):
+    assert Books(a_product(multiple_conversions=True)).tell(a_report(status)).click_status is becomes
+
+
 @pytest.mark.parametrize("second", [PENDING, APPROVED])
 def test_a_click_that_may_convert_once_is_paid_once(second):
     books = Books()
@@ -211,6 +216,7 @@ def test_a_lead_becomes_a_purchase():
     assert (settlement.conversion.version, settlement.conversion.credited_at) == (2, LATER)
     assert settlement.earning_change.earning_id == lead.new_earning.earning_id
     assert settlement.earning_change.approval_status is ApprovalStatus.AUTO_APPROVED
+    assert settlement.earning_change.credited_at == LATER
     assert settlement.wallet_change == change(balance=4, lifetime=4, pending=-4)
     assert settlement.click_status is ClickStatus.CONVERTED
 
@@ -222,6 +228,15 @@ def test_the_purchase_has_the_last_word_on_the_amount(said, credited):
     settlement = books.tell(a_report(APPROVED, said))
     assert settlement.wallet_change == change(balance=credited, lifetime=credited, pending=-4)
     assert settlement.conversion.amount == settlement.earning_change.amount == credited
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"), [(None, "7", 7), ("6", "7", 7), ("6", None, 6), (None, None, None)]
+)
+def test_the_latest_payout_that_was_said_is_kept(first, second, kept):
+    books = Books()
+    books.tell(a_report(PENDING, payout=first))
+    assert books.tell(a_report(APPROVED, payout=second)).conversion.payout == kept
 
 
 @pytest.mark.parametrize(
@@ -243,10 +258,11 @@ def test_a_purchase_after_a_lead_is_held_like_any_other(product, amount, reason)
 def test_what_was_never_credited_is_cancelled(first, status, becomes):
     books = Books(a_product(approval=Approval.MANUAL))
     books.tell(a_report(first, 4))
-    settlement = books.tell(a_report(status))
+    settlement = books.tell(a_report(status, 1))
     assert (settlement.outcome, settlement.conversion.status, settlement.conversion.version) == (becomes, becomes, 2)
     assert settlement.conversion.hold_reason is None
     assert settlement.earning_change.status is EarningStatus.CANCELLED
+    assert (settlement.earning_change.amount, settlement.earning_change.credited_at) == (4, None)
     assert settlement.earning_change.approval_status is ApprovalStatus.REJECTED
     assert settlement.wallet_change == change(pending=-4)
     assert settlement.click_status is ClickStatus.REJECTED
@@ -264,6 +280,7 @@ def test_a_reversal_takes_back_exactly_what_was_credited(status):
     )
     assert (settlement.conversion.credited, settlement.conversion.credited_at) == (0, IN_AN_HOUR)
     assert (contra.type, contra.amount, contra.status) == (EarningType.REVERSAL, -4, EarningStatus.COMPLETED)
+    assert (contra.reason, contra.earned_at, contra.credited_at) == (status.lead_word, LATER, LATER)
     assert contra.earning_id != credit.new_earning.earning_id
     assert settlement.wallet_change == change(balance=-4)
     assert (settlement.earning_change, settlement.click_status) == (None, ClickStatus.CONVERTED)

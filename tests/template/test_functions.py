@@ -1,0 +1,186 @@
+"""Every folder in functions/ is a function of the template, with a role, a log and an environment of its own."""
+
+import ast
+import re
+
+import pytest
+
+from ricochet import settings
+from ricochet.rules.retry_schedule import RetrySchedule
+from tests.template.cloudformation import ROOT, get_att, load
+
+TEMPLATE = load()
+FUNCTIONS = TEMPLATE.functions()
+FOLDERS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
+each_function = pytest.mark.parametrize("name", sorted(FUNCTIONS))
+
+
+def camel_case(folder: str) -> str:
+    return "".join(word.capitalize() for word in folder.split("_"))
+
+
+def folder_of(name: str) -> str:
+    return FUNCTIONS[name]["CodeUri"].removeprefix("functions/")
+
+
+def variables_of(name: str) -> dict:
+    own = FUNCTIONS[name].get("Environment", {}).get("Variables", {})
+    return TEMPLATE.globals["Environment"]["Variables"] | own
+
+
+def settings_of(name: str) -> list[type[settings.Settings]]:
+    """The settings models that the function's app.py imports."""
+    tree = ast.parse((ROOT / FUNCTIONS[name]["CodeUri"] / "app.py").read_text(encoding="utf-8"))
+    return [
+        getattr(settings, alias.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "ricochet.settings"
+        for alias in node.names
+    ]
+
+
+def test_every_folder_is_a_function_and_every_function_a_folder():
+    assert {name: function["CodeUri"] for name, function in FUNCTIONS.items()} == {
+        camel_case(folder): f"functions/{folder}" for folder in FOLDERS
+    }
+
+
+def test_all_functions_run_alike(template):
+    assert template.globals["Runtime"] == "python3.13"
+    assert template.globals["Handler"] == "app.handler"
+    assert template.globals["Tracing"] == "Active"
+    for function in FUNCTIONS.values():
+        assert {"Runtime", "Handler", "Architectures", "Layers", "Tracing", "Policies"}.isdisjoint(function)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "architecture"), [({}, "arm64"), ({"Architecture": "x86_64"}, "x86_64")], ids=["default", "chosen"]
+)
+def test_the_architecture_is_a_parameter(template, parameters, architecture):
+    assert template.work_out(template.globals["Architectures"], **parameters) == [architecture]
+    assert template.parameters["Architecture"]["AllowedValues"] == ["arm64", "x86_64"]
+
+
+def test_the_python_of_the_functions_is_the_python_of_the_project(template):
+    wanted = (ROOT / ".python-version").read_text(encoding="utf-8").strip()
+    assert wanted == "3.13"
+    assert template.globals["Runtime"] == f"python{wanted}"
+    for layer in template.of_type("Serverless::LayerVersion").values():
+        assert layer["CompatibleRuntimes"] == [f"python{wanted}"]
+
+
+def test_every_layer_of_the_template_is_there_and_used(template):
+    layers = template.of_type("Serverless::LayerVersion")
+    assert {layer["ContentUri"] for layer in layers.values()} == {"layers/dependencies", "layers/ricochet"}
+    assert template.globals["Layers"] == [{"Ref": name} for name in layers]
+    for name, layer in layers.items():
+        makefile = (ROOT / layer["ContentUri"] / "Makefile").read_text(encoding="utf-8")
+        assert template.resources[name]["Metadata"] == {"BuildMethod": "makefile"}
+        assert f"build-{name}:" in makefile
+        assert "compileall -q --invalidation-mode unchecked-hash" in makefile
+
+
+@each_function
+def test_a_function_has_a_role_of_its_own(name):
+    roles = [function["Role"] for function in FUNCTIONS.values()]
+    assert FUNCTIONS[name]["Role"] == get_att(f"{name}Role")
+    assert roles.count(FUNCTIONS[name]["Role"]) == 1
+    assert TEMPLATE.resources[f"{name}Role"]["Type"] == "AWS::IAM::Role"
+
+
+@each_function
+@pytest.mark.parametrize(("environment", "days"), [("prod", 90), ("dev", 14), ("local", 14)])
+def test_a_function_has_a_log_group_of_its_own_that_forgets(name, environment, days):
+    group = TEMPLATE.resources[f"{name}Logs"]
+    assert FUNCTIONS[name]["LoggingConfig"] == {"LogGroup": {"Ref": f"{name}Logs"}}
+    assert group["Type"] == "AWS::Logs::LogGroup"
+    assert TEMPLATE.work_out(group["Properties"]["RetentionInDays"], Environment=environment) == days
+    assert group["Properties"]["LogGroupName"] == {"Fn::Sub": f"/ricochet/${{AWS::StackName}}/{folder_of(name)}"}
+
+
+def test_every_log_group_forgets(template):
+    groups = template.of_type("Logs::LogGroup")
+    assert len(groups) > len(FUNCTIONS)
+    assert all(template.work_out(group["RetentionInDays"], Environment="prod") == 90 for group in groups.values())
+
+
+@each_function
+def test_a_function_is_told_what_its_settings_need_and_nothing_else(name):
+    fields = {field.upper(): info for model in settings_of(name) for field, info in model.model_fields.items()}
+    given = {variable for variable in variables_of(name) if not variable.startswith("POWERTOOLS_")}
+    assert {variable for variable, info in fields.items() if info.is_required()} <= given <= set(fields)
+
+
+@each_function
+def test_a_function_has_settings_and_loads_them_all(name):
+    source = (ROOT / FUNCTIONS[name]["CodeUri"] / "app.py").read_text(encoding="utf-8")
+    loaded = re.findall(r"(\w+)\.load\(os\.environ\)", source)
+    assert sorted(loaded) == sorted(model.__name__ for model in settings_of(name))
+    assert bool(loaded) is bool(
+        variables_of(name).keys() - {*TEMPLATE.globals["Environment"]["Variables"], "POWERTOOLS_SERVICE_NAME"}
+    )
+
+
+@each_function
+def test_a_function_logs_under_its_own_name(name):
+    variables = variables_of(name)
+    assert variables["POWERTOOLS_SERVICE_NAME"] == folder_of(name)
+    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == "Ricochet"
+
+
+@each_function
+def test_a_variable_refers_to_what_its_name_says(name):
+    for variable, value in variables_of(name).items():
+        if variable.endswith("_TABLE"):
+            assert value == {"Ref": variable.removesuffix("_TABLE").capitalize()}
+    queues = {
+        "POSTBACK_QUEUE_URL": "RetryPostbacksQueue",
+        "RETRY_QUEUE_URL": "FailedDeliveriesQueue",
+        "PARKING_QUEUE_URL": "ParkedDeliveriesQueue",
+    }
+    for variable, queue in queues.items():
+        assert variables_of(name).get(variable, {"Ref": queue}) == {"Ref": queue}
+
+
+@each_function
+def test_a_function_ends_before_api_gateway_gives_up(name):
+    timeout = FUNCTIONS[name].get("Timeout", TEMPLATE.globals["Timeout"])
+    behind_the_api = any(owner == name for owner, _ in TEMPLATE.events("HttpApi").values())
+    assert 0 < timeout <= (29 if behind_the_api else 60)
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_private_targets_are_refused_on_aws(template, environment):
+    assert template.refused_by_rules(Environment=environment, AllowedTargets="127.0.0.1:18080")
+    assert not template.refused_by_rules(Environment=environment, AllowedTargets="")
+
+
+def test_private_targets_are_for_the_local_stack(template):
+    assert not template.refused_by_rules(Environment="local", AllowedTargets="127.0.0.1:18080")
+    assert template.parameters["AllowedTargets"]["Default"] == ""
+    assert template.parameters["Environment"]["Default"] != "local"
+
+
+def test_the_schedule_is_eleven_attempts_over_seventy_hours(template):
+    schedule = RetrySchedule.parse(template.parameters["RetrySchedule"]["Default"])
+    assert schedule.delays == (10, 60, 300, 900, 3600, 10800, 21600, 43200, 86400, 86400)
+    assert 70 <= sum(schedule.delays) / 3600 < 71
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "fits"),
+    [
+        *(("DefaultReferralRate", value, True) for value in ("0", "1", "0.1", "0.123456")),
+        *(("DefaultReferralRate", value, False) for value in ("1.1", "10", "-0.1", "0.1234567", "ten", "")),
+        *(("RetrySchedule", value, True) for value in ("10", "10,60")),
+        *(("RetrySchedule", value, False) for value in ("", "10,", "10;60", "1.5", "-1")),
+    ],
+)
+def test_a_parameter_that_functions_could_not_read_is_refused_at_deployment(template, parameter, value, fits):
+    assert bool(re.fullmatch(template.parameters[parameter]["AllowedPattern"], value)) is fits
+
+
+def test_every_default_fits_its_own_parameter(template):
+    for spec in template.parameters.values():
+        assert spec["Default"] in spec.get("AllowedValues", [spec["Default"]])
+        assert re.fullmatch(spec.get("AllowedPattern", ".*"), str(spec["Default"]))

@@ -1,0 +1,65 @@
+"""What stands around the template: environments, lock files, the local AWS's outputs."""
+
+import re
+import tomllib
+
+import pytest
+
+from tests.template.cloudformation import ROOT, load
+
+LOCKS = sorted([*(ROOT / "requirements").glob("*.txt"), *(ROOT / "layers").glob("*/requirements.txt")])
+CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+TEMPLATE = load()
+
+
+def test_there_are_three_environments_with_a_stack_each():
+    assert set(CONFIG) - {"version"} == {"default", "local", "prod"}
+    stacks = {name: CONFIG[name]["global"]["parameters"]["stack_name"] for name in ("default", "local", "prod")}
+    assert stacks == {"default": "ricochet-dev", "local": "ricochet-local", "prod": "ricochet"}
+
+
+@pytest.mark.parametrize(("environment", "parameter"), [("default", "dev"), ("prod", "prod")])
+def test_a_deployment_to_aws_says_which_environment_it_is_and_asks_first(environment, parameter):
+    deploy = CONFIG[environment]["deploy"]["parameters"]
+    assert deploy["parameter_overrides"] == f"Environment={parameter}"
+    assert deploy["confirm_changeset"] is True
+    assert parameter in TEMPLATE.parameters["Environment"]["AllowedValues"]
+
+
+@pytest.mark.parametrize("environment", ["default", "local", "prod"])
+def test_a_deployment_may_create_unnamed_roles_only(environment):
+    assert CONFIG[environment]["deploy"]["parameters"]["capabilities"] == "CAPABILITY_IAM"
+    assert not any("RoleName" in role for role in TEMPLATE.of_type("IAM::Role").values())
+
+
+@pytest.mark.parametrize("path", LOCKS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_lock_file_pins_and_hashes_everything_and_names_no_address(path):
+    text = path.read_text(encoding="utf-8")
+    pins = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
+    assert "://" not in text
+    assert not re.search(r"^\s*(-i|-f|--(extra-)?index|--find-links|--trusted)", text, re.MULTILINE)
+    assert pins
+    assert all(re.match(r"[A-Za-z0-9._-]+(\[[\w,-]+\])?==\S+", pin) for pin in pins)
+    assert text.count("--hash=sha256:") >= len(pins)
+
+
+def test_every_list_of_requirements_has_its_lock_file():
+    lists = [*(ROOT / "requirements").glob("*.in"), *(ROOT / "layers").glob("*/requirements.in")]
+    assert sorted(path.with_suffix(".txt") for path in lists) == LOCKS
+
+
+def test_the_layer_does_not_carry_what_the_runtime_has():
+    layer = (ROOT / "layers" / "dependencies" / "requirements.txt").read_text(encoding="utf-8")
+    assert not re.search(r"^(boto3|botocore|s3transfer)==", layer, re.MULTILINE)
+
+
+@pytest.mark.parametrize("kind", ["DynamoDB::Table", "SQS::Queue"])
+def test_tables_and_queues_can_be_found_in_the_outputs(kind):
+    values = [output["Value"] for output in TEMPLATE.document["Outputs"].values()]
+    assert all({"Ref": name} in values for name in TEMPLATE.of_type(kind))
+
+
+def test_every_output_and_parameter_is_used_or_says_what_it_is():
+    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    for name in TEMPLATE.parameters:
+        assert re.search(rf"!Ref {name}\b", text), f"nobody reads the parameter {name}"

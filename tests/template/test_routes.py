@@ -1,0 +1,98 @@
+"""Who may call what: a short list is public, all else needs a token."""
+
+import re
+
+import pytest
+
+from tests.template.cloudformation import ROOT, get_att, load
+
+TEMPLATE = load()
+API = TEMPLATE.resources["Api"]["Properties"]
+ROUTES = {
+    f"{source['Method']} {source['Path']}": (name, source) for name, source in TEMPLATE.events("HttpApi").values()
+}
+PUBLIC = {"GET /api/v1/earn/track/{clickId}", "GET /api/v1/earn/postback", "POST /api/v1/earn/postback"}
+BEARER = {
+    "POST /api/v1/earn/products/{productId}/click",
+    "GET /api/v1/earn/clicks/{clickId}",
+    "GET /api/v1/earn/products",
+    "GET /api/v1/earn/earnings",
+    "GET /api/v1/earn/wallet",
+    "PUT /api/v1/earn/referrer",
+    "GET /api/v1/earn/referrer",
+    *(f"{method} /api/v1/admin/{kind}" for kind in ("products", "partners") for method in ("GET", "POST")),
+    *(f"{method} /api/v1/admin/products/{{productId}}" for method in ("GET", "PATCH")),
+    *(f"{method} /api/v1/admin/partners/{{partnerId}}" for method in ("GET", "PATCH")),
+}
+
+
+def routes_in_code(name: str) -> set[str]:
+    """The routes that a function's own resolver answers, in API Gateway's spelling."""
+    source = (ROOT / TEMPLATE.functions()[name]["CodeUri"] / "app.py").read_text(encoding="utf-8")
+    found = {(verb.upper(), path) for verb, path in re.findall(r'@app\.(get|post|put|patch)\("([^"]+)"', source)}
+    for path, methods in re.findall(r'@app\.route\("([^"]+)", method=\[([^\]]+)\]', source):
+        found |= {(method.strip(' "'), path) for method in methods.split(",")}
+    return {f"{method} {re.sub(r'<(\w+)>', _in_braces, path)}" for method, path in found}
+
+
+def _in_braces(match: re.Match) -> str:
+    first, *others = match[1].split("_")
+    return "{" + first + "".join(word.capitalize() for word in others) + "}"
+
+
+def test_the_public_routes_are_these_and_no_others():
+    assert {route for route, (_, source) in ROUTES.items() if source.get("Auth") == {"Authorizer": "NONE"}} == PUBLIC
+
+
+def test_all_other_routes_have_the_authorizer():
+    assert set(ROUTES) - PUBLIC == BEARER
+    assert API["Auth"]["DefaultAuthorizer"] == "Jwt"
+    assert all("Auth" not in source for route, (_, source) in ROUTES.items() if route not in PUBLIC)
+
+
+def test_every_route_is_on_the_one_api_and_no_two_are_the_same():
+    events = TEMPLATE.events("HttpApi").values()
+    assert all(source["ApiId"] == {"Ref": "Api"} for _, source in events)
+    assert len(ROUTES) == len(events)
+    assert all(re.fullmatch(r"(GET|POST|PUT|PATCH) /[\w/{}]+", route) for route in ROUTES)
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in ROUTES.values()}))
+def test_a_function_answers_the_routes_that_lead_to_it(name):
+    assert routes_in_code(name) == {route for route, (owner, _) in ROUTES.items() if owner == name}
+
+
+@pytest.mark.parametrize("name", sorted({name for route, (name, _) in ROUTES.items() if "/admin/" in route}))
+def test_a_function_for_operators_asks_for_their_group(name):
+    source = (ROOT / TEMPLATE.functions()[name]["CodeUri"] / "app.py").read_text(encoding="utf-8")
+    assert "admins_only(app, settings.groups_claim)" in source
+    assert all("/admin/" in route for route, (owner, _) in ROUTES.items() if owner == name)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "issuer", "audience"),
+    [
+        ({}, {"Fn::Sub": "https://cognito-idp.${AWS::Region}.amazonaws.com/${UserPool}"}, {"Ref": "UserPoolClient"}),
+        ({"JwtIssuer": "https://idp.example", "JwtAudience": "app"}, "https://idp.example", "app"),
+    ],
+    ids=["cognito", "any other provider"],
+)
+def test_tokens_are_checked_against_one_issuer_and_audience(parameters, issuer, audience):
+    authorizer = API["Auth"]["Authorizers"]["Jwt"]
+    worked_out = TEMPLATE.work_out(authorizer["JwtConfiguration"], **parameters)
+    assert worked_out == {"issuer": issuer, "audience": [audience]}
+    assert authorizer["IdentitySource"] == "$request.header.Authorization"
+
+
+def test_public_routes_are_throttled_by_themselves():
+    default = API["DefaultRouteSettings"]
+    assert set(API["RouteSettings"]) == PUBLIC
+    for limits in API["RouteSettings"].values():
+        assert 0 < limits["ThrottlingBurstLimit"] <= default["ThrottlingBurstLimit"]
+        assert 0 < limits["ThrottlingRateLimit"] <= default["ThrottlingRateLimit"]
+
+
+def test_the_access_log_names_no_person():
+    settings = API["AccessLogSettings"]
+    assert settings["DestinationArn"] == get_att("ApiLogs")
+    assert not re.search(r"sourceIp|claims|\.path|userAgent|queryString|header", settings["Format"])

@@ -1,0 +1,126 @@
+"""Tables: protected, on demand, and keyed by the names that the entities give their attributes."""
+
+import pytest
+
+from ricochet.models.click import Click
+from ricochet.models.conversion import Conversion
+from ricochet.models.delivery import Delivery
+from ricochet.models.earning import Earning, Wallet
+from ricochet.models.partner import Partner
+from ricochet.models.postback import Receipt
+from ricochet.models.product import Product
+from ricochet.models.user import User
+from ricochet.tables import catalog, deliveries, users
+from tests.template.cloudformation import load
+
+TEMPLATE = load()
+TABLES = TEMPLATE.of_type("DynamoDB::Table")
+each_table = pytest.mark.parametrize("table", sorted(TABLES))
+ENTITIES = {
+    "Products": Product,
+    "Partners": Partner,
+    "Users": User,
+    "Clicks": Click,
+    "Conversions": Conversion,
+    "Earnings": Earning,
+    "Wallets": Wallet,
+    "Receipts": Receipt,
+    "Deliveries": Delivery,
+}
+KEYS = {
+    "Products": ["productId"],
+    "Partners": ["partnerId"],
+    "Users": ["userId"],
+    "Clicks": ["clickId"],
+    "Conversions": ["conversionId"],
+    "Earnings": ["userId", "earningId"],
+    "Wallets": ["userId", "currency"],
+    "Receipts": ["receiptId"],
+    "Deliveries": ["conversionId", "deliveryKey"],
+}
+INDEXES = {
+    "Products": {catalog.BY_STATUS: ["status", "productId"]},
+    "Partners": {catalog.BY_STATUS: ["status", "partnerId"]},
+    "Users": {users.BY_REFERRAL_CODE: ["referralCode"]},
+    "Deliveries": {deliveries.BY_DUE: ["dueShard", "dueAt"]},
+}
+
+
+def keys(schema: list[dict]) -> list[str]:
+    assert [key["KeyType"] for key in schema] == ["HASH", "RANGE"][: len(schema)]
+    return [key["AttributeName"] for key in schema]
+
+
+def indexes(table: str) -> dict[str, list[str]]:
+    found = TABLES[table].get("GlobalSecondaryIndexes", [])
+    return {index["IndexName"]: keys(index["KeySchema"]) for index in found}
+
+
+def attributes(table: str) -> set[str]:
+    return {field.alias for field in ENTITIES[table].model_fields.values()}
+
+
+def test_there_is_a_table_for_each_entity():
+    assert set(TABLES) == set(ENTITIES) == set(KEYS)
+
+
+@each_table
+def test_a_table_is_keyed_as_agreed_by_attributes_of_its_entity(table):
+    assert keys(TABLES[table]["KeySchema"]) == KEYS[table]
+    assert set(KEYS[table]) <= attributes(table)
+
+
+@each_table
+def test_a_table_has_the_indexes_that_are_asked_for_over_attributes_of_its_entity(table):
+    assert indexes(table) == INDEXES.get(table, {})
+    assert {name for index in indexes(table).values() for name in index} <= attributes(table)
+    assert "LocalSecondaryIndexes" not in TABLES[table]
+
+
+@each_table
+def test_only_key_attributes_are_defined_and_all_of_them_as_text(table):
+    used = {*KEYS[table], *(name for index in indexes(table).values() for name in index)}
+    assert {
+        one["AttributeName"]: one["AttributeType"] for one in TABLES[table]["AttributeDefinitions"]
+    } == dict.fromkeys(used, "S")
+
+
+@each_table
+def test_a_key_attribute_is_always_there(table):
+    fields = {field.alias: field for field in ENTITIES[table].model_fields.values()}
+    assert all(fields[name].is_required() for name in KEYS[table])
+
+
+@each_table
+def test_a_table_is_on_demand_encrypted_and_recoverable(table):
+    assert TABLES[table]["BillingMode"] == "PAY_PER_REQUEST"
+    assert TABLES[table]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert TABLES[table]["SSESpecification"] == {"SSEEnabled": True}
+
+
+@each_table
+@pytest.mark.parametrize(("environment", "is_protected"), [("prod", True), ("dev", False), ("local", False)])
+def test_a_table_is_protected_in_prod(table, environment, is_protected):
+    protection = TABLES[table]["DeletionProtectionEnabled"]
+    assert TEMPLATE.work_out(protection, Environment=environment) is is_protected
+    assert TEMPLATE.resources[table]["UpdateReplacePolicy"] == "Retain"
+
+
+@each_table
+def test_what_has_a_time_to_live_is_cleared_away_and_nothing_else(table):
+    expected = {"AttributeName": "ttl", "Enabled": True} if "ttl" in attributes(table) else None
+    assert TABLES[table].get("TimeToLiveSpecification") == expected
+
+
+def test_money_is_never_cleared_away():
+    assert all("ttl" not in attributes(table) for table in ("Earnings", "Wallets", "Conversions", "Users"))
+
+
+def test_the_stream_shows_what_was_and_what_is():
+    assert TABLES["Conversions"]["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_users_are_protected_like_their_money(environment):
+    protection = TEMPLATE.resources["UserPool"]["Properties"]["DeletionProtection"]
+    assert TEMPLATE.work_out(protection, Environment=environment) == ("ACTIVE" if environment == "prod" else "INACTIVE")

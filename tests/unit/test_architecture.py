@@ -1,0 +1,162 @@
+"""Rules of the shared package's shape: who may import whom, and what nobody does."""
+
+import ast
+import importlib
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "layers" / "ricochet" / "ricochet"
+FUNCTIONS = Path(__file__).parents[2] / "functions"
+MODULES = sorted(
+    ".".join(["ricochet", *path.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(".__init__")
+    for path in PACKAGE.rglob("*.py")
+)
+
+# What each part may import of ours; the parts that stand at the side serve functions only.
+ALLOWED = {
+    "errors": set(),
+    "models": {"errors"},
+    "rules": {"errors", "models"},
+    "tables": {"errors", "models", "rules"},
+    "sender": {"errors", "models", "rules"},
+    "presets": {"errors", "models", "rules"},
+    "use_cases": {"errors", "models", "rules", "tables", "sender", "presets"},
+    "telemetry": set(),
+    "clients": set(),
+    "settings": {"errors", "models", "rules"},
+    "api": {"errors", "models", "rules", "tables", "telemetry"},
+    "": set(),
+}
+
+
+def part_of(module: str) -> str:
+    return ".".join(module.split(".")[1:2])
+
+
+def path_of(module: str) -> Path:
+    path = PACKAGE.joinpath(*module.split(".")[1:])
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+class RuntimeNodes(ast.NodeVisitor):
+    """Every node but those that only type checkers see."""
+
+    def __init__(self) -> None:
+        self.nodes: list[ast.AST] = []
+
+    def generic_visit(self, node: ast.AST) -> None:
+        self.nodes.append(node)
+        super().generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> None:
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            for other in node.orelse:
+                self.visit(other)
+        else:
+            self.generic_visit(node)
+
+
+def runtime_nodes(path: Path) -> list[ast.AST]:
+    visitor = RuntimeNodes()
+    visitor.visit(tree_of(path))
+    return visitor.nodes
+
+
+def imports_of(path: Path) -> set[str]:
+    """Full names of what is imported at run time, `from a import b` as both `a` and `a.b`."""
+    names: set[str] = set()
+    for node in runtime_nodes(path):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            names |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def test_the_rules_see_the_code():
+    assert {"errors", "models", "rules", "tables", "sender", "use_cases"} <= {part_of(module) for module in MODULES}
+    assert "ricochet.models.money" in imports_of(path_of("ricochet.rules.settlement"))
+    assert "mypy_boto3_dynamodb" not in imports_of(path_of("ricochet.tables.table"))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_downwards_only(module):
+    part = part_of(module)
+    assert part in ALLOWED, f"say in ALLOWED what ricochet.{part} may import"
+    ours = {part_of(name) for name in imports_of(path_of(module)) if name.startswith("ricochet.")}
+    assert ours - {part} <= ALLOWED[part]
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if part_of(module) in {"models", "rules", "errors"}])
+def test_decisions_know_nothing_of_aws(module):
+    roots = {name.partition(".")[0] for name in imports_of(path_of(module))}
+    assert roots.isdisjoint({"boto3", "botocore", "aws_lambda_powertools"})
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_core_never_reads_the_environment(module):
+    path = path_of(module)
+    assert not {"os", "os.environ", "os.getenv"} & imports_of(path)
+    assert not {
+        node.attr
+        for node in runtime_nodes(path)
+        if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
+    }
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module != "ricochet.clients"])
+def test_aws_clients_are_made_in_one_place(module):
+    assert "boto3.client" not in ast.unparse(tree_of(path_of(module)))
+    assert "boto3" not in {
+        alias.name for node in runtime_nodes(path_of(module)) if isinstance(node, ast.Import) for alias in node.names
+    }
+
+
+def test_no_aws_client_is_made_at_import():
+    clients = tree_of(path_of("ricochet.clients"))
+    at_import = [node for node in clients.body if not isinstance(node, ast.FunctionDef)]
+    assert at_import
+    assert not any("boto3.client" in ast.unparse(node) for node in at_import)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_says_what_it_is_for_and_has_a_name_that_does(module):
+    words = set(module.split(".")[-1].split("_"))
+    assert words.isdisjoint({"util", "utils", "helper", "helpers", "common", "misc", "shared", "base"})
+    assert ast.get_docstring(tree_of(path_of(module)))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_can_be_imported_alone(module):
+    assert importlib.import_module(module).__name__ == module
+
+
+@pytest.mark.parametrize("path", sorted(FUNCTIONS.glob("*/app.py")), ids=lambda path: path.parent.name)
+def test_a_function_reads_the_environment_through_its_settings_only(path):
+    reads = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Attribute) and node.attr == "environ"]
+    loads = [
+        node
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "load"
+    ]
+    assert len(reads) == len(loads)
+    assert all(ast.unparse(call.args) == "os.environ" for call in loads)
+    assert "getenv" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", sorted(FUNCTIONS.glob("*/app.py")), ids=lambda path: path.parent.name)
+def test_a_function_stands_alone_and_its_handler_is_short(path):
+    assert not any(name.startswith(("functions", "local", "tests")) for name in imports_of(path))
+    handlers = [node for node in tree_of(path).body if isinstance(node, ast.FunctionDef) and node.name == "handler"]
+    assert len(handlers) == 1
+    for node in tree_of(path).body:
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.lineno < 25

@@ -1,0 +1,87 @@
+"""Stream records become commissions, once each."""
+
+from decimal import Decimal
+
+import pytest
+
+from ricochet.models.earning import EarningStatus, EarningType, WalletChange
+from ricochet.models.statuses import Status
+from ricochet.models.user import User
+from ricochet.tables.items import to_wire
+from ricochet.tables.ledger import EarningExistsError
+from ricochet.use_cases.credit_referral import CreditReferral
+from tests.unit.builders import NOON, a_conversion
+
+
+class Ledger:
+    def __init__(self):
+        self.rows, self.changes = {}, []
+
+    def credit(self, earning, change):
+        if earning.earning_id in self.rows:
+            raise EarningExistsError("there already")
+        self.rows[earning.earning_id] = earning
+        self.changes.append(change)
+
+
+class Users:
+    def get(self, user_id):
+        return User(user_id=user_id, referrer_id="user_0", referrer_set_at=NOON) if user_id == "user_1" else None
+
+
+@pytest.fixture
+def ledger():
+    return Ledger()
+
+
+@pytest.fixture
+def credit(ledger):
+    return CreditReferral(Users(), ledger)
+
+
+def a_record(old, new) -> dict:
+    images = {"OldImage": old, "NewImage": new}
+    return {"dynamodb": {name: to_wire(image.to_item()) for name, image in images.items() if image}}
+
+
+CREDITED = a_conversion(credited=5, amount=5)
+REVERSED = CREDITED.with_changes(
+    credited=Decimal(0), status=Status.REVERSED, version=2, updated_at="2026-03-01T14:00:00.000Z"
+)
+
+
+def test_a_credit_brings_the_referrer_a_share(credit, ledger):
+    earning = credit(a_record(None, CREDITED))
+    assert (earning.user_id, earning.type, earning.amount) == ("user_0", EarningType.REFERRAL, Decimal("0.5"))
+    assert (earning.status, earning.click_id, earning.conversion_id) == (EarningStatus.COMPLETED, None, "CONV-1")
+    assert ledger.changes == [WalletChange(user_id="user_0", currency="USD", balance="0.5", lifetime="0.5")]
+
+
+def test_the_same_record_again_brings_nothing_more(credit, ledger):
+    record = a_record(None, CREDITED)
+    assert credit(record)
+    assert credit(record) is None
+    assert len(ledger.rows) == 1
+
+
+def test_a_reversal_claws_the_same_back(credit, ledger):
+    credit(a_record(None, CREDITED))
+    earning = credit(a_record(CREDITED, REVERSED))
+    assert (earning.amount, len(ledger.rows)) == (Decimal("-0.5"), 2)
+    assert ledger.changes[1] == WalletChange(user_id="user_0", currency="USD", balance="-0.5")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (None, CREDITED.with_changes(credited=Decimal(0))),
+        (CREDITED, CREDITED.with_changes(version=2)),
+        (None, CREDITED.with_changes(user_id="user_9")),
+        (None, CREDITED.with_changes(referral_rate=Decimal(0))),
+        (CREDITED, None),
+    ],
+    ids=["held", "nothing moved", "nobody's friend", "no commission", "deleted"],
+)
+def test_other_records_bring_nothing(credit, ledger, old, new):
+    assert credit(a_record(old, new)) is None
+    assert ledger.rows == {}

@@ -1,0 +1,121 @@
+"""What becomes of a delivery after an attempt."""
+
+import pytest
+
+from ricochet.models import times
+from ricochet.models.delivery import DeliveryState, Notice, delivery_key, version_prefix
+from ricochet.models.statuses import Status
+from ricochet.rules.delivery_progress import after_attempt, due_shard, due_shards, ended, queue_delay, waiting
+from ricochet.rules.retry_schedule import RetrySchedule
+from tests.unit.builders import IN_AN_HOUR, NOON, TOMORROW, a_conversion, a_delivery, an_attempt
+
+SCHEDULE = RetrySchedule((10, 3600))
+LEASED = {"lease_until": TOMORROW, "next_attempt_at": NOON, "due_shard": "due#1", "due_at": NOON}
+
+
+def assert_not_waiting(delivery):
+    assert (delivery.next_attempt_at, delivery.due_shard, delivery.due_at, delivery.lease_until) == (None,) * 4
+
+
+def test_a_success_ends_a_delivery():
+    attempt = an_attempt(204)
+    row = after_attempt(a_delivery(**LEASED), attempt, None, SCHEDULE, TOMORROW)
+    assert (row.state, row.attempts, row.updated_at) == (DeliveryState.DELIVERED, (attempt,), TOMORROW)
+    assert_not_waiting(row)
+
+
+def test_a_failure_waits_for_the_next_attempt_in_the_queue():
+    row = after_attempt(a_delivery(**LEASED), an_attempt(500), None, SCHEDULE, IN_AN_HOUR)
+    assert (row.state, row.due_shard, row.due_at, row.lease_until) == (DeliveryState.RETRYING, None, None, None)
+    assert times.plus(IN_AN_HOUR, seconds=10) <= row.next_attempt_at <= times.plus(IN_AN_HOUR, seconds=11)
+
+
+def test_a_wait_too_long_for_the_queue_stands_in_the_due_index():
+    row = after_attempt(a_delivery(attempt_count=2), an_attempt(None), None, SCHEDULE, IN_AN_HOUR)
+    assert row.state is DeliveryState.RETRYING
+    assert row.due_at == row.next_attempt_at >= times.plus(IN_AN_HOUR, hours=1)
+    assert row.due_shard == due_shard(row.delivery_id)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "indexed"), [(0, False), (899.5, False), (900, False), (900.1, True), (86_400, True)]
+)
+def test_the_due_index_holds_only_what_a_queue_cannot(seconds, indexed):
+    row = waiting(a_delivery(), seconds, IN_AN_HOUR)
+    assert (row.due_at is not None, row.due_shard is not None) == (indexed, indexed)
+
+
+def test_a_shorter_wait_leaves_the_due_index():
+    row = waiting(waiting(a_delivery(), 5000, NOON), 5, IN_AN_HOUR)
+    assert (row.due_at, row.due_shard, row.next_attempt_at) == (None, None, times.plus(IN_AN_HOUR, seconds=5))
+
+
+def test_the_last_failure_parks_a_delivery():
+    row = after_attempt(a_delivery(attempt_count=3, **LEASED), an_attempt(500), None, SCHEDULE, TOMORROW)
+    assert row.state is DeliveryState.PARKED
+    assert_not_waiting(row)
+
+
+def test_retry_after_reaches_the_schedule():
+    row = after_attempt(a_delivery(), an_attempt(429), 600, SCHEDULE, IN_AN_HOUR)
+    assert row.next_attempt_at >= times.plus(IN_AN_HOUR, seconds=600)
+
+
+def test_only_the_last_reply_is_kept():
+    row = a_delivery(attempts=(an_attempt(500, reply="first", error="a"),), attempt_count=2)
+    row = after_attempt(row, an_attempt(503, reply="second"), None, SCHEDULE, IN_AN_HOUR)
+    assert [(attempt.status_code, attempt.reply) for attempt in row.attempts] == [(500, None), (503, "second")]
+    assert row.attempts[0].error == "a"
+
+
+@pytest.mark.parametrize("state", [DeliveryState.PARKED, DeliveryState.SUPERSEDED])
+def test_an_ended_delivery_waits_for_nothing(state):
+    row = ended(a_delivery(**LEASED), state, TOMORROW)
+    assert (row.state, row.updated_at, row.state.is_terminal) == (state, TOMORROW, True)
+    assert_not_waiting(row)
+
+
+@pytest.mark.parametrize(
+    ("next_attempt_at", "delay"),
+    [
+        (None, 0),
+        (NOON, 0),
+        (IN_AN_HOUR, 0),
+        ("2026-03-01T13:00:10.400Z", 10),
+        ("2026-03-01T13:15:00.000Z", 900),
+        (TOMORROW, 900),
+    ],
+)
+def test_a_queue_delays_from_nothing_to_fifteen_minutes(next_attempt_at, delay):
+    assert queue_delay(a_delivery(next_attempt_at=next_attempt_at), IN_AN_HOUR) == delay
+
+
+def test_every_due_shard_is_used_and_listed():
+    assert {due_shard(f"dlv_{number}") for number in range(100)} == set(due_shards())
+
+
+def test_only_a_delivery_that_is_retried_is_not_over():
+    assert [state for state in DeliveryState if not state.is_terminal] == [DeliveryState.RETRYING]
+
+
+def test_keys_sort_by_version_and_end_with_the_partner():
+    keys = [delivery_key(version, "part_1") for version in (1, 2, 9, 10, 11, 100, 999_999)]
+    assert keys == sorted(keys)
+    assert all(key.endswith("#part_1") for key in keys)
+    assert delivery_key(1, "part_1").startswith(version_prefix(1))
+    assert not delivery_key(10, "part_1").startswith(version_prefix(1))
+
+
+def test_a_notice_tells_the_partner_in_the_sources_words():
+    notice = Notice.of(
+        a_conversion(
+            source_conversion_id="theirs", payout="7.50", sub1="one", status=Status.TRASH, source_status="spam"
+        )
+    )
+    assert (notice.conversion_id, notice.payout, notice.original_status) == ("theirs", "7.5", "spam")
+    assert (notice.sub1, notice.sub2, notice.offer_id, notice.status) == ("one", "", "", Status.TRASH)
+
+
+@pytest.mark.parametrize(("amount", "payout", "told"), [("5", None, "5"), ("5", "0", "0"), ("100", "1E+2", "100")])
+def test_a_notice_carries_the_payout_or_else_the_amount(amount, payout, told):
+    assert Notice.of(a_conversion(amount=amount, payout=payout)).payout == told

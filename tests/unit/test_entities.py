@@ -1,0 +1,75 @@
+"""Between Python, tables and JSON nothing is lost."""
+
+from decimal import Decimal
+
+import pytest
+from pydantic import ValidationError
+
+from ricochet.models.delivery import DeliveryState
+from ricochet.models.postback import receipt_of
+from ricochet.models.user import User
+from ricochet.rules.delivery_progress import waiting
+from ricochet.tables.items import from_wire, to_wire
+from tests.unit.builders import (
+    NOON,
+    Books,
+    a_click,
+    a_conversion,
+    a_delivery,
+    a_partner,
+    a_postback,
+    a_product,
+    a_report,
+    an_attempt,
+)
+
+ENTITIES = [
+    a_product(referral_rate="0.25", postback_auth={"mode": "ip", "allowedCidrs": ["192.0.2.0/24"]}),
+    a_partner(status_words={"approved": "1"}, filters={"offerIds": ["a"]}, body_template="{}"),
+    a_click(outcome=Books().tell(a_report()).click_outcome, closed=True, visits=3),
+    a_conversion(payout="7.5", sub1="one"),
+    Books().tell(a_report()).new_earning,
+    waiting(a_delivery(attempts=(an_attempt(500, reply="no"), an_attempt(None, error="late"))), 5000, NOON),
+    receipt_of(a_postback(query="a=1", body=b"\x00\xff", headers={"user-agent": "x"}), "held", trusted=True),
+    a_postback(body=b"\xff"),
+    User(user_id="user_1", referral_code="CODE"),
+]
+
+
+@pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: type(entity).__name__)
+def test_an_entity_comes_back_from_its_table_as_it_went(entity):
+    assert type(entity).from_item(from_wire(to_wire(entity.to_item()))) == entity
+
+
+@pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: type(entity).__name__)
+def test_a_stored_item_has_camel_case_names_and_no_empty_values(entity):
+    assert all("_" not in name and value is not None for name, value in entity.to_item().items())
+
+
+def test_an_entity_cannot_be_changed_only_copied():
+    user = User(user_id="user_1")
+    with pytest.raises(ValidationError):
+        user.user_id = "user_2"
+    assert user.with_changes(user_id="user_2") == User(user_id="user_2")
+    assert user.user_id == "user_1"
+
+
+def test_json_has_numbers_where_items_have_decimals():
+    conversion = a_conversion(amount="2.50")
+    assert (conversion.to_item()["amount"], conversion.to_json()["amount"]) == (Decimal("2.5"), 2.5)
+    assert "amount" not in conversion.to_json(leave_out={"amount"})
+    assert conversion.to_json(include_only={"amount", "sub1"}) == {"amount": 2.5}
+
+
+def test_what_a_newer_release_stored_does_no_harm():
+    assert User.from_item({"userId": "u", "favouriteColour": "blue"}) == User(user_id="u")
+
+
+def test_a_deliverys_log_line_names_ids_and_no_data():
+    line = a_delivery(
+        attempts=(an_attempt(503, error="busy", reply="private"),), url="https://p.example/?x=1"
+    ).for_log()
+    assert (line["partner_id"], line["state"], line["status_code"]) == ("part_1", DeliveryState.RETRYING, 503)
+    assert (line["attempt"], line["reason"], line["ms"]) == (1, "busy", 12)
+    assert "private" not in str(line)
+    assert "https" not in str(line)

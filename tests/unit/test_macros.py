@@ -1,0 +1,151 @@
+"""Macros are replaced in one pass, whatever their case, and nothing that is put in is looked at again."""
+
+import json
+import re
+from urllib.parse import parse_qsl, quote, urlsplit
+
+import pytest
+
+from ricochet.rules import macros
+from tests.unit.builders import CLICK_ID, a_delivery, a_notice, a_partner
+
+NOTICE = {
+    "offer_id": "offer 1",
+    "product_id": "prod_1",
+    "transaction_id": "T&1",
+    "user_id": "user_1",
+    "event": "level",
+    "sub1": "one",
+    "sub5": "five",
+    "prelanding": "pre",
+    "landing": "land",
+    "px": "pixel",
+    "domain": "d.example",
+    "ip": "203.0.113.9",
+}
+
+
+def known(partner=None, **notice) -> dict[str, str]:
+    return macros.values(a_delivery(a_notice(**NOTICE | notice)), partner or a_partner())
+
+
+def plain(text: str) -> str:
+    return text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("click_id", CLICK_ID),
+        ("clickid", CLICK_ID),
+        ("subid", CLICK_ID),
+        ("status", "Purchase"),
+        ("original_status", "sale"),
+        ("payout", "2.5"),
+        ("amount", "2.5"),
+        ("sum", "2.5"),
+        ("revenue", "2.5"),
+        ("currency", "USD"),
+        ("conversion_id", "CONV-1"),
+        ("transaction_id", "T&1"),
+        ("txid", "T&1"),
+        ("txn_id", "T&1"),
+        ("sub2", ""),
+        ("affiliate_id", ""),
+        ("offer_name", ""),
+        ("country", ""),
+        ("network", ""),
+        ("timestamp", "2026-03-01T13:00:00.000Z"),
+        *((name, value) for name, value in NOTICE.items() if name != "transaction_id"),
+    ],
+)
+def test_a_macro_stands_for_its_value_in_any_case(name, value):
+    for written in (name, name.upper(), name.title()):
+        assert macros.fill(f"<{{{written}}}>", known(), plain) == f"<{value}>"
+
+
+AGREED = """
+    click_id subid clickid status original_status payout amount sum revenue currency offer_id offer_name product_id
+    conversion_id transaction_id txid txn_id user_id affiliate_id network sub1 sub2 sub3 sub4 sub5 prelanding landing
+    px domain event ip country timestamp delivery_id random
+"""
+
+
+def test_every_macro_of_the_agreement_is_known():
+    agreed = set(re.findall(r"\w+", AGREED))
+    assert macros.unknown_macros("".join(f"{{{name}}}" for name in agreed)) == []
+    assert set(known()) == macros.NAMES == agreed
+
+
+def test_a_clicks_own_subid_goes_before_the_click_id():
+    assert known(subid="mine")["subid"] == "mine"
+
+
+def test_a_partner_may_have_words_of_its_own():
+    assert known(a_partner(status_words={"approved": "1"}))["status"] == "1"
+
+
+def test_the_delivery_id_is_the_same_each_time_and_random_is_not():
+    one, other = known(), known()
+    assert one["delivery_id"] == other["delivery_id"] == a_delivery().delivery_id
+    assert one["random"].isdigit()
+    assert one["random"] != other["random"]
+
+
+def test_a_value_is_never_looked_at_again():
+    values = known(sub1="{user_id}", sub2="{{sub1}}", user_id="private")
+    assert macros.fill("{sub1}|{sub2}|{{sub1}}", values, plain) == "{user_id}|{{sub1}}|{{user_id}}"
+
+
+@pytest.mark.parametrize("template", ["{nosuch}", "{}", "{ click_id }", "{click-id}", "{1}", '{"a": 1}', "{click_id"])
+def test_what_is_no_macro_of_ours_brings_no_value(template):
+    assert CLICK_ID not in macros.fill(template, known(), plain)
+
+
+@pytest.mark.parametrize(
+    ("template", "complaint"),
+    [
+        ("{clikc_ids}", "{clikc_ids} is no macro; did you mean {click_id}?"),
+        ("{payot}", "{payot} is no macro; did you mean {payout}?"),
+        ("{Transaction-ID}", "{Transaction-ID} is no macro; did you mean {transaction_id}?"),
+        ("{user id}", "{user id} is no macro; did you mean {user_id}?"),
+        ("{sub6}", "{sub6} is no macro; did you mean {sub"),
+    ],
+)
+def test_an_unknown_macro_names_the_nearest_known_one(template, complaint):
+    (said,) = macros.unknown_macros(f"https://p.example/{template}?again={template}&c={{CLICK_ID}}")
+    assert said.startswith(complaint)
+
+
+@pytest.mark.parametrize("template", ["", "plain", "{CLICK_id}{TxId}", '{"a": "{payout}", "b": {"c": [1]}}', "{}"])
+def test_a_template_without_unknown_macros_is_left_in_peace(template):
+    assert macros.unknown_macros(template) == []
+
+
+NASTY = [
+    "a b&c=d",
+    "100%",
+    "?#/+",
+    "\r\nX-Evil: 1",
+    "\u00e9\u4e2d\U0001f600",
+    '"quoted"\\',
+    "{click_id}",
+    "\x00",
+    "%0d%0a",
+]
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_a_value_cannot_leave_its_place_in_a_url(text):
+    url = macros.fill("https://p.example/x/{sub1}?a={sub1}&b=2", {"sub1": text}, macros.in_url)
+    parts = urlsplit(url)
+    assert parse_qsl(parts.query) == [("a", text), ("b", "2")]
+    assert (parts.netloc, parts.path, parts.fragment) == ("p.example", f"/x/{quote(text, safe='')}", "")
+    assert url.isascii()
+    assert url.isprintable()
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_a_value_cannot_leave_its_place_in_json(text):
+    body = macros.fill('{"a": "{sub1}", "b": ["x{sub1}y"]}', {"sub1": text}, macros.in_json)
+    assert json.loads(body) == {"a": text, "b": [f"x{text}y"]}

@@ -1,0 +1,94 @@
+"""Page sizes, and cursors that are good only where they came from."""
+
+import base64
+import json
+
+import pytest
+
+from ricochet.errors import InvalidCursorError, InvalidLimitError
+from ricochet.tables.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, decode_cursor, encode_cursor, parse_limit
+
+KEY = {"userId": "user_1", "earningId": "EARN-1"}
+SCOPE = "earnings:user_1"
+
+
+def packed(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+def test_a_cursor_leads_back_to_its_key():
+    cursor = encode_cursor(SCOPE, KEY)
+    assert decode_cursor(SCOPE, cursor) == KEY
+    assert cursor.isascii()
+    assert set("+/= ").isdisjoint(cursor)
+
+
+def test_no_cursor_is_the_first_page():
+    assert decode_cursor(SCOPE, None) is None
+
+
+@pytest.mark.parametrize("scope", ["earnings:user_2", "earnings:", "productId:active", ""])
+def test_a_cursor_is_good_in_its_own_scope_only(scope):
+    with pytest.raises(InvalidCursorError):
+        decode_cursor(scope, encode_cursor(SCOPE, KEY))
+
+
+@pytest.mark.parametrize(
+    "tampered", [KEY | {"userId": "user_2"}, KEY | {"more": "1"}, {"userId": "user_1"}, {}, [KEY], None]
+)
+def test_a_cursor_whose_key_was_changed_is_refused(tampered):
+    _, seal = json.loads(base64.urlsafe_b64decode(encode_cursor(SCOPE, KEY) + "=="))
+    with pytest.raises(InvalidCursorError):
+        decode_cursor(SCOPE, packed([tampered, seal]))
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        *(
+            "",
+            "x",
+            "abc",
+            "====",
+            "\u00e9",
+            "{}",
+            "%00",
+            packed(None),
+            packed(5),
+            packed([]),
+            packed([KEY]),
+            packed("text"),
+        ),
+        *(packed([KEY, "", ""]), packed([KEY, None]), packed(KEY), packed([KEY, {}]), packed([[], "seal"])),
+        base64.urlsafe_b64encode(b"\xff\xfe").decode(),
+        base64.urlsafe_b64encode(b"[" * 7000).decode(),
+    ],
+    ids=lambda text: ascii(text[:20]),
+)
+def test_garbage_is_no_cursor(garbage):
+    with pytest.raises(InvalidCursorError):
+        decode_cursor(SCOPE, garbage)
+
+
+@pytest.mark.parametrize(("text", "limit"), [(None, DEFAULT_LIMIT), ("1", 1), ("100", MAX_LIMIT), ("007", 7)])
+def test_a_limit_is_a_number_from_1_to_100(text, limit):
+    assert parse_limit(text) == limit
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "101", "-1", "+5", "1.0", "1e1", " 5", "ten", "\u0665", "\u00b2", "9" * 5000]
+)
+def test_any_other_limit_is_refused(text):
+    with pytest.raises(InvalidLimitError):
+        parse_limit(text)
+
+
+@pytest.mark.parametrize("text", ["0000000011000", "000000001" + "9" * 5000], ids=["13 digits", "5009 digits"])
+def test_no_number_of_zeros_hides_a_limit_that_is_too_high(text):
+    with pytest.raises(InvalidLimitError):
+        parse_limit(text)
+
+
+def test_a_page_shows_its_items_and_where_to_go_on():
+    assert Page([1, 2], "next").to_json("items", str) == {"items": ["1", "2"], "nextCursor": "next"}
+    assert Page([], None).to_json("earnings", str) == {"earnings": [], "nextCursor": None}

@@ -1,0 +1,252 @@
+"""What operators may say about a partner; where deliveries may not go is refused before they go there."""
+
+import json
+
+import pytest
+
+from ricochet.errors import InvalidRequestError, PartnerExistsError, PartnerNotFoundError, PartnerUrlNotAllowedError
+from ricochet.models.delivery import Notice
+from ricochet.models.partner import ALL_EVENTS, Filters, Partner
+from ricochet.models.statuses import Status
+from ricochet.models.validation import validate
+from ricochet.rules import macros
+from ricochet.rules.addresses import AllowedTargets
+from ricochet.use_cases.manage_partners import (
+    ManagePartners,
+    PartnerInput,
+    check_body_template,
+    check_postback_url,
+    shown,
+)
+from tests.unit.builders import NOON, a_delivery, a_notice, a_partner
+
+LEAST = {"name": "Partner", "postbackUrl": "https://1.1.1.1/cb?c={click_id}"}
+NOWHERE = AllowedTargets()
+LOCAL = AllowedTargets.parse("127.0.0.1:18080,127.0.0.1:9001")
+
+
+def given(**fields) -> PartnerInput:
+    return validate(LEAST | fields, PartnerInput)
+
+
+def test_a_name_and_a_url_are_enough():
+    partner = given()
+    assert (partner.method, partner.content_type, partner.events) == ("GET", "json", ALL_EVENTS)
+    assert (partner.filters.offer_ids, partner.status_words, partner.status) == ((), {}, "active")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("name", value) for value in ("", "  ", None, "x" * 201)),
+        *(
+            ("postbackUrl", value)
+            for value in ("", None, 5, "https://1.1.1.1/" + "x" * 2048, "https://1.1.1.1/?c={clikc}")
+        ),
+        *(("method", value) for value in ("PUT", "get", None)),
+        *(("contentType", value) for value in ("xml", "application/json")),
+        *(("bodyTemplate", value) for value in (5, "x" * 8193, '{"a": "{payot}"}')),
+        *(("events", value) for value in ([], ["Sale"], "Lead", None, [5])),
+        *(
+            ("statusWords", value)
+            for value in ({"sale": "1"}, {"approved": ""}, {"approved": "x" * 65}, {"approved": 1}, [])
+        ),
+        *(("filters", value) for value in ({"offerIds": [""]}, {"offerIds": ["x"] * 101}, {"productIds": "p"}, None)),
+        *(("partnerId", value) for value in ("", "a b", "x" * 65)),
+        ("status", "deleted"),
+    ],
+)
+def test_a_wrong_field_is_named(field, value):
+    with pytest.raises(InvalidRequestError) as refused:
+        given(**{field: value})
+    assert refused.value.details[0].startswith(field)
+
+
+def test_an_unknown_macro_names_the_nearest_one():
+    with pytest.raises(InvalidRequestError, match=r"\{payot\} is no macro; did you mean \{payout\}\?"):
+        given(postbackUrl="https://1.1.1.1/?p={payot}")
+
+
+def test_events_are_read_in_any_case_and_once():
+    assert given(events=["purchase", "LEAD", "Purchase"]).events == ("Purchase", "Lead")
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        ({"Purchase": "1"}, {"approved": "1"}),
+        ({"approved": "1", "LEAD": "2"}, {"approved": "1", "pending": "2"}),
+        ({"Reject": "3"}, {"rejected": "3", "reversed": "3"}),
+        ({"Reject": "3", "reversed": "4"}, {"rejected": "3", "reversed": "4"}),
+        ({"reversed": "4", "Reject": "3"}, {"rejected": "3", "reversed": "4"}),
+    ],
+)
+def test_a_partners_words_are_kept_by_canonical_status(words, kept):
+    assert given(statusWords=words).status_words == kept
+
+
+@pytest.mark.parametrize(
+    "url", ["https://1.1.1.1/cb?c={click_id}", "http://8.8.8.8:8080/", "https://[2606:4700::1111]/{sub1}"]
+)
+def test_a_public_address_is_taken_without_a_warning(url):
+    assert check_postback_url(url, NOWHERE) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://127.0.0.1/", "http://10.0.0.1:8080/", "http://169.254.169.254/latest/", "http://[::1]/", "http://0/"),
+        *("http://2130706433/", "http://0x7f.1/", "http://0177.0.0.1/", "http://127.1/", "http://[::ffff:127.0.0.1]/"),
+        *("http://[64:ff9b::7f00:1]/", "http://[2002:7f00:1::]/", "http://100.64.0.1/", "http://[fd00:ec2::254]/"),
+        *("https://1.1.1.1:9001/", "http://127.0.0.1:18081/", "http://127.0.0.1:9001/"),
+    ],
+)
+def test_an_address_that_is_not_public_is_refused(url):
+    with pytest.raises(PartnerUrlNotAllowedError, match=r"postbackUrl leads to .*, which is not a public address"):
+        check_postback_url(url, LOCAL)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("ftp://1.1.1.1/", "//1.1.1.1/", "1.1.1.1", "", "https://", "file:///etc/passwd", "https://user:pw@1.1.1.1/"),
+        *(
+            "https://1.1.1.1/a b",
+            "https://1.1.1.1\\@x/",
+            "https://{sub1}/",
+            "https://x.{sub1}.example/",
+            "https://1.1.1.1:{sub1}/",
+        ),
+        *("{sub1}://1.1.1.1/", "https://1.1.1.1:0/", "https://1.1.1.1:99999/", "https://p\u00e4rtner.example/"),
+    ],
+)
+def test_a_url_that_is_none_is_refused(url):
+    with pytest.raises(PartnerUrlNotAllowedError, match="postbackUrl"):
+        check_postback_url(url, NOWHERE)
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://[1.1.1.1]/", "http://x]/"])
+def test_a_url_with_broken_brackets_is_refused_like_any_other(url):
+    with pytest.raises(PartnerUrlNotAllowedError):
+        check_postback_url(url, NOWHERE)
+
+
+def test_the_local_stack_may_name_a_target():
+    assert check_postback_url("http://127.0.0.1:18080/cb", LOCAL) == []
+
+
+JSON_TEMPLATES = ['{"id": "{click_id}"}', '["{sub1}", {"p": {payout}}]', '{"a": "x{sub1}y{sub2}"}', "{}", '"{status}"']
+
+
+@pytest.mark.parametrize("template", JSON_TEMPLATES)
+def test_a_template_that_becomes_json_is_taken(template):
+    check_body_template(given(bodyTemplate=template))
+
+
+@pytest.mark.parametrize("template", ['{"id": "{click_id}"', "id={click_id}", "", "{'a': 1}", '{"a": {click_id}x}'])
+def test_a_template_that_does_not_become_json_is_refused(template):
+    with pytest.raises(InvalidRequestError, match="bodyTemplate: "):
+        check_body_template(given(bodyTemplate=template))
+
+
+@pytest.mark.parametrize("template", ['{"id": {click_id}}', '{"s": {status}}', '{"p": {payout}, "s": {sub1}}'])
+def test_a_template_is_taken_only_if_real_values_make_it_json(template):
+    values = macros.values(a_delivery(a_notice()), a_partner())
+    with pytest.raises(ValueError, match="Expecting"):
+        json.loads(macros.fill(template, values, macros.in_json))
+    with pytest.raises(InvalidRequestError):
+        check_body_template(given(bodyTemplate=template))
+
+
+def test_a_form_template_may_be_any_text():
+    check_body_template(given(bodyTemplate="id={click_id}&x={", contentType="form"))
+
+
+class PartnersInMemory:
+    def __init__(self):
+        self.rows: dict[str, Partner] = {}
+
+    def get(self, partner_id):
+        return self.rows.get(partner_id)
+
+    def create(self, row):
+        return self.rows.setdefault(row.partner_id, row) is row
+
+    def replace(self, row, revision):
+        self.rows[row.partner_id] = row
+        return True
+
+
+@pytest.fixture
+def manage():
+    return ManagePartners(PartnersInMemory(), NOWHERE, clock=lambda: NOON)
+
+
+def test_a_partners_secret_is_shown_once(manage):
+    partner, secret, warnings = manage.create(given(partnerId="mine"))
+    assert (partner.signing_secret, warnings) == (secret, [])
+    assert secret not in str(shown(partner))
+    assert "signingSecret" not in shown(partner)
+    with pytest.raises(PartnerExistsError):
+        manage.create(given(partnerId="mine"))
+
+
+def test_a_patch_changes_what_it_names_and_keeps_the_secret(manage):
+    before, _, _ = manage.create(given(partnerId="mine", filters={"offerIds": ["a"]}, statusWords={"Purchase": "1"}))
+    after, secret, _ = manage.update("mine", {"name": "New", "partnerId": "other", "signingSecret": "mine"})
+    assert (after, secret) == (before.with_changes(name="New", revision=2), None)
+
+
+def test_a_secret_is_renewed_on_demand(manage):
+    before, old, _ = manage.create(given(partnerId="mine"))
+    after, new, _ = manage.update("mine", {"rotateSigningSecret": True})
+    assert after.signing_secret == new != old
+    assert after.with_changes(signing_secret=old, revision=1) == before
+
+
+@pytest.mark.parametrize(
+    ("patch", "refusal"),
+    [
+        ({"postbackUrl": "http://127.0.0.1/"}, PartnerUrlNotAllowedError),
+        ({"bodyTemplate": "not json"}, InvalidRequestError),
+        ({"events": ["Sale"]}, InvalidRequestError),
+    ],
+)
+def test_a_patch_is_checked_like_a_new_partner(manage, patch, refusal):
+    before, _, _ = manage.create(given(partnerId="mine"))
+    with pytest.raises(refusal):
+        manage.update("mine", patch)
+    assert manage.get("mine") == before
+
+
+def test_a_partner_that_is_not_there_is_not_found(manage):
+    with pytest.raises(PartnerNotFoundError):
+        manage.update("nobody", {})
+
+
+@pytest.mark.parametrize(
+    ("filters", "notice", "matches"),
+    [
+        ({}, {}, True),
+        ({"offer_ids": ("a",)}, {"offer_id": "a"}, True),
+        ({"offer_ids": ("a", "b")}, {"offer_id": "c"}, False),
+        ({"offer_ids": ("a",)}, {"offer_id": ""}, False),
+        ({"product_ids": ("p",)}, {"product_id": "p", "offer_id": "x"}, True),
+        ({"product_ids": ("p",), "offer_ids": ("a",)}, {"product_id": "p", "offer_id": "b"}, False),
+    ],
+)
+def test_filters_must_all_match_and_an_empty_one_always_does(filters, notice, matches):
+    assert Filters(**filters).match(a_notice(**notice)) is matches
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("events", [("Lead",), ("Purchase", "Reject"), ALL_EVENTS])
+def test_a_partner_hears_of_the_events_it_chose(status, events):
+    notice: Notice = a_notice(status=status)
+    assert a_partner(events=events).wants(notice) is (status.lead_word in events)
+    assert not a_partner(events=events, filters=Filters(offer_ids=("none",))).wants(notice)
+
+
+def test_a_partner_gets_its_own_words_and_lead_words_else():
+    partner = a_partner(status_words={"approved": "1"})
+    assert [partner.word_for(status) for status in Status] == ["Lead", "1", "Reject", "Trash", "Reject"]

@@ -1,0 +1,203 @@
+"""What operators may say about a product, and what it becomes."""
+
+from decimal import Decimal
+
+import pytest
+
+from ricochet.errors import ChangedMeanwhileError, InvalidRequestError, ProductExistsError, ProductNotFoundError
+from ricochet.models.product import Approval, hash_token
+from ricochet.models.validation import validate
+from ricochet.use_cases.manage_products import ManageProducts, ProductInput, shown, shown_to_users, warnings
+from tests.unit.builders import NOON, a_product
+
+LEAST = {"name": "Shop", "taskUrl": "https://shop.example/offer", "earnUpTo": Decimal(5)}
+
+
+class ProductsInMemory:
+    def __init__(self):
+        self.rows = {}
+
+    def get(self, product_id):
+        return self.rows.get(product_id)
+
+    def create(self, row):
+        return self.rows.setdefault(row.product_id, row) is row
+
+    def replace(self, row, revision):
+        if self.rows[row.product_id].revision != revision:
+            return False
+        self.rows[row.product_id] = row
+        return True
+
+
+@pytest.fixture
+def manage():
+    return ManageProducts(ProductsInMemory(), clock=lambda: NOON)
+
+
+def given(**fields) -> ProductInput:
+    return validate(LEAST | fields, ProductInput)
+
+
+def test_a_name_a_url_and_a_price_are_enough(manage):
+    product, token = manage.create(given())
+    assert product.product_id.startswith("prod_")
+    assert (product.allowed_hosts, product.currency, product.click_ttl_hours) == (("shop.example",), "USD", 24)
+    assert (product.status, product.revision, product.created_at, product.updated_at) == ("active", 1, NOON, NOON)
+    assert product.accepts(token, "192.0.2.7")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("name", value) for value in ("", "   ", None, 5, "x" * 201)),
+        *(("taskUrl", value) for value in ("", "shop.example", "javascript:alert(1)", "https://u@shop.example", None)),
+        *(("earnUpTo", value) for value in ("-1", Decimal(-1), "NaN", "five", None, True, "0.0000001", 1.5)),
+        *(("currency", value) for value in ("$", "US", None, 840)),
+        *(("clickTtlHours", value) for value in (0, -1, 2161, Decimal("1.5"), "soon", None)),
+        *(("allowedHosts", value) for value in (["other.example"], "shop.example", ["shop.example"] * 21, None)),
+        *(("approval", value) for value in ("never", "", 1)),
+        *(("defaultStatus", value) for value in ("paid", None)),
+        *(("referralRate", value) for value in ("1.01", "-0.1", "ten")),
+        *(("status", value) for value in ("deleted", None)),
+        *(("productId", value) for value in ("", "a b", "a/b", "p\n", "x" * 65, "\u00e9")),
+        *(("postbackAuth", value) for value in ("secret", {"mode": "none"}, {"mode": "ip"}, None)),
+        ("multipleConversions", "perhaps"),
+    ],
+)
+def test_a_wrong_field_is_named(field, value):
+    with pytest.raises(InvalidRequestError) as refused:
+        given(**{field: value})
+    assert any(field in detail for detail in refused.value.details)
+
+
+@pytest.mark.parametrize(
+    "host", ["a b", "a/b", "", "user@shop.example", "shop.example:443", "shop.example.", "*.example", "h:0"]
+)
+def test_a_host_that_is_none_is_named_by_its_place(host):
+    with pytest.raises(InvalidRequestError) as refused:
+        given(allowedHosts=["shop.example", host])
+    assert refused.value.details[0].startswith("allowedHosts.1: ")
+
+
+@pytest.mark.parametrize("block", ["10.0.0.1/8", "10.0.0.0/33", "everyone", "10.0.0", "::1/129"])
+def test_an_address_block_that_is_none_is_named_by_its_place(block):
+    with pytest.raises(InvalidRequestError) as refused:
+        given(postbackAuth={"mode": "ip", "allowedCidrs": ["192.0.2.0/24", block]})
+    assert refused.value.details[0].startswith("postbackAuth.allowedCidrs.1: ")
+
+
+def test_values_are_kept_in_one_spelling(manage):
+    product, _ = manage.create(
+        given(
+            name=" Shop ",
+            taskUrl="https://Pay.Shop.example:8443/x",
+            allowedHosts=["PAY.shop.example:8443"],
+            currency="eur",
+            postbackAuth={"mode": "ip", "allowedCidrs": ["192.0.2.7", "2001:DB8::/32"]},
+        )
+    )
+    assert (product.name, product.currency) == ("Shop", "EUR")
+    assert product.allowed_hosts == ("pay.shop.example:8443",)
+    assert product.postback_auth.allowed_cidrs == ("192.0.2.7/32", "2001:db8::/32")
+
+
+@pytest.mark.parametrize("mode", ["ip", "open"])
+def test_only_a_product_with_a_secret_has_a_token(manage, mode):
+    product, token = manage.create(given(postbackAuth={"mode": mode, "allowedCidrs": ["192.0.2.0/24"]}))
+    assert (token, product.postback_token_hash) == (None, None)
+
+
+def test_a_product_is_shown_without_its_token(manage):
+    product, token = manage.create(given(productId="mine"))
+    for view in (shown(product), shown_to_users(product)):
+        assert view["productId"] == "mine"
+        assert token not in str(view)
+        assert hash_token(token) not in str(view)
+    assert shown(product)["approval"] == "auto"
+    assert set(shown_to_users(product)) == {"productId", "name", "taskUrl", "earnUpTo", "currency", "clickTtlHours"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "approval", "warned"),
+    [("open", "auto", True), ("open", None, False), ("open", "manual", False), ("secret", "auto", False)],
+)
+def test_an_open_product_that_credits_at_once_is_warned_of(mode, approval, warned):
+    product = a_product(postback_auth={"mode": mode}, approval=approval)
+    assert bool(warnings(product)) is warned
+
+
+def test_an_id_that_is_taken_is_refused(manage):
+    manage.create(given(productId="mine"))
+    with pytest.raises(ProductExistsError):
+        manage.create(given(productId="mine", name="Other"))
+    assert manage.get("mine").name == "Shop"
+
+
+def test_what_is_not_there_is_not_found(manage):
+    with pytest.raises(ProductNotFoundError):
+        manage.get("nobody")
+    with pytest.raises(ProductNotFoundError):
+        manage.update("nobody", {})
+
+
+@pytest.fixture
+def mine(manage):
+    product, _ = manage.create(given(productId="mine", approval="manual"))
+    return product
+
+
+def test_a_patch_changes_what_it_names_and_nothing_else(manage, mine):
+    after, token = manage.update("mine", {"name": "New", "earnUpTo": Decimal("7.5")})
+    assert after == mine.with_changes(name="New", earn_up_to=Decimal("7.5"), revision=2)
+    assert (token, manage.get("mine")) == (None, after)
+
+
+def test_a_patch_can_take_a_value_back(manage, mine):
+    after, _ = manage.update("mine", {"approval": None})
+    assert (mine.approval, after.approval) == (Approval.MANUAL, None)
+
+
+@pytest.mark.parametrize(
+    "patch", [{"name": ""}, {"earnUpTo": None}, {"allowedHosts": ["other.example"]}, {"status": "x"}]
+)
+def test_a_bad_patch_changes_nothing(manage, mine, patch):
+    with pytest.raises(InvalidRequestError):
+        manage.update("mine", patch)
+    assert manage.get("mine") == mine
+
+
+def test_a_patch_cannot_move_a_product_to_another_id_or_set_its_hash(manage, mine):
+    after, _ = manage.update("mine", {"productId": "other", "postbackTokenHash": "x", "revision": 99, "createdAt": "x"})
+    assert after == mine.with_changes(revision=2)
+
+
+def test_hosts_that_followed_from_the_url_follow_from_the_next_one(manage, mine):
+    after, _ = manage.update("mine", {"taskUrl": "https://new.example/x"})
+    assert after.allowed_hosts == ("new.example",)
+
+
+def test_hosts_that_were_chosen_stay_until_they_are_changed(manage):
+    manage.create(given(productId="mine", allowedHosts=["shop.example", "b.example"]))
+    with pytest.raises(InvalidRequestError, match=r"allowedHosts must hold the host of taskUrl, new\.example"):
+        manage.update("mine", {"taskUrl": "https://new.example/x"})
+    assert manage.update("mine", {"taskUrl": "https://b.example/x"})[0].allowed_hosts == ("shop.example", "b.example")
+
+
+def test_a_token_is_renewed_on_demand_and_the_old_one_is_void(manage):
+    _, old = manage.create(given(productId="mine"))
+    after, new = manage.update("mine", {"rotatePostbackToken": True})
+    assert (after.accepts(new, "192.0.2.7"), after.accepts(old, "192.0.2.7")) == (True, False)
+
+
+def test_a_product_that_starts_to_need_a_token_gets_one(manage):
+    manage.create(given(productId="mine", postbackAuth={"mode": "open"}))
+    after, token = manage.update("mine", {"postbackAuth": {"mode": "secret"}})
+    assert after.accepts(token, "192.0.2.7")
+
+
+def test_two_operators_do_not_overwrite_each_other(manage, mine):
+    manage._products.rows["mine"] = mine.with_changes(revision=5)
+    manage._products.get = lambda product_id: mine
+    with pytest.raises(ChangedMeanwhileError):
+        manage.update("mine", {"name": "New"})

@@ -1,0 +1,68 @@
+"""Products are kept for a minute, and looked at again when what was kept will not do."""
+
+import pytest
+
+from ricochet.tables.catalog import KEPT_SECONDS, Products
+from ricochet.tables.items import to_wire
+from tests.unit.builders import a_product
+
+
+class DynamoDb:
+    """One product, and how often it was read."""
+
+    def __init__(self, product):
+        self.product, self.reads = product, 0
+
+    def get_item(self, **call):
+        self.reads += 1
+        return {"Item": to_wire(self.product.to_item())} if self.product else {}
+
+
+@pytest.fixture
+def table():
+    return DynamoDb(a_product())
+
+
+@pytest.fixture
+def clock():
+    return [1000.0]
+
+
+@pytest.fixture
+def products(table, clock):
+    return Products(table, "products", clock=lambda: clock[0])
+
+
+def first(products):
+    return next(products.versions("prod_1"), None)
+
+
+def test_a_product_is_read_once_a_minute(products, table, clock):
+    for moment in (0, 1, KEPT_SECONDS - 0.1):
+        clock[0] = 1000 + moment
+        assert first(products) == a_product()
+    assert table.reads == 1
+    clock[0] = 1000 + KEPT_SECONDS
+    first(products)
+    assert table.reads == 2
+
+
+def test_whoever_is_not_content_gets_the_product_as_it_is_now(products, table):
+    first(products)
+    table.product = a_product(name="New")
+    assert [product.name for product in products.versions("prod_1")] == ["Shop", "New"]
+    assert first(products).name == "New"
+
+
+def test_a_product_that_is_gone_is_forgotten(products, table):
+    first(products)
+    table.product = None
+    assert [product.name for product in products.versions("prod_1")] == ["Shop"]
+    assert first(products) is None
+
+
+def test_that_there_is_none_is_not_remembered(products, table):
+    found, table.product = table.product, None
+    assert first(products) is None
+    table.product = found
+    assert first(products) == found

@@ -1,0 +1,76 @@
+"""What is put on queues, in which portions, and what happens when a queue refuses."""
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from ricochet.errors import QueueRefusedError
+from ricochet.models import times
+from ricochet.models.postback import RawPostback
+from ricochet.sender.queues import DeliveryMessage, DeliveryQueue, PostbackQueue
+from tests.unit.builders import IN_AN_HOUR, a_delivery, a_postback
+
+
+class Sqs:
+    def __init__(self, failed=(), error=None):
+        self.batches, self.messages, self.failed, self.error = [], [], list(failed), error
+
+    def send_message_batch(self, **call):
+        self.batches.append(call["Entries"])
+        return {"Failed": self.failed} if self.failed else {}
+
+    def send_message(self, **call):
+        if self.error:
+            raise self.error
+        self.messages.append(call)
+
+
+def test_a_message_carries_ids_and_the_attempt_and_nothing_else():
+    message = DeliveryMessage.of(a_delivery(attempt_count=3))
+    assert json.loads(message.to_body()) == {"conversionId": "CONV-1", "deliveryKey": "000001#part_1", "attempt": 3}
+    assert DeliveryMessage.parse(message.to_body()) == message
+
+
+@pytest.mark.parametrize("body", ["", "{}", "[]", '{"conversionId": "C"}'])
+def test_a_message_that_is_none_of_ours_is_not_read(body):
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        DeliveryMessage.parse(body)
+
+
+@pytest.mark.parametrize(("number", "portions"), [(0, []), (1, [1]), (10, [10]), (25, [10, 10, 5])])
+def test_messages_go_out_ten_at_a_time(number, portions):
+    sqs = Sqs()
+    DeliveryQueue(sqs, "url").send([a_delivery()] * number, IN_AN_HOUR)
+    assert [len(batch) for batch in sqs.batches] == portions
+    assert all(len({entry["Id"] for entry in batch}) == len(batch) for batch in sqs.batches)
+
+
+def test_a_message_waits_as_its_delivery_does_and_is_grouped_by_partner():
+    sqs, row = Sqs(), a_delivery(next_attempt_at=times.plus(IN_AN_HOUR, seconds=60))
+    DeliveryQueue(sqs, "url").send([row], IN_AN_HOUR)
+    DeliveryQueue(sqs, "url").send([row], IN_AN_HOUR, at_once=True)
+    assert [batch[0]["DelaySeconds"] for batch in sqs.batches] == [60, 0]
+    assert sqs.batches[0][0]["MessageGroupId"] == "part_1"
+
+
+def test_a_message_that_is_refused_is_no_silent_loss():
+    sqs = Sqs(failed=[{"Id": "0", "Code": "InternalError", "Message": "try again"}])
+    with pytest.raises(QueueRefusedError) as refused:
+        DeliveryQueue(sqs, "url").send([a_delivery()], IN_AN_HOUR)
+    assert refused.value.details == ["InternalError: try again"]
+
+
+def test_a_postback_is_queued_whole():
+    sqs, raw = Sqs(), a_postback(query="a=1", body=b"\xff")
+    PostbackQueue(sqs, "url").put(raw)
+    assert sqs.messages[0]["QueueUrl"] == "url"
+    assert RawPostback.from_message(sqs.messages[0]["MessageBody"]) == raw
+
+
+@pytest.mark.parametrize(
+    "error", [ClientError({"Error": {"Code": "Throttled"}}, "SendMessage"), EndpointConnectionError(endpoint_url="url")]
+)
+def test_a_queue_that_cannot_be_reached_is_told_as_our_own_failure(error):
+    with pytest.raises(QueueRefusedError, match="please send it again"):
+        PostbackQueue(Sqs(error=error), "url").put(a_postback())

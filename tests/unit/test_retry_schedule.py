@@ -1,0 +1,86 @@
+"""When a failed delivery is tried again, and when it is given up."""
+
+import pytest
+
+from ricochet.rules.retry_schedule import MAX_RETRY_AFTER, RetrySchedule, is_success
+
+SCHEDULE = RetrySchedule.parse("10,60,300,900,3600")
+PATIENT = [None, 408, 425, 429, 500, 502, 503, 504, 599]
+FINAL = [400, 401, 403, 404, 405, 410, 422, 451, 499]
+
+
+@pytest.mark.parametrize("status_code", [*PATIENT, 301, 302, 304])
+def test_a_failure_waits_as_the_schedule_says_and_then_ends(status_code):
+    waits = [SCHEDULE.wait_after(failures, status_code, None) for failures in range(1, 7)]
+    assert waits[5] is None
+    assert all(delay <= wait <= delay * 1.1 for delay, wait in zip(SCHEDULE.delays, waits[:5], strict=True))
+
+
+@pytest.mark.parametrize("status_code", FINAL)
+def test_what_the_partner_refuses_is_tried_three_times_more(status_code):
+    waits = [SCHEDULE.wait_after(failures, status_code, None) is not None for failures in range(1, 6)]
+    assert waits == [True, True, True, False, False]
+
+
+def test_a_short_schedule_is_not_made_longer_by_a_refusal():
+    assert RetrySchedule((5,)).wait_after(2, 404, None) is None
+
+
+def test_jitter_spreads_over_ten_percent_and_never_shortens():
+    waits = [SCHEDULE.wait_after(4, 500, None) for _ in range(400)]
+    assert all(900 <= wait <= 990 for wait in waits)
+    assert min(waits) < 920
+    assert max(waits) > 970
+
+
+@pytest.mark.parametrize(
+    ("failures", "retry_after", "at_least"),
+    [
+        (1, 0, 10),
+        (1, 9, 10),
+        (1, 120, 120),
+        (5, 60, 3600),
+        (1, MAX_RETRY_AFTER, MAX_RETRY_AFTER),
+        (1, 10**8, MAX_RETRY_AFTER),
+    ],
+)
+def test_retry_after_lengthens_a_wait_up_to_six_hours(failures, retry_after, at_least):
+    wait = SCHEDULE.wait_after(failures, 429, retry_after)
+    assert at_least <= wait <= at_least * 1.1
+
+
+def test_retry_after_does_not_shorten_a_day():
+    assert RetrySchedule((86_400,)).wait_after(1, 503, 10**6) >= 86_400
+
+
+def test_retry_after_brings_no_further_attempt():
+    assert SCHEDULE.wait_after(6, 503, 60) is None
+    assert SCHEDULE.wait_after(4, 404, 60) is None
+
+
+def test_a_schedule_is_read_from_a_list_of_seconds():
+    assert RetrySchedule.parse("10, 60,0") == RetrySchedule((10, 60, 0))
+
+
+@pytest.mark.parametrize("text", ["", "10,", "10;60", "1.5", "-1", "10,-60", "soon"])
+def test_what_is_no_schedule_is_refused(text):
+    with pytest.raises(ValueError, match=r"invalid literal|not negative"):
+        RetrySchedule.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("status_code", "succeeded"),
+    [
+        (200, True),
+        (204, True),
+        (299, True),
+        (199, False),
+        (300, False),
+        (302, False),
+        (404, False),
+        (500, False),
+        (None, False),
+    ],
+)
+def test_only_2xx_is_success(status_code, succeeded):
+    assert is_success(status_code) is succeeded

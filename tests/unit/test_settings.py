@@ -1,0 +1,79 @@
+"""Functions fail at their start, and say which variable is missing."""
+
+from decimal import Decimal
+
+import pytest
+from pydantic import ValidationError
+
+from ricochet import settings
+from ricochet.rules.addresses import AllowedTargets
+from ricochet.rules.retry_schedule import RetrySchedule
+
+MODELS = [
+    model
+    for model in vars(settings).values()
+    if isinstance(model, type) and issubclass(model, settings.Settings) and model is not settings.Settings
+]
+ENVIRONMENT = {
+    **{
+        f"{name}_TABLE": name.lower() for name in ("PRODUCTS", "PARTNERS", "USERS", "CLICKS", "CONVERSIONS", "EARNINGS")
+    },
+    **{f"{name}_TABLE": name.lower() for name in ("WALLETS", "RECEIPTS", "DELIVERIES")},
+    **{f"{name}_QUEUE_URL": f"https://sqs/{name}" for name in ("POSTBACK", "RETRY", "PARKING")},
+    "DEFAULT_CURRENCY": "USD",
+    "DEFAULT_REFERRAL_RATE": "0.10",
+    "RETRY_SCHEDULE": "10,60",
+    "GROUPS_CLAIM": "cognito:groups",
+}
+
+
+def required(model: type[settings.Settings]) -> list[str]:
+    return [name for name, field in model.model_fields.items() if field.is_required()]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_every_model_loads_from_variables_in_capitals(model):
+    loaded = model.load(ENVIRONMENT | {"PATH": "/bin"})
+    assert required(model)
+    assert all(getattr(loaded, name) for name in required(model))
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_each_variable_that_is_missing_is_named(model):
+    for name in required(model):
+        with pytest.raises(ValidationError) as refused:
+            model.load({key: value for key, value in ENVIRONMENT.items() if key != name.upper()})
+        assert [error["loc"] for error in refused.value.errors()] == [(name,)]
+
+
+def test_all_missing_variables_are_named_at_once():
+    with pytest.raises(ValidationError) as refused:
+        settings.PostbackSettings.load({})
+    assert {error["loc"][0] for error in refused.value.errors()} == set(required(settings.PostbackSettings))
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "value"),
+    [
+        (settings.PostbackSettings, "DEFAULT_REFERRAL_RATE", "ten percent"),
+        (settings.WalletSettings, "DEFAULT_CURRENCY", "$"),
+        (settings.DeliverySettings, "RETRY_SCHEDULE", "soon"),
+        (settings.DeliverySettings, "ALLOWED_TARGETS", "127.0.0.1"),
+    ],
+)
+def test_a_malformed_variable_is_named(model, name, value):
+    with pytest.raises(ValidationError, match=name.lower()):
+        model.load(ENVIRONMENT | {name: value})
+
+
+def test_values_become_what_the_rules_work_with():
+    loaded = settings.DeliverySettings.load(ENVIRONMENT | {"ALLOWED_TARGETS": "127.0.0.1:18080"})
+    assert loaded.retry_schedule == RetrySchedule((10, 60))
+    assert loaded.allowed_targets == AllowedTargets(frozenset({("127.0.0.1", 18080)}))
+    assert settings.PostbackSettings.load(ENVIRONMENT).default_referral_rate == Decimal("0.1")
+
+
+def test_no_target_is_allowed_unless_the_environment_says_so():
+    for model in (settings.DeliverySettings, settings.ManagePartnersSettings):
+        assert model.load(ENVIRONMENT).allowed_targets == AllowedTargets()
+        assert model.load(ENVIRONMENT | {"ALLOWED_TARGETS": ""}).allowed_targets == AllowedTargets()

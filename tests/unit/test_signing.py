@@ -1,0 +1,50 @@
+"""Signatures, checked as a receiver would check them: with nothing but the Standard Webhooks specification."""
+
+import base64
+import hashlib
+import hmac
+
+import pytest
+
+from ricochet.rules import signing
+from tests.unit.builders import SECRET
+
+
+def verify(secret: str, headers: dict[str, str], payload: bytes) -> bool:
+    key = base64.b64decode(secret.partition("_")[2])
+    content = b".".join([headers["webhook-id"].encode(), headers["webhook-timestamp"].encode(), payload])
+    expected = base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()
+    return f"v1,{expected}" in headers["webhook-signature"].split(" ")
+
+
+def test_the_specifications_own_example_comes_out():
+    made = signing.signature(SECRET, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
+    assert made == "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+@pytest.mark.parametrize("payload", [b"", b'{"a": "\xc3\xa9"}', b"/cb?click=1&status=Purchase", b"a.b.c"])
+def test_a_receiver_can_verify_what_we_send(payload):
+    headers = signing.headers(SECRET, "dlv_1", 1767225600, payload)
+    assert set(headers) == {"webhook-id", "webhook-timestamp", "webhook-signature"}
+    assert (headers["webhook-id"], headers["webhook-timestamp"]) == ("dlv_1", "1767225600")
+    assert verify(SECRET, headers, payload)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [{"webhook-id": "dlv_2"}, {"webhook-timestamp": "1767225601"}, {"webhook-signature": "v1,AAAA"}],
+    ids=lambda forged: next(iter(forged)),
+)
+def test_nothing_that_is_signed_can_be_changed(forged):
+    headers = signing.headers(SECRET, "dlv_1", 1767225600, b"body")
+    assert not verify(SECRET, headers | forged, b"body")
+    assert not verify(SECRET, headers, b"body ")
+    assert not verify(signing.new_secret(), headers, b"body")
+
+
+def test_a_new_secret_is_32_random_bytes():
+    secrets = {signing.new_secret() for _ in range(50)}
+    assert len(secrets) == 50
+    for secret in secrets:
+        prefix, _, encoded = secret.partition("_")
+        assert (prefix, len(base64.b64decode(encoded, validate=True))) == ("whsec", 32)

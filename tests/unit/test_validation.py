@@ -1,0 +1,70 @@
+"""Errors that name each field that is wrong, and warnings about fields that nobody reads."""
+
+from typing import Annotated
+
+import pytest
+from pydantic import Field, field_validator
+
+from ricochet.errors import InvalidRequestError
+from ricochet.models.entity import Entity
+from ricochet.models.money import Price
+from ricochet.models.validation import ignored_fields, validate
+
+
+class Inner(Entity):
+    offer_ids: tuple[str, ...] = ()
+
+
+class Shape(Entity):
+    earn_up_to: Price
+    name: Annotated[str, Field(max_length=3)]
+    inner: Inner = Inner()
+
+    @field_validator("name")
+    @classmethod
+    def _lower(cls, name: str) -> str:
+        if name != name.lower():
+            raise ValueError("must be small")
+        return name
+
+
+def details(fields) -> list[str]:
+    with pytest.raises(InvalidRequestError) as refused:
+        validate(fields, Shape)
+    assert refused.value.message == refused.value.details[0]
+    return refused.value.details
+
+
+def test_what_fits_becomes_a_model():
+    assert validate({"earnUpTo": "1.50", "name": "abc"}, Shape) == Shape(earn_up_to="1.5", name="abc")
+
+
+def test_every_wrong_field_is_named_as_the_caller_wrote_it():
+    wrong = details({"earnUpTo": "-1", "name": "abcd", "inner": {"offerIds": ["a", 2]}})
+    assert [detail.partition(": ")[0] for detail in wrong] == ["earnUpTo", "name", "inner.offerIds.1"]
+    assert wrong[0] == "earnUpTo: amount must not be negative"
+
+
+def test_a_detail_says_only_what_is_wrong():
+    assert details({"earnUpTo": "1", "name": "ABC"}) == ["name: must be small"]
+
+
+@pytest.mark.parametrize("missing", ["earnUpTo", "name"])
+def test_a_missing_field_is_named(missing):
+    fields = {"earnUpTo": "1", "name": "abc"}
+    del fields[missing]
+    (detail,) = details(fields)
+    assert detail.startswith(f"{missing}: ")
+    assert "required" in detail
+
+
+def test_a_field_that_nobody_reads_is_warned_of_and_the_nearest_one_named():
+    assert ignored_fields(["name", "earnUpto", "zzz"], Shape) == [
+        "earnUpto is not a field and was ignored; did you mean earnUpTo?",
+        "zzz is not a field and was ignored",
+    ]
+
+
+def test_a_field_in_another_spelling_counts_or_is_warned_of():
+    fields = {"earnUpTo": "1", "name": "abc", "earn_up_to": "2"}
+    assert validate(fields, Shape).earn_up_to == 2 or ignored_fields(fields, Shape)
