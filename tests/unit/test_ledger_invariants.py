@@ -19,9 +19,7 @@ CURRENCIES = [None, None, None, "USD", "COINS"]
 
 def random_books(seed: int) -> tuple[Books, random.Random]:
     dice = random.Random(seed)
-    product = a_product(
-        multiple_conversions=dice.random() < 0.5, approval=dice.choice([None, None, Approval.MANUAL])
-    )
+    product = a_product(multiple_conversions=dice.random() < 0.5, approval=dice.choice([None, None, Approval.MANUAL]))
     return Books(product), dice
 
 

@@ -37,7 +37,23 @@ def test_an_amount_is_read_exactly_and_kept_plain(given, meant):
 @pytest.mark.parametrize(
     "given",
     [
-        *("", " ", ".", "e5", "--1", "+-1", "1 2", "1,5", "1_000", "0x10", "$5", "5 USD", "twelve", "1.2.3", "{payout}"),
+        *(
+            "",
+            " ",
+            ".",
+            "e5",
+            "--1",
+            "+-1",
+            "1 2",
+            "1,5",
+            "1_000",
+            "0x10",
+            "$5",
+            "5 USD",
+            "twelve",
+            "1.2.3",
+            "{payout}",
+        ),
         *("NaN", "sNaN", "Infinity", "-Infinity", "inf", "1e400", "1e-400", "1e99"),
         *("0.0000001", "1.2345678", "1e-7", "1000000000", "1e9", "9" * 17, "\u0661\u0662", "\uff11"),
         *(Decimal("NaN"), Decimal("Infinity"), Decimal("1E+400"), Decimal("0.0000001"), 10**9),
@@ -86,7 +102,9 @@ def test_a_currency_is_an_upper_case_code(given, meant):
     assert parse_currency(given) == meant
 
 
-@pytest.mark.parametrize("given", ["", "US", "1SD", "U$D", "US D", "NINELETTE", "US\u00d0", "\uff35SD", None, 840, ["USD"]])
+@pytest.mark.parametrize(
+    "given", ["", "US", "1SD", "U$D", "US D", "NINELETTE", "US\u00d0", "\uff35SD", None, 840, ["USD"]]
+)
 def test_what_is_no_currency_is_refused(given):
     with pytest.raises(InvalidCurrencyError):
         parse_currency(given)

@@ -31,7 +31,12 @@ def test_the_commission_is_a_share_of_the_change_in_what_was_credited(before, af
 
 @pytest.mark.parametrize(
     ("amount", "rate", "share"),
-    [("0.000005", "0.1", "0"), ("0.000015", "0.1", "0.000002"), ("0.000025", "0.1", "0.000002"), ("1", "0.333333", "0.333333")],
+    [
+        ("0.000005", "0.1", "0"),
+        ("0.000015", "0.1", "0.000002"),
+        ("0.000025", "0.1", "0.000002"),
+        ("1", "0.333333", "0.333333"),
+    ],
 )
 def test_a_share_is_rounded_half_to_even_at_the_sixth_decimal(amount, rate, share):
     assert commission_change(None, credited(amount, rate)) == Decimal(share)

@@ -62,6 +62,12 @@ class PostbackSettings(Settings):
     default_referral_rate: Price
 
 
+class NetworkPostbackSettings(PostbackSettings):
+    networks_table: str
+    default_currency: Currency
+    public_base_url: str = ""
+
+
 class PostbackQueueSettings(Settings):
     postback_queue_url: str
 
@@ -89,6 +95,15 @@ class AdminSettings(Settings):
 
 
 class ManageProductsSettings(AdminSettings, ProductSettings):
+    pass
+
+
+class ManageNetworksSettings(AdminSettings):
+    networks_table: str
+    public_base_url: str = ""
+
+
+class ManageReceiptsSettings(AdminSettings, NetworkPostbackSettings):
     pass
 
 

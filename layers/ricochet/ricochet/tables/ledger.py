@@ -13,6 +13,7 @@ from ricochet.models.click import Click
 from ricochet.models.conversion import Conversion
 from ricochet.models.earning import Earning, WalletChange
 from ricochet.models.postback import Receipt
+from ricochet.rules.settlement import ClickChange, ClickCondition
 from ricochet.tables.items import Wire, from_wire, to_wire
 from ricochet.tables.table import Table
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from ricochet.rules.settlement import EarningChange, Settlement
 
 TRIES = 4
+_CLICK_CONDITIONS = {
+    ClickCondition.OPEN: "expiresAt > :received AND #status = :open AND (attribute_not_exists(closed) OR closed = :no)",
+    ClickCondition.UNEXPIRED: "expiresAt > :received",
+    ClickCondition.THERE: "attribute_exists(clickId)",
+}
 _TRY_AGAIN = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 
 
@@ -70,36 +76,35 @@ class Ledger:
     def conversion(self, conversion_id: str) -> Conversion | None:
         return self._conversions.get(conversion_id)
 
-    def write(self, settlement: Settlement, receipt: Receipt, *, any_number: bool) -> None:
+    def write(self, settlement: Settlement, receipt: Receipt) -> None:
         """Writes what `settlement` says, or nothing and raises.
 
         ConversionMovedError, ClickTakenError: decide anew with what they carry. LedgerBusyError: the same may
-        succeed later. `any_number`: the click may lead to any number of conversions.
+        succeed later.
         """
-        self._transact(
-            [
-                self._put_conversion(settlement),
-                self._update_click(settlement, receipt.received_at, any_number=any_number),
-                *_optional(self._put_earning, settlement.new_earning),
-                *_optional(self._change_earning, settlement.earning_change),
-                *_optional(self._add_to_wallet, settlement.wallet_change),
-                self._put_receipt(receipt),
-            ],
-            ["conversion", "click"],
-        )
+        writes = [
+            ("conversion", self._put_conversion(settlement)),
+            *_optional("click", lambda change: self._update_click(change, receipt.received_at), settlement.click),
+            *_optional("row", self._put_earning, settlement.new_earning),
+            *_optional("row", self._change_earning, settlement.earning_change),
+            *_optional("wallet", self._add_to_wallet, settlement.wallet_change),
+            ("receipt", self._put_receipt(receipt)),
+        ]
+        self._transact(writes)
 
     def credit(self, earning: Earning, change: WalletChange) -> None:
         """One row and its sum, nothing else; EarningExistsError if the row is there already."""
-        self._transact([self._put_earning(earning), self._add_to_wallet(change)], ["earning"])
+        self._transact([("earning", self._put_earning(earning)), ("wallet", self._add_to_wallet(change))])
 
-    def _transact(self, writes: list[dict[str, Any]], conditions: list[str]) -> None:
-        """`conditions` names what the first writes are about, so that a failed one is told as what it means."""
+    def _transact(self, named_writes: list[tuple[str, dict[str, Any]]]) -> None:
+        """Each write has the name of what it is about, so that a failed condition is told as what it means."""
+        names, writes = [name for name, _ in named_writes], [write for _, write in named_writes]
         for attempt in range(TRIES):
             try:
                 self._client.transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
             except self._client.exceptions.TransactionCanceledException as error:
                 reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
-                _raise_condition(reasons, conditions)
+                _raise_condition(reasons, names)
                 if not any(reason.get("Code") in _TRY_AGAIN for reason in reasons):
                     raise
             else:
@@ -125,23 +130,20 @@ class Ledger:
             }
         }
 
-    def _update_click(self, settlement: Settlement, received_at: str, *, any_number: bool) -> dict[str, Any]:
+    def _update_click(self, change: ClickChange, received_at: str) -> dict[str, Any]:
         values = {
-            ":status": settlement.click_status,
-            ":outcome": settlement.click_outcome.to_item(),
-            ":closed": settlement.click_closed,
+            ":status": change.status,
+            ":outcome": change.outcome.to_item(),
+            ":closed": change.closed,
             ":received": received_at,
         }
-        condition = "attribute_exists(clickId)"
-        if settlement.prior is None:
-            condition = "expiresAt > :received"
-            if not any_number:
-                condition += " AND #status = :open AND (attribute_not_exists(closed) OR closed = :no)"
-                values |= {":open": "pending", ":no": False}
+        condition = _CLICK_CONDITIONS[change.condition]
+        if change.condition is ClickCondition.OPEN:
+            values |= {":open": "pending", ":no": False}
         return {
             "Update": {
                 "TableName": self._tables.clicks,
-                "Key": to_wire({"clickId": settlement.conversion.click_id}),
+                "Key": to_wire({"clickId": change.click_id}),
                 "UpdateExpression": (
                     "SET #status = :status, outcome = :outcome, closed = :closed, postbackAt = :received"
                 ),
@@ -218,18 +220,18 @@ class _Conversions(Table[Conversion]):
         return self._get({"conversionId": conversion_id})
 
 
-def _optional[V](write: Callable[[V], dict[str, Any]], value: V | None) -> list[dict[str, Any]]:
-    return [] if value is None else [write(value)]
+def _optional[V](name: str, write: Callable[[V], dict[str, Any]], value: V | None) -> list[tuple[str, dict[str, Any]]]:
+    return [] if value is None else [(name, write(value))]
 
 
-def _raise_condition(reasons: list[dict[str, Any]], conditions: list[str]) -> None:
-    for about, reason in zip(conditions, reasons, strict=False):
+def _raise_condition(reasons: list[dict[str, Any]], names: list[str]) -> None:
+    for name, reason in zip(names, reasons, strict=False):
         if reason.get("Code") != "ConditionalCheckFailed":
             continue
         item: Wire = reason.get("Item") or {}
-        if about == "conversion" and item:
+        if name == "conversion" and item:
             raise ConversionMovedError(Conversion.from_item(from_wire(item)))
-        if about == "click" and item:
+        if name == "click" and item:
             raise ClickTakenError(Click.from_item(from_wire(item)))
-        if about == "earning":
+        if name == "earning":
             raise EarningExistsError("this earning is in the ledger already")

@@ -42,7 +42,7 @@ class CreditReferral:
         """The commission that this record brought, None if none; the same record again brings nothing more."""
         old, new = images(record)
         amount = commission_change(old, new) if new else Decimal(0)
-        if new is None or not amount:
+        if new is None or new.user_id is None or not amount:
             return None
         referrer_id = referrer_at_credit(self._users.get(new.user_id), new)
         if referrer_id is None:
