@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import json
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
-from cryptography.hazmat.primitives import padding
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from local import clickbank as clickbank_notices
 
 
 @dataclass(frozen=True)
@@ -213,13 +210,7 @@ def clickbank(c: Conversion, secret: str, url: str) -> Request:
 
 
 def sealed(notice: Any, secret: str) -> Request:
-    key = hashlib.sha1(secret.encode()).hexdigest()[:32].encode()
-    iv = secrets.token_bytes(16)
-    padder = padding.PKCS7(128).padder()
-    text = padder.update(json.dumps(notice).encode()) + padder.finalize()
-    encryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
-    notification = base64.b64encode(encryptor.update(text) + encryptor.finalize()).decode()
-    body = json.dumps({"notification": notification, "iv": base64.b64encode(iv).decode()}).encode()
+    body = json.dumps(clickbank_notices.sealed(notice, secret)).encode()
     return Request({}, {"content-type": "application/json"}, body)
 
 

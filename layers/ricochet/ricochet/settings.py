@@ -18,7 +18,7 @@ Targets = Annotated[AllowedTargets, BeforeValidator(AllowedTargets.parse)]
 class Settings(BaseModel):
     """Fields are environment variables in lower case."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", arbitrary_types_allowed=True, defer_build=True)
 
     @classmethod
     def load(cls, environment: Mapping[str, str]) -> Self:

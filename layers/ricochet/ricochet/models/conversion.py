@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 
 from ricochet.models import ids
 from ricochet.models.entity import Entity
@@ -38,11 +39,11 @@ class Report(Entity):
     is_rebill: bool = False  # a conversion of its own on a click that has converted
     received_at: str
 
-    @property
+    @cached_property
     def conversion_id(self) -> str:
         return ids.conversion_id(self.source, self._dedupe_key())
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The same for the same report sent again."""
         return ids.digest(self.source_status.lower(), self.amount)[:8]

@@ -412,7 +412,6 @@ def outcome_of(conversion: Conversion) -> Outcome:
         conversion_id=conversion.conversion_id,
         source_conversion_id=conversion.source_conversion_id,
         earning_id=conversion.earning_id,
-        earning_status=EARNING_STATUS[conversion.status],
         status=conversion.status,
         source_status=conversion.source_status,
         amount=conversion.amount,

@@ -14,6 +14,7 @@ from ricochet.models.conversion import Conversion
 from ricochet.models.earning import Earning, WalletChange
 from ricochet.models.postback import Receipt
 from ricochet.rules.settlement import ClickChange, ClickCondition
+from ricochet.tables.conversions import Conversions
 from ricochet.tables.items import Wire, from_wire, to_wire
 from ricochet.tables.table import Table
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 TRIES = 4
 _CLICK_CONDITIONS = {
-    ClickCondition.OPEN: "expiresAt > :received AND #status = :open AND (attribute_not_exists(closed) OR closed = :no)",
+    ClickCondition.OPEN: "expiresAt > :received AND #status = :open AND attribute_not_exists(closed)",
     ClickCondition.UNEXPIRED: "expiresAt > :received",
     ClickCondition.THERE: "attribute_exists(clickId)",
 }
@@ -71,7 +72,7 @@ class Ledger:
         self._client = client
         self._tables = tables
         self._sleep = sleep
-        self._conversions = _Conversions(client, tables.conversions)
+        self._conversions = Conversions(client, tables.conversions)
 
     def conversion(self, conversion_id: str) -> Conversion | None:
         return self._conversions.get(conversion_id)
@@ -131,22 +132,25 @@ class Ledger:
         }
 
     def _update_click(self, change: ClickChange, received_at: str) -> dict[str, Any]:
-        values = {
+        """What the click led to takes the place of the user agent, so that most clicks stay one write unit large."""
+        values: dict[str, Any] = {
             ":status": change.status,
             ":outcome": change.outcome.to_item(),
-            ":closed": change.closed,
             ":received": received_at,
         }
+        sets, removed = "#status = :status, outcome = :outcome, postbackAt = :received", "userAgent"
+        if change.closed:
+            sets, values = f"{sets}, closed = :closed", values | {":closed": True}
+        else:
+            removed = f"{removed}, closed"
         condition = _CLICK_CONDITIONS[change.condition]
         if change.condition is ClickCondition.OPEN:
-            values |= {":open": "pending", ":no": False}
+            values |= {":open": "pending"}
         return {
             "Update": {
                 "TableName": self._tables.clicks,
                 "Key": to_wire({"clickId": change.click_id}),
-                "UpdateExpression": (
-                    "SET #status = :status, outcome = :outcome, closed = :closed, postbackAt = :received"
-                ),
+                "UpdateExpression": f"SET {sets} REMOVE {removed}",
                 "ConditionExpression": condition,
                 "ExpressionAttributeNames": {"#status": "status"},
                 "ExpressionAttributeValues": to_wire(values),
@@ -211,13 +215,6 @@ class Ledger:
     def _put_receipt(self, receipt: Receipt) -> dict[str, Any]:
         """Unconditional: a postback tried again from the queue has a receipt of the first try to overwrite."""
         return {"Put": {"TableName": self._tables.receipts, "Item": Table.wire(receipt)}}
-
-
-class _Conversions(Table[Conversion]):
-    entity = Conversion
-
-    def get(self, conversion_id: str) -> Conversion | None:
-        return self._get({"conversionId": conversion_id})
 
 
 def _optional[V](name: str, write: Callable[[V], dict[str, Any]], value: V | None) -> list[tuple[str, dict[str, Any]]]:

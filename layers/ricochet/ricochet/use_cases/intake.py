@@ -14,7 +14,7 @@ from ricochet.models import money, times
 from ricochet.models.click import Outcome, shown_conversion_id
 from ricochet.models.conversion import Report
 from ricochet.models.postback import RawPostback, receipt_of
-from ricochet.rules.settlement import Settlement, Terms, check_open, outcome_of, repeats, settle
+from ricochet.rules.settlement import EARNING_STATUS, Settlement, Terms, check_open, outcome_of, repeats, settle
 from ricochet.tables.ledger import ClickTakenError, ConversionMovedError, Ledger, LedgerTables
 from ricochet.tables.receipts import Receipts
 
@@ -69,7 +69,7 @@ class IntakeReply:
             "earningId": self.led_to.earning_id,
             "clickId": self.click_id,
             "conversionId": shown_conversion_id(self.led_to),
-            "status": self.led_to.earning_status,
+            "status": EARNING_STATUS[self.led_to.status],
             "amount": money.json_number(self.led_to.amount),
         }
         return data | {"duplicate": True} if self.is_duplicate else data
