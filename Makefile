@@ -83,8 +83,9 @@ lock: $(UV) ## compiles requirements anew from their .in files
 	@for name in bootstrap ministack sam; do \
 		$(UV) pip compile --quiet --upgrade --generate-hashes --no-header --no-emit-index-url --no-annotate \
 			--python-version 3.13 requirements/$$name.in -o requirements/$$name.txt; done
-	@$(UV) pip compile --quiet --upgrade --generate-hashes --no-header --no-emit-index-url --no-annotate \
-		--python-version 3.13 layers/dependencies/requirements.in -o layers/dependencies/requirements.txt
+	@for name in dependencies cryptography; do \
+		$(UV) pip compile --quiet --upgrade --generate-hashes --no-header --no-emit-index-url --no-annotate \
+			--python-version 3.13 layers/$$name/requirements.in -o layers/$$name/requirements.txt; done
 	@$(UV) pip compile --quiet --upgrade --generate-hashes --no-header --no-emit-index-url --no-annotate \
 		--python-version 3.13 requirements/dev.in -o requirements/dev.txt
 

@@ -59,6 +59,11 @@ class Client:
         headers = {"X-Postback-Token": token} if token else {}
         return self.call("POST", "/api/v1/earn/postback", params={"click_id": click_id}, json=fields, headers=headers)
 
+    def network_postback(self, unique_key: str, **more: Any) -> Answer:
+        """What a network sends: `params`, `headers`, and `data` or `json`; a GET unless it has a body."""
+        method = "POST" if {"data", "json"} & more.keys() else "GET"
+        return self.call(method, f"/postback/{unique_key}", **more)
+
     def wallet(self) -> Any:
         return self.get("/api/v1/earn/wallet").data
 

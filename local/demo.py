@@ -10,6 +10,7 @@ from typing import Any
 
 import requests
 
+from local.clickbank import sealed
 from local.client import Client
 from local.seed import TASK_URL, Demo
 from local.stack import Stack
@@ -62,6 +63,40 @@ def show_loop(stack: Stack, demo: Demo, partner_url: str, say: Callable[[str], N
     done = _wait(lambda: _delivered(stack, rows[0].conversion_id), "the retries", seconds=WAIT_SECONDS)
     for row in done:
         say(f"   {row.partner_id:<11} {row.state:<10} {_attempts(row)}")
+
+    _show_networks(stack, demo, say)
+
+
+def _show_networks(stack: Stack, demo: Demo, say: Callable[[str], None]) -> None:
+    app, public = Client(stack.api_url, demo.user.token), Client(stack.api_url)
+
+    def balance() -> str:
+        wallet = app.wallet()
+        return f"balance {wallet['balance']:.2f}, pending {wallet['pending']:.2f} USD"
+
+    say("\n6. ClickBank reports a sale, and then its refund (encrypted notices)")
+    click_id = app.click(demo.products["secret"]["productId"]).data["clickId"]
+    clickbank = demo.networks["clickbank"]
+    say(f"   before   {balance()}")
+    for kind, amount in (("SALE", 40.25), ("RFND", -40.25)):
+        notice = {
+            "transactionType": kind,
+            "receipt": f"RCO{click_id[:8].upper()}",
+            "role": "AFFILIATE",
+            "totalAccountAmount": amount,
+            "currency": "USD",
+            "trackingCodes": [click_id.replace("-", "")],
+            "attemptCount": 1,
+        }
+        answer = public.network_postback(str(clickbank["uniqueKey"]), json=sealed(notice, str(clickbank["secret"])))
+        say(f"   {kind}     {answer.status} {answer.body}, {balance()}")
+
+    say("\n7. A network's Lead becomes a Purchase and then Trash")
+    click_id = app.click(demo.products["open"]["productId"]).data["clickId"]
+    for status in ("Lead", "Purchase", "Trash"):
+        query = {"click_id": click_id, "status": status, "payout": "20.00", "txid": f"net-{click_id[:8]}"}
+        answer = public.network_postback(str(demo.networks["generic"]["uniqueKey"]), params=query)
+        say(f"   {status:<8} {answer.status}, {balance()}")
 
 
 def curl_lines(stack: Stack, demo: Demo) -> list[str]:

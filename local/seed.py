@@ -20,6 +20,7 @@ class Demo:
     admin: Account
     products: dict[str, dict[str, str]]
     partners: dict[str, dict[str, str]]
+    networks: dict[str, dict[str, str | None]]
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -28,6 +29,7 @@ class Demo:
             "admin": self.admin.to_json(),
             "products": self.products,
             "partners": self.partners,
+            "networks": self.networks,
         }
 
 
@@ -45,8 +47,13 @@ def seed(stack: Stack, partner_url: str) -> Demo:
         "post": _partner(operator, "demo-post", "Takes POST", f"{partner_url}/ok/post", method="POST"),
         "flaky": _partner(operator, "demo-flaky", "Fails twice", f"{partner_url}/flaky/get?{MACROS}"),
     }
+    networks = {
+        "generic": _network(operator, "generic", "Any network"),
+        "clickbank": _network(operator, "clickbank", "ClickBank"),
+        "buygoods": _network(operator, "buygoods", "BuyGoods"),
+    }
     _refer(stack, user, referrer)
-    return Demo(user, referrer, admin, products, partners)
+    return Demo(user, referrer, admin, products, partners, networks)
 
 
 def _product(operator: Client, product_id: str, name: str, **more: Any) -> dict[str, str]:
@@ -59,6 +66,13 @@ def _partner(operator: Client, partner_id: str, name: str, url: str, **more: Any
     fields = {"name": name, "postbackUrl": url} | more
     data = _create_or_update(operator, "partners", "partnerId", partner_id, fields, {"rotateSigningSecret": True})
     return {name: data[name] for name in ("partnerId", "postbackUrl", "signingSecret")}
+
+
+def _network(operator: Client, preset: str, name: str) -> dict[str, str | None]:
+    fields = {"name": name, "preset": preset}
+    rotate = {"rotateSecret": True} if preset == "clickbank" else {}
+    data = _create_or_update(operator, "networks", "networkId", f"demo-{preset}", fields, rotate)
+    return {name: data.get(name) for name in ("networkId", "uniqueKey", "secret", "postbackUrl")}
 
 
 def _create_or_update(

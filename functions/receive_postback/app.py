@@ -13,10 +13,12 @@ from ricochet.models.postback import RawPostback
 from ricochet.sender.queues import PostbackQueue
 from ricochet.settings import PostbackQueueSettings, PostbackSettings
 from ricochet.telemetry import count, logger, metrics
-from ricochet.use_cases.receive_postback import ReceivePostback
+from ricochet.use_cases.advertisers import Advertisers
+from ricochet.use_cases.intake import Intake
 
 app = resolver()
-receive_postback = ReceivePostback.over(dynamodb(), PostbackSettings.load(os.environ))
+settings = PostbackSettings.load(os.environ)
+advertisers, take_in = Advertisers.over(dynamodb(), settings), Intake.over(dynamodb(), settings)
 fallback = PostbackQueue(sqs(), PostbackQueueSettings.load(os.environ).postback_queue_url)
 
 
@@ -24,7 +26,7 @@ fallback = PostbackQueue(sqs(), PostbackQueueSettings.load(os.environ).postback_
 def take_postback() -> Response[Any]:
     raw = RawPostback.from_event(app.current_event.raw_event, times.now())
     try:
-        reply = receive_postback(raw)
+        reply = take_in(raw, advertisers.source())
     except RequestError as refusal:
         count("PostbacksRefused")
         logger.info("postback refused", extra={"receipt_id": raw.receipt_id, "code": refusal.code})

@@ -9,18 +9,18 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from ricochet.clients import dynamodb
 from ricochet.errors import RequestError
 from ricochet.models.postback import RawPostback
-from ricochet.settings import PostbackSettings
+from ricochet.settings import NetworkPostbackSettings
 from ricochet.telemetry import count, logger, metrics
-from ricochet.use_cases.receive_postback import ReceivePostback
+from ricochet.use_cases.replay import Replay
 
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
-receive_postback = ReceivePostback.over(dynamodb(), PostbackSettings.load(os.environ))
+take_again = Replay.over(dynamodb(), NetworkPostbackSettings.load(os.environ))
 
 
-def take_again(record: SQSRecord) -> None:
+def take(record: SQSRecord) -> None:
     raw = RawPostback.from_message(record.body)
     try:
-        reply = receive_postback(raw)
+        reply = take_again(raw)
     except RequestError as refusal:  # decided after all, and its receipt is written
         logger.info("queued postback refused", extra={"receipt_id": raw.receipt_id, "code": refusal.code})
         count("PostbacksRefused")
@@ -32,4 +32,4 @@ def take_again(record: SQSRecord) -> None:
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> Any:
-    return process_partial_response(event=event, record_handler=take_again, processor=processor, context=context)
+    return process_partial_response(event=event, record_handler=take, processor=processor, context=context)

@@ -122,7 +122,7 @@ class Rows:
         return sorted(rows, key=lambda row: row.receipt_id)
 
     def conversions(self, click_id: str) -> list[dict[str, Any]]:
-        return [row for row in self.scan("Conversions") if row["clickId"] == click_id]
+        return [row for row in self.scan("Conversions") if row.get("clickId") == click_id]
 
     def deliveries(self, click_id: str) -> list[Delivery]:
         return [row for c in self.conversions(click_id) for row in deliveries(self.stack, c["conversionId"])]

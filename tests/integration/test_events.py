@@ -11,7 +11,7 @@ import pytest
 EVENTS = sorted((Path(__file__).parents[2] / "events").glob("*.json"))
 FUNCTIONS = sorted(path.name for path in (Path(__file__).parents[2] / "functions").iterdir() if path.is_dir())
 # What the demo's products and clicks would answer is not there; everything else is.
-NOT_FOUND = ("create_click", "get_click", "track_click", "receive_postback", "set_referrer")
+NOT_FOUND = ("create_click", "get_click", "track_click", "receive_network_postback", "receive_postback", "set_referrer")
 
 
 def invoke(stack, path: Path) -> tuple[dict[str, Any], Any]:

@@ -19,11 +19,16 @@ RicochetError
 │   │   ├── ClickNotFoundError
 │   │   ├── ProductNotFoundError
 │   │   ├── PartnerNotFoundError
+│   │   ├── NetworkNotFoundError
+│   │   ├── ReceiptNotFoundError
 │   │   └── ReferrerNotFoundError
 │   ├── ConflictError
 │   │   ├── ProductPausedError
 │   │   ├── ProductExistsError
 │   │   ├── PartnerExistsError
+│   │   ├── NetworkExistsError
+│   │   ├── ReceiptIncompleteError
+│   │   ├── ClickOwnerMismatchError
 │   │   ├── ChangedMeanwhileError
 │   │   ├── ClickAlreadyConvertedError
 │   │   ├── ConflictingReplayError
@@ -32,6 +37,7 @@ RicochetError
 │   ├── ClickExpiredError
 │   ├── BodyTooLargeError
 │   └── UnknownStatusError
+├── OnlyReceiptError                 a postback that is kept, and that is all that is to be done with it
 ├── TargetRefusedError               a delivery would have gone where none may go
 └── OwnSideError                     we are wrong, and the same request may succeed later
     ├── LedgerBusyError
@@ -134,6 +140,14 @@ class PartnerNotFoundError(NotFoundError):
     pass
 
 
+class NetworkNotFoundError(NotFoundError):
+    pass
+
+
+class ReceiptNotFoundError(NotFoundError):
+    pass
+
+
 class ReferrerNotFoundError(NotFoundError):
     pass
 
@@ -151,6 +165,18 @@ class ProductExistsError(ConflictError):
 
 
 class PartnerExistsError(ConflictError):
+    pass
+
+
+class NetworkExistsError(ConflictError):
+    pass
+
+
+class ReceiptIncompleteError(ConflictError):
+    pass
+
+
+class ClickOwnerMismatchError(ConflictError):
     pass
 
 
@@ -183,6 +209,10 @@ class BodyTooLargeError(RequestError):
 
 
 class UnknownStatusError(RequestError):
+    pass
+
+
+class OnlyReceiptError(RicochetError):
     pass
 
 

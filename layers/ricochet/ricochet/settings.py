@@ -18,7 +18,7 @@ Targets = Annotated[AllowedTargets, BeforeValidator(AllowedTargets.parse)]
 class Settings(BaseModel):
     """Fields are environment variables in lower case."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", arbitrary_types_allowed=True, defer_build=True)
 
     @classmethod
     def load(cls, environment: Mapping[str, str]) -> Self:
@@ -62,6 +62,12 @@ class PostbackSettings(Settings):
     default_referral_rate: Price
 
 
+class NetworkPostbackSettings(PostbackSettings):
+    networks_table: str
+    default_currency: Currency
+    public_base_url: str = ""
+
+
 class PostbackQueueSettings(Settings):
     postback_queue_url: str
 
@@ -89,6 +95,15 @@ class AdminSettings(Settings):
 
 
 class ManageProductsSettings(AdminSettings, ProductSettings):
+    pass
+
+
+class ManageNetworksSettings(AdminSettings):
+    networks_table: str
+    public_base_url: str = ""
+
+
+class ManageReceiptsSettings(AdminSettings, NetworkPostbackSettings):
     pass
 
 

@@ -27,7 +27,6 @@ class Outcome(Entity):
     conversion_id: str
     source_conversion_id: str | None = None
     earning_id: str | None = None
-    earning_status: str
     status: Status
     source_status: str
     amount: Amount

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 
 from ricochet.models import ids
 from ricochet.models.entity import Entity
@@ -23,21 +24,29 @@ class Report(Entity):
     """What one authenticated postback says, in our words."""
 
     source: str  # `product:<productId>` or `network:<networkId>`: transaction ids are unique within it
-    click_id: str
+    click_id: str | None = None
+    user_id: str | None = None
+    network_id: str | None = None
     status: Status
     source_status: str
-    amount: Price | None = None  # None: not said
+    amount: Price | None = None  # the user's; None: not said
     currency: Currency | None = None
     transaction_id: str | None = None
     source_conversion_id: str | None = None
     event: str | None = None
     offer_id: str | None = None
     payout: Price | None = None
+    is_rebill: bool = False  # a conversion of its own on a click that has converted
     received_at: str
 
-    @property
+    @cached_property
     def conversion_id(self) -> str:
         return ids.conversion_id(self.source, self._dedupe_key())
+
+    @cached_property
+    def key(self) -> str:
+        """The same for the same report sent again."""
+        return ids.digest(self.source_status.lower(), self.amount)[:8]
 
     def _dedupe_key(self) -> tuple[str, ...]:
         event = self.event or ""
@@ -45,7 +54,7 @@ class Report(Entity):
             return ("transaction", self.transaction_id, event)
         if self.source_conversion_id:
             return ("conversion", self.source_conversion_id)
-        return ("click", self.click_id, event)
+        return ("click", self.click_id or self.user_id or "", event)
 
 
 class Conversion(Entity):
@@ -54,14 +63,17 @@ class Conversion(Entity):
     source_conversion_id: str | None = None
     transaction_id: str | None = None
     event: str | None = None
+    network_id: str | None = None
     status: Status
     source_status: str
     reported: Status  # what its source says; `status` lags behind while the money is held
+    reports: tuple[str, ...] = ()  # keys of the reports that made it what it is
     hold_reason: HoldReason | None = None
+    is_tombstone: bool | None = None  # reversed before it was reported
     version: int
-    click_id: str
-    user_id: str
-    product_id: str
+    click_id: str | None = None  # as the source sent it, known to us or not
+    user_id: str | None = None  # None: credits nobody
+    product_id: str | None = None
     offer_id: str | None = None
     amount: Amount
     payout: Price | None = None

@@ -37,7 +37,7 @@ class Attempt(Entity):
 class Notice(Entity):
     """What a partner is told: one version of a conversion. Attributes are named as the macros are."""
 
-    click_id: str
+    click_id: str = ""
     status: Status
     original_status: str
     payout: str
@@ -64,23 +64,20 @@ class Notice(Entity):
 
     @classmethod
     def of(cls, conversion: Conversion) -> Self:
-        same = {name: getattr(conversion, name) or "" for name in _SAME_IN_CONVERSION}
         return cls(
-            click_id=conversion.click_id,
             status=conversion.status,
             original_status=conversion.source_status,
             payout=format(conversion.amount if conversion.payout is None else conversion.payout, "f"),
             currency=conversion.currency,
-            product_id=conversion.product_id,
             conversion_id=conversion.shown_id,
-            user_id=conversion.user_id,
+            network=conversion.network_id or "",
             timestamp=conversion.updated_at,
-            **same,
+            **{name: getattr(conversion, name) or "" for name in _AS_IN_CONVERSION},
         )
 
 
-_SAME_IN_CONVERSION = frozenset(Notice.model_fields) & frozenset(Conversion.model_fields) - {
-    *("click_id", "status", "payout", "currency", "product_id", "conversion_id", "user_id"),
+_AS_IN_CONVERSION = (frozenset(Notice.model_fields) & frozenset(Conversion.model_fields)) - {
+    *("status", "payout", "currency", "conversion_id"),
 }
 
 

@@ -38,7 +38,7 @@ class Earning(Entity):
     currency: Currency
     status: EarningStatus
     approval_status: ApprovalStatus
-    product_id: str
+    product_id: str | None = None
     offer_id: str | None = None
     click_id: str | None = None  # absent from commissions: the click is another user's
     conversion_id: str
@@ -49,7 +49,7 @@ class Earning(Entity):
 
     def to_app(self) -> dict[str, Any]:
         shown = self.to_json(leave_out={"user_id", "source_conversion_id"})
-        always = {"offerId": None, "clickId": None, "creditedAt": None}
+        always = {"productId": None, "offerId": None, "clickId": None, "creditedAt": None}
         return always | shown | {"conversionId": self.source_conversion_id or self.conversion_id}
 
 

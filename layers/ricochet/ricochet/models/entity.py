@@ -11,7 +11,9 @@ from pydantic.alias_generators import to_camel
 class Entity(BaseModel):
     """Frozen; attributes that are None are absent from the stored item."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore", defer_build=True
+    )
 
     @classmethod
     def from_item(cls, item: dict[str, Any]) -> Self:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
@@ -43,6 +43,11 @@ def plain(amount: Decimal) -> Decimal:
     """The same amount without exponent and without needless zeros, so that equal amounts look equal."""
     normal = amount.normalize()
     return normal.quantize(Decimal(1)) if _exponent(normal) > 0 else normal + 0
+
+
+def rounded(amount: Decimal) -> Decimal:
+    """To as many decimals as we keep."""
+    return plain(amount.quantize(Decimal(1).scaleb(-DECIMALS), ROUND_HALF_EVEN))
 
 
 def _last_digit(amount: Decimal) -> int:

@@ -7,7 +7,7 @@ import json
 import re
 from decimal import Decimal, InvalidOperation
 from typing import Any, Self
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, unquote_plus
 
 from ricochet.errors import BodyTooLargeError, InvalidBodyError
 from ricochet.models import ids, times
@@ -16,9 +16,9 @@ from ricochet.models.entity import Entity
 MAX_BODY_BYTES = 256 * 1024
 KEPT_DAYS = 90
 KEPT_OF_STRANGERS = 2048
+MASK = "***"
 """How many body bytes a receipt keeps when nobody vouched for the sender: strangers don't fill our tables."""
 
-SECRET_FIELDS = frozenset({"token", "secret", "key", "hash", "sig", "signature", "verifier", "security_token"})
 KEPT_HEADERS = ("content-type", "user-agent", "webhook-id", "webhook-timestamp")
 # What a network sends when it did not fill a macro in: {payout}, [X], #x#, [%x%], %x%
 _BARE_MACRO = re.compile(r"\{[\w.-]+\}|\[%?[\w.-]+%?\]|#[\w.-]+#|%[\w.-]+%", re.ASCII)
@@ -30,6 +30,7 @@ class RawPostback(Entity):
     receipt_id: str
     received_at: str
     method: str
+    base_url: str = ""  # where the API is reached, by configuration or API Gateway's word: signatures cover it
     path: str
     query: str = ""
     headers: dict[str, str] = {}
@@ -37,7 +38,7 @@ class RawPostback(Entity):
     source_ip: str
 
     @classmethod
-    def from_event(cls, event: dict[str, Any], received_at: str) -> Self:
+    def from_event(cls, event: dict[str, Any], received_at: str, base_url: str = "") -> Self:
         """From an API Gateway event, payload format 2.0."""
         http = event["requestContext"]["http"]
         text = event.get("body") or ""
@@ -45,6 +46,7 @@ class RawPostback(Entity):
             receipt_id=ids.new_receipt_id(received_at),
             received_at=received_at,
             method=http["method"],
+            base_url=base_url,
             path=event["rawPath"],
             query=event.get("rawQueryString") or "",
             headers=event.get("headers") or {},
@@ -95,20 +97,26 @@ class RawPostback(Entity):
             merged["click_id"] = query["click_id"]
         return {name: value for name, value in merged.items() if not is_missing(value)}
 
-    def query_without_secrets(self) -> str:
-        pairs = parse_qsl(self.query, keep_blank_values=True)
-        return urlencode([(name, "***" if name.lower() in SECRET_FIELDS else value) for name, value in pairs])
+    def query_without(self, secret_fields: frozenset[str]) -> str:
+        """The query as it came, with the values of secret fields masked."""
+        pairs = self.query.split("&")
+        return "&".join(_masked_pair(pair, secret_fields) for pair in pairs)
 
-    def body_without_secrets(self) -> bytes:
-        """The body as it came, or with its secret fields masked if it has any."""
+    def body_without(self, secret_fields: frozenset[str]) -> bytes:
+        """The body as it came, or, if it has secret fields, with their values masked."""
         try:
             fields = self.body_fields()
         except (BodyTooLargeError, InvalidBodyError):
             return self.body
-        if not any(name.lower() in SECRET_FIELDS for name in fields):
+        if not secret_fields & fields.keys():
             return self.body
-        masked = {name: "***" if name.lower() in SECRET_FIELDS else value for name, value in fields.items()}
+        masked = {name: MASK if name in secret_fields else value for name, value in fields.items()}
         return json.dumps(masked, default=str).encode()
+
+
+def _masked_pair(pair: str, secret_fields: frozenset[str]) -> str:
+    name, equals, _ = pair.partition("=")
+    return f"{name}={MASK}" if equals and unquote_plus(name) in secret_fields else pair
 
 
 class Receipt(Entity):
@@ -116,25 +124,29 @@ class Receipt(Entity):
 
     receipt_id: str
     received_at: str
-    ttl: int
+    ttl: int = 0
     outcome: str
     source: str | None = None
     click_id: str | None = None
     conversion_id: str | None = None
     earning_id: str | None = None
     detail: str | None = None
-    method: str
-    path: str
+    method: str = ""  # the rest is not in the indexes
+    path: str = ""
     query: str = ""
     headers: dict[str, str] = {}
     body: bytes = b""
-    body_size: int
-    source_ip: str
+    body_size: int = 0
+    masked: bool | None = None  # secrets in the body were starred out, so that its size is another
+    source_ip: str = ""
+    source_day: str | None = None
 
 
-def receipt_of(raw: RawPostback, outcome: str, *, trusted: bool, **links: str | None) -> Receipt:
-    """A receipt for `raw`; of senders who are not `trusted` only the beginning is kept."""
-    kept = raw.body_without_secrets()
+def receipt_of(
+    raw: RawPostback, outcome: str, *, trusted: bool, secret_fields: frozenset[str], **links: str | None
+) -> Receipt:
+    """A receipt for `raw` without its secrets; of senders who are not `trusted` only the beginning is kept."""
+    kept = raw.body_without(secret_fields)
     return Receipt(
         receipt_id=raw.receipt_id,
         received_at=raw.received_at,
@@ -142,11 +154,13 @@ def receipt_of(raw: RawPostback, outcome: str, *, trusted: bool, **links: str | 
         outcome=outcome,
         method=raw.method,
         path=raw.path,
-        query=raw.query_without_secrets()[: None if trusted else KEPT_OF_STRANGERS],
+        query=raw.query_without(secret_fields)[: None if trusted else KEPT_OF_STRANGERS],
         headers={name: raw.headers[name][:256] for name in KEPT_HEADERS if name in raw.headers},
         body=kept if trusted else kept[:KEPT_OF_STRANGERS],
         body_size=len(raw.body),
+        masked=True if kept != raw.body else None,
         source_ip=raw.source_ip,
+        source_day=f"{source}#{raw.received_at[:10]}" if (source := links.get("source")) else None,
         **links,
     )
 

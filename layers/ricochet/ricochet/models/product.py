@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 from decimal import Decimal
 from enum import StrEnum
-from ipaddress import ip_address, ip_network
 
 from ricochet.models.entity import Entity
 from ricochet.models.money import Currency, Price
@@ -18,6 +16,7 @@ class AuthMode(StrEnum):
 
     SECRET = "secret"  # noqa: S105 - the name of a mode
     IP = "ip"
+    SIGNATURE = "signature"
     OPEN = "open"
 
 
@@ -49,6 +48,7 @@ class Product(Entity):
     click_ttl_hours: int = 24
     postback_auth: PostbackAuth = PostbackAuth()
     postback_token_hash: str | None = None
+    postback_secret: str | None = None  # what signatures are made with, so not hashed
     approval: Approval | None = None
     default_status: Status = Status.APPROVED
     multiple_conversions: bool = False
@@ -64,18 +64,6 @@ class Product(Entity):
         if self.approval is not None:
             return self.approval
         return Approval.MANUAL if self.postback_auth.mode is AuthMode.OPEN else Approval.AUTO
-
-    def accepts(self, token: str | None, source_ip: str) -> bool:
-        """Whether a postback with this token from this address may speak for the product."""
-        match self.postback_auth.mode:
-            case AuthMode.SECRET:
-                expected = self.postback_token_hash
-                return bool(token and expected) and hmac.compare_digest(hash_token(token or ""), expected or "")
-            case AuthMode.IP:
-                address = ip_address(source_ip)
-                return any(address in ip_network(cidr) for cidr in self.postback_auth.allowed_cidrs)
-            case AuthMode.OPEN:
-                return True
 
     def commission_rate(self, default: Decimal) -> Decimal:
         return default if self.referral_rate is None else self.referral_rate

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+LENGTH = len("2026-01-31T09:30:00.000Z")
+
 
 def now() -> str:
     """The current time, such as `2026-01-31T09:30:00.000Z`."""
@@ -11,12 +13,14 @@ def now() -> str:
 
 
 def iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse(text: str) -> datetime:
     """The moment behind a text made by `iso`; ValueError if it is another format."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    if len(text) != LENGTH or text[-1] != "Z" or text[10] != "T":
+        raise ValueError(f"{text[:LENGTH]!r} is not a time of ours")
+    return datetime.fromisoformat(text)
 
 
 def plus(text: str, **delta: float) -> str:

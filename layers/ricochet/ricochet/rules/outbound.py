@@ -11,10 +11,10 @@ from requests.utils import requote_uri
 from ricochet.models import times
 from ricochet.models.delivery import Delivery
 from ricochet.models.partner import ContentType, Method, Partner
-from ricochet.models.postback import SECRET_FIELDS
 from ricochet.rules import macros, signing
 
 USER_AGENT = "Ricochet/1"
+SECRET_PARAMETERS = frozenset({"token", "secret", "key", "api_key", "apikey", "hash", "sig", "signature", "password"})
 
 # What a POST without a template of its own says; the names are those of our own API.
 DEFAULT_BODY = {
@@ -58,9 +58,9 @@ def masked(url: str) -> str:
     """`url` as logs and rows may show it: values of secret parameters are starred out."""
     parts = urlsplit(url)
     pairs = parse_qsl(parts.query, keep_blank_values=True)
-    if not any(name.lower() in SECRET_FIELDS for name, _ in pairs):
+    if not any(name.lower() in SECRET_PARAMETERS for name, _ in pairs):
         return url
-    shown = [(name, "***" if name.lower() in SECRET_FIELDS else value) for name, value in pairs]
+    shown = [(name, "***" if name.lower() in SECRET_PARAMETERS else value) for name, value in pairs]
     return urlunsplit(parts._replace(query=urlencode(shown)))
 
 

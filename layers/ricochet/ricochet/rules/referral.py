@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
 from ricochet.models.conversion import Conversion
-from ricochet.models.money import DECIMALS, plain
+from ricochet.models.money import plain, rounded
 from ricochet.models.user import User
-
-_SMALLEST = Decimal(1).scaleb(-DECIMALS)
 
 
 def commission_change(old: Conversion | None, new: Conversion) -> Decimal:
@@ -30,4 +28,4 @@ def referrer_at_credit(user: User | None, conversion: Conversion) -> str | None:
 
 
 def _share(conversion: Conversion) -> Decimal:
-    return (conversion.credited * conversion.referral_rate).quantize(_SMALLEST, ROUND_HALF_EVEN)
+    return rounded(conversion.credited * conversion.referral_rate)

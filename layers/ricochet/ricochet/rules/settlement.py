@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from enum import Enum
 
 from ricochet.errors import ClickAlreadyConvertedError, ClickExpiredError, ConflictingReplayError
 from ricochet.models import ids, times
@@ -12,7 +13,7 @@ from ricochet.models.conversion import Conversion, HoldReason, Report
 from ricochet.models.earning import ApprovalStatus, Earning, EarningStatus, EarningType, WalletChange
 from ricochet.models.entity import Entity
 from ricochet.models.money import Amount
-from ricochet.models.product import Approval, AuthMode, Product
+from ricochet.models.product import Product
 from ricochet.models.statuses import Status, next_status
 
 CLICK_STATUS = {
@@ -36,6 +37,46 @@ APPROVAL_STATUS = {
     Status.TRASH: ApprovalStatus.REJECTED,
     Status.REVERSED: ApprovalStatus.REJECTED,
 }
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On whose behalf a conversion counts, and by which rules. Without a user it credits nobody."""
+
+    currency: str
+    referral_rate: Decimal
+    user_id: str | None = None
+    click: Click | None = None
+    product: Product | None = None
+    needs_approval: bool = False
+    allow_reapproval: bool = False
+    closes_click: bool = False  # no second conversion while the first is pending: anyone could report one
+
+    def with_click(self, click: Click) -> Terms:
+        return replace(self, click=click)
+
+    @property
+    def any_number(self) -> bool:
+        """Whether the click may lead to any number of conversions."""
+        return self.product is not None and self.product.multiple_conversions
+
+
+class ClickCondition(Enum):
+    """What a click must still be when it is written."""
+
+    OPEN = "pending, not closed and not expired"
+    UNEXPIRED = "not expired"
+    THERE = "there"
+
+
+@dataclass(frozen=True)
+class ClickChange:
+    click_id: str
+    status: ClickStatus
+    outcome: Outcome
+    closed: bool
+    condition: ClickCondition
 
 
 class EarningChange(Entity):
@@ -54,12 +95,10 @@ class EarningChange(Entity):
 class Settlement:
     """One transaction to be: the conversion's next state and everything that moves with it."""
 
-    outcome: str  # for the receipt: credited, held, pending, rejected, trash, reversed, ignored, repeat
+    outcome: str  # credited, held, pending, rejected, trash, reversed, tombstone, unmatched, ignored, repeat
     conversion: Conversion
     prior: Conversion | None
-    click_status: ClickStatus
-    click_outcome: Outcome
-    click_closed: bool = False
+    click: ClickChange | None = None
     new_earning: Earning | None = None
     earning_change: EarningChange | None = None
     wallet_change: WalletChange | None = None
@@ -73,25 +112,42 @@ class Settlement:
         return self.outcome == "ignored"
 
 
-def settle(
-    report: Report, click: Click, product: Product, prior: Conversion | None, default_rate: Decimal, moment: str
-) -> Settlement:
-    """What `report` means, given the click it names and the conversion's last known state (`prior`, None if new).
+def settle(report: Report, terms: Terms, prior: Conversion | None, moment: str) -> Settlement:
+    """What `report` means on these terms, given the conversion's last known state (`prior`, None if it is new).
 
     ClickAlreadyConvertedError, ClickExpiredError, ConflictingReplayError where it may not mean anything.
     """
     if prior is None:
-        return _begin(report, click, product, default_rate, moment)
-    if prior.click_id != report.click_id:
-        raise ConflictingReplayError("this transaction is known with another click")
-    if report.status is prior.reported:
-        if report.amount is not None and report.amount != prior.amount:
-            raise ConflictingReplayError("this transaction is known with another amount")
-        return _unchanged("repeat", prior, click)
-    status = next_status(prior.status, report.status)
+        return _begin(report, terms, moment)
+    moment = max(moment, _just_after(prior.updated_at))
+    if prior.is_tombstone:
+        return _bury(report, terms, prior, moment)
+    _check_same(report, prior)
+    if _is_known(report, prior):
+        return Settlement("repeat", prior, prior)
+    return _continue(report, terms, prior, moment)
+
+
+def _is_known(report: Report, prior: Conversion) -> bool:
+    """Whether the report says nothing new; ConflictingReplayError if it says the same with another amount."""
+    if report.key in prior.reports:
+        return True
+    if report.status is not prior.reported or _is_partial(report, prior):
+        return False
+    if report.amount is not None and report.amount != prior.amount:
+        raise ConflictingReplayError("this transaction is known with another amount")
+    return True
+
+
+def _continue(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settlement:
+    status = next_status(prior.status, report.status, allow_reapproval=terms.allow_reapproval)
     if status is None:
-        return _unchanged("ignored", prior, click)
-    return _move(report, click, product, prior, status, max(moment, _just_after(prior.updated_at)))
+        return Settlement("ignored", prior, prior)
+    if status is Status.REVERSED:
+        return _reverse(report, terms, prior, moment)
+    if prior.status is Status.PENDING:
+        return _move_on(report, terms, prior, status, moment)
+    return _approve_again(report, terms, prior, moment)
 
 
 def repeats(report: Report, outcome: Outcome) -> bool:
@@ -103,96 +159,115 @@ def repeats(report: Report, outcome: Outcome) -> bool:
     )
 
 
-def check_open(click: Click, product: Product, received_at: str) -> None:
+def check_open(report: Report, terms: Terms) -> None:
     """Raises unless a first report of a conversion may start from this click."""
+    click = terms.click
+    if click is None or report.is_rebill:
+        return
     taken = click.status is not ClickStatus.PENDING or click.closed
-    if taken and not product.multiple_conversions:
+    if taken and not terms.any_number:
         raise ClickAlreadyConvertedError("this click has led to a conversion already")
-    if click.is_expired(received_at):
+    if click.is_expired(report.received_at):
         raise ClickExpiredError(f"this click expired at {click.expires_at}")
 
 
-def _begin(report: Report, click: Click, product: Product, default_rate: Decimal, moment: str) -> Settlement:
-    check_open(click, product, report.received_at)
-    amount = product.earn_up_to if report.amount is None else report.amount
-    currency = report.currency or product.currency
-    hold = _hold_reason(product, report.status, amount, currency)
+def _check_same(report: Report, prior: Conversion) -> None:
+    if report.click_id is not None and prior.click_id != report.click_id:
+        raise ConflictingReplayError("this transaction is known with another click")
+    if report.user_id is not None and prior.user_id is not None and prior.user_id != report.user_id:
+        raise ConflictingReplayError("this transaction is known with another user")
+
+
+def _begin(report: Report, terms: Terms, moment: str) -> Settlement:
+    check_open(report, terms)
+    amount = _amount(report, terms)
+    hold = _hold_reason(terms, report.status, amount, report.currency)
     status = Status.PENDING if hold else report.status
-    earning_id = ids.earning_id(moment, report.conversion_id, 1)
-    credited = amount if status is Status.APPROVED else Decimal(0)
+    pays = terms.user_id is not None and status is Status.APPROVED
+    click = terms.click
     conversion = Conversion(
         conversion_id=report.conversion_id,
         source=report.source,
         source_conversion_id=report.source_conversion_id,
         transaction_id=report.transaction_id,
         event=report.event,
+        network_id=report.network_id,
         status=status,
         source_status=report.source_status,
         reported=report.status,
+        reports=(report.key,),
         hold_reason=hold,
         version=1,
-        click_id=click.click_id,
-        user_id=click.user_id,
-        product_id=click.product_id,
-        offer_id=report.offer_id or click.offer_id,
+        click_id=report.click_id,
+        user_id=terms.user_id,
+        product_id=terms.product.product_id if terms.product else None,
+        offer_id=report.offer_id or (click.offer_id if click else None),
         amount=amount,
         payout=report.payout,
-        currency=currency,
-        credited=credited,
-        credited_at=moment if status is Status.APPROVED else None,
-        referral_rate=product.commission_rate(default_rate),
-        earning_id=earning_id,
-        subid=click.subid,
-        sub1=click.sub1,
-        sub2=click.sub2,
-        sub3=click.sub3,
-        sub4=click.sub4,
-        sub5=click.sub5,
-        prelanding=click.prelanding,
-        landing=click.landing,
-        px=click.px,
-        domain=click.domain,
-        ip=click.ip,
+        currency=report.currency or terms.currency,
+        credited=amount if pays else ZERO,
+        credited_at=moment if pays else None,
+        referral_rate=terms.referral_rate,
         created_at=moment,
         updated_at=moment,
+        **_tags(click),
     )
-    change = WalletChange(
-        user_id=click.user_id,
-        currency=currency,
-        balance=credited,
-        lifetime=credited,
-        pending=amount if status is Status.PENDING else Decimal(0),
+    if report.status is Status.REVERSED:
+        return Settlement("tombstone", conversion.with_changes(is_tombstone=True), None)
+    if terms.user_id is None:
+        return Settlement("unmatched", conversion, None)
+    return _open_row(conversion, None, terms, _first_condition(report, terms))
+
+
+def _bury(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settlement:
+    """A sale after its own reversal: it is recorded with its click, and ends reversed."""
+    if report.status is Status.REVERSED or report.key in prior.reports:
+        return Settlement("repeat", prior, prior)
+    check_open(report, terms)
+    conversion = prior.with_changes(
+        click_id=report.click_id,
+        user_id=terms.user_id,
+        product_id=terms.product.product_id if terms.product else None,
+        reports=(*prior.reports, report.key),
+        amount=_amount(report, terms),
+        is_tombstone=None,
+        updated_at=moment,
+        **_tags(terms.click),
     )
-    return _settlement(
+    if terms.user_id is None:
+        return Settlement("reversed", conversion, prior)
+    return _open_row(conversion, prior, terms, _first_condition(report, terms))
+
+
+def _open_row(conversion: Conversion, prior: Conversion | None, terms: Terms, condition: ClickCondition) -> Settlement:
+    """The settlement of a conversion that enters the ledger with a row of its own."""
+    earning = _row(conversion, EarningType.CONVERSION, conversion.amount)
+    conversion = conversion.with_changes(earning_id=earning.earning_id)
+    change = _wallet_change(
         conversion,
-        None,
-        click,
-        product,
-        new_earning=_row(conversion, EarningType.CONVERSION, amount),
-        wallet_change=change,
+        balance=conversion.credited,
+        lifetime=conversion.credited,
+        pending=conversion.amount if conversion.status is Status.PENDING else ZERO,
     )
+    return _settlement(conversion, prior, terms, condition, new_earning=earning, wallet_change=change)
 
 
-def _move(report: Report, click: Click, product: Product, prior: Conversion, status: Status, moment: str) -> Settlement:
-    if status is Status.REVERSED:
-        return _reverse(report, click, product, prior, moment)
+def _move_on(report: Report, terms: Terms, prior: Conversion, status: Status, moment: str) -> Settlement:
+    """From pending: approved, rejected or trash; or still pending, because the money is held."""
     amount = prior.amount if report.amount is None or status is not Status.APPROVED else report.amount
-    hold = _hold_reason(product, status, amount, report.currency or prior.currency)
+    hold = _hold_reason(terms, status, amount, report.currency or prior.currency)
     if hold:
         status = Status.PENDING
-    credited = amount if status is Status.APPROVED else Decimal(0)
-    conversion = prior.with_changes(
-        status=status,
-        source_status=report.source_status,
-        reported=report.status,
+    pays = prior.user_id is not None and status is Status.APPROVED
+    credited = amount if pays else ZERO
+    conversion = _next(report, prior, status, moment).with_changes(
         hold_reason=hold,
-        version=prior.version if status is prior.status else prior.version + 1,
         amount=amount,
-        payout=report.payout or prior.payout,
         credited=credited,
-        credited_at=(prior.credited_at or moment) if status is Status.APPROVED else prior.credited_at,
-        updated_at=moment,
+        credited_at=moment if pays else prior.credited_at,
     )
+    if prior.user_id is None:
+        return Settlement(status, conversion, prior)
     earning = EarningChange(
         user_id=prior.user_id,
         earning_id=prior.earning_id or "",
@@ -200,78 +275,136 @@ def _move(report: Report, click: Click, product: Product, prior: Conversion, sta
         status=EARNING_STATUS[status],
         approval_status=APPROVAL_STATUS[status],
         reason=hold,
-        credited_at=moment if status is Status.APPROVED else None,
+        credited_at=moment if pays else None,
     )
-    still_pending = amount if status is Status.PENDING else Decimal(0)
-    change = WalletChange(
-        user_id=prior.user_id,
-        currency=prior.currency,
-        balance=credited,
-        lifetime=credited,
-        pending=still_pending - prior.amount,
-    )
-    return _settlement(conversion, prior, click, product, earning_change=earning, wallet_change=change)
+    still_pending = amount if status is Status.PENDING else ZERO
+    change = _wallet_change(conversion, balance=credited, lifetime=credited, pending=still_pending - prior.amount)
+    return _settlement(conversion, prior, terms, ClickCondition.THERE, earning_change=earning, wallet_change=change)
 
 
-def _reverse(report: Report, click: Click, product: Product, prior: Conversion, moment: str) -> Settlement:
-    conversion = prior.with_changes(
-        status=Status.REVERSED,
+def _approve_again(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settlement:
+    """From rejected or trash, where the source may change its mind: the cancelled row stays, a new one is written."""
+    amount = prior.amount if report.amount is None else report.amount
+    hold = _hold_reason(terms, Status.APPROVED, amount, report.currency or prior.currency)
+    status = Status.PENDING if hold else Status.APPROVED
+    pays = prior.user_id is not None and not hold
+    conversion = _next(report, prior, status, moment).with_changes(
+        hold_reason=hold,
+        amount=amount,
+        credited=amount if pays else ZERO,
+        credited_at=(prior.credited_at or moment) if pays else prior.credited_at,
+    )
+    if prior.user_id is None:
+        return Settlement(status, conversion, prior)
+    return _open_row(conversion, prior, terms, ClickCondition.THERE)
+
+
+def _reverse(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settlement:
+    """Takes back what was credited, or the part that the source names; what is left stays approved."""
+    partial = _is_partial(report, prior)
+    back = report.amount if partial and report.amount is not None else prior.credited
+    conversion = _next(report, prior, Status.APPROVED if partial else Status.REVERSED, moment).with_changes(
+        credited=prior.credited - back, version=prior.version + 1, reported=prior.reported if partial else report.status
+    )
+    if prior.user_id is None:
+        return Settlement("reversed", conversion, prior)
+    return _settlement(
+        conversion,
+        prior,
+        terms,
+        ClickCondition.THERE,
+        new_earning=_row(conversion, EarningType.REVERSAL, -back),
+        wallet_change=_wallet_change(conversion, balance=-back),
+        outcome="reversed",
+    )
+
+
+def _is_partial(report: Report, prior: Conversion) -> bool:
+    """Whether a reversal names less than what is still credited."""
+    return (
+        report.status is Status.REVERSED
+        and prior.status is Status.APPROVED
+        and report.amount is not None
+        and ZERO < report.amount < prior.credited
+    )
+
+
+def _next(report: Report, prior: Conversion, status: Status, moment: str) -> Conversion:
+    return prior.with_changes(
+        status=status,
         source_status=report.source_status,
         reported=report.status,
-        version=prior.version + 1,
-        credited=Decimal(0),
+        reports=(*prior.reports, report.key),
+        version=prior.version if status is prior.status else prior.version + 1,
+        payout=report.payout or prior.payout,
         updated_at=moment,
     )
-    change = WalletChange(user_id=prior.user_id, currency=prior.currency, balance=-prior.credited)
-    contra = _row(conversion, EarningType.REVERSAL, -prior.credited)
-    return _settlement(conversion, prior, click, product, new_earning=contra, wallet_change=change)
 
 
 def _settlement(
     conversion: Conversion,
     prior: Conversion | None,
-    click: Click,
-    product: Product,
+    terms: Terms,
+    condition: ClickCondition,
     *,
     wallet_change: WalletChange,
     new_earning: Earning | None = None,
     earning_change: EarningChange | None = None,
+    outcome: str | None = None,
 ) -> Settlement:
-    held = conversion.hold_reason is not None
-    outcome = {Status.APPROVED: "credited", Status.PENDING: "held" if held else "pending"}
-    stays_converted = click.status is ClickStatus.CONVERTED and product.multiple_conversions
     return Settlement(
-        outcome=outcome.get(conversion.status, conversion.status),
+        outcome=outcome or _outcome_word(conversion),
         conversion=conversion,
         prior=prior,
-        click_status=ClickStatus.CONVERTED if stays_converted else CLICK_STATUS[conversion.status],
-        click_outcome=outcome_of(conversion),
-        click_closed=held or product.postback_auth.mode is AuthMode.OPEN,
+        click=_click_change(conversion, terms, condition),
         new_earning=new_earning,
         earning_change=earning_change,
         wallet_change=wallet_change if wallet_change.is_needed else None,
     )
 
 
-def _unchanged(outcome: str, prior: Conversion, click: Click) -> Settlement:
-    return Settlement(
-        outcome=outcome,
-        conversion=prior,
-        prior=prior,
-        click_status=click.status,
-        click_outcome=outcome_of(prior),
+def _outcome_word(conversion: Conversion) -> str:
+    if conversion.status is Status.APPROVED:
+        return "credited"
+    return "held" if conversion.hold_reason else conversion.status
+
+
+def _click_change(conversion: Conversion, terms: Terms, condition: ClickCondition) -> ClickChange | None:
+    click = terms.click
+    if click is None:
+        return None
+    stays_converted = terms.any_number and click.status is ClickStatus.CONVERTED
+    return ClickChange(
+        click_id=click.click_id,
+        status=ClickStatus.CONVERTED if stays_converted else CLICK_STATUS[conversion.status],
+        outcome=outcome_of(conversion),
+        closed=conversion.hold_reason is not None or terms.closes_click,
+        condition=condition,
     )
 
 
-def _hold_reason(product: Product, status: Status, amount: Decimal, currency: str) -> HoldReason | None:
+def _first_condition(report: Report, terms: Terms) -> ClickCondition:
+    if report.is_rebill:
+        return ClickCondition.THERE
+    return ClickCondition.UNEXPIRED if terms.any_number else ClickCondition.OPEN
+
+
+def _amount(report: Report, terms: Terms) -> Decimal:
+    """What it is worth: as reported, or what the product promised."""
+    if report.amount is not None:
+        return report.amount
+    return terms.product.earn_up_to if terms.product else ZERO
+
+
+def _hold_reason(terms: Terms, status: Status, amount: Decimal, currency: str | None) -> HoldReason | None:
     """Why an approved amount must wait for a person, if it must."""
-    if status is not Status.APPROVED:
+    if status is not Status.APPROVED or terms.user_id is None:
         return None
-    if currency != product.currency:
+    if currency is not None and currency != terms.currency:
         return HoldReason.CURRENCY_MISMATCH
-    if amount > product.earn_up_to:
+    if terms.product is not None and amount > terms.product.earn_up_to:
         return HoldReason.AMOUNT_OVER_CAP
-    return HoldReason.MANUAL_APPROVAL if product.effective_approval is Approval.MANUAL else None
+    return HoldReason.MANUAL_APPROVAL if terms.needs_approval else None
 
 
 def outcome_of(conversion: Conversion) -> Outcome:
@@ -279,10 +412,27 @@ def outcome_of(conversion: Conversion) -> Outcome:
         conversion_id=conversion.conversion_id,
         source_conversion_id=conversion.source_conversion_id,
         earning_id=conversion.earning_id,
-        earning_status=EARNING_STATUS[conversion.status],
         status=conversion.status,
         source_status=conversion.source_status,
         amount=conversion.amount,
+    )
+
+
+def _tags(click: Click | None) -> dict[str, str | None]:
+    """What partners' macros say of the click, as it goes with the conversion."""
+    names = ("subid", "sub1", "sub2", "sub3", "sub4", "sub5", "prelanding", "landing", "px", "domain", "ip")
+    return {name: getattr(click, name) for name in names} if click else {}
+
+
+def _wallet_change(
+    conversion: Conversion, *, balance: Decimal = ZERO, lifetime: Decimal = ZERO, pending: Decimal = ZERO
+) -> WalletChange:
+    return WalletChange(
+        user_id=conversion.user_id or "",
+        currency=conversion.currency,
+        balance=balance,
+        lifetime=lifetime,
+        pending=pending,
     )
 
 
@@ -291,8 +441,10 @@ def _row(conversion: Conversion, kind: EarningType, amount: Decimal) -> Earning:
     reversal = kind is EarningType.REVERSAL
     status = EarningStatus.COMPLETED if reversal else EARNING_STATUS[conversion.status]
     return Earning(
-        user_id=conversion.user_id,
-        earning_id=ids.earning_id(conversion.updated_at, conversion.conversion_id, conversion.version),
+        user_id=conversion.user_id or "",
+        earning_id=ids.earning_id(
+            conversion.updated_at, conversion.conversion_id, conversion.version, len(conversion.reports)
+        ),
         type=kind,
         amount=amount,
         currency=conversion.currency,

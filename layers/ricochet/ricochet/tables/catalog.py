@@ -11,13 +11,12 @@ from ricochet.models.partner import Partner
 from ricochet.models.product import Lifecycle, Product
 from ricochet.tables.items import from_wire, to_wire
 from ricochet.tables.paging import Page
+from ricochet.tables.recent import Recent
 from ricochet.tables.table import Table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-KEPT_SECONDS = 60.0
-KEPT_ROWS = 10_000
 BY_STATUS = "byStatus"
 
 
@@ -51,22 +50,11 @@ class Products(CatalogTable[Product]):
 
     def __init__(self, client: DynamoDBClient, name: str, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(client, name)
-        self._clock = clock
-        self._kept: dict[str, tuple[float, Product]] = {}
+        self._recent: Recent[Product] = Recent(clock)
 
     def versions(self, product_id: str) -> Iterator[Product]:
         """The product as last read, up to a minute ago, and then, for whom that one will not do, as it is now."""
-        kept = self._kept.get(product_id)
-        if kept and self._clock() - kept[0] < KEPT_SECONDS:
-            yield kept[1]
-        product = self.get(product_id)
-        if product is None:
-            self._kept.pop(product_id, None)
-            return
-        if len(self._kept) >= KEPT_ROWS:
-            self._kept.clear()
-        self._kept[product_id] = (self._clock(), product)
-        yield product
+        return self._recent.versions(product_id, self.get)
 
 
 class Partners(CatalogTable[Partner]):

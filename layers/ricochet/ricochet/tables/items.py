@@ -2,30 +2,57 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
 
-from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-_serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
 
 Wire = dict[str, Any]
 
 
 def to_wire(item: Mapping[str, Any]) -> Wire:
-    return {name: _serialize(value) for name, value in item.items()}
+    return {name: _typed(value) for name, value in item.items()}
 
 
 def from_wire(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _plain(_deserialize(value)) for name, value in item.items()}
+    return {name: _plain(value) for name, value in item.items()}
 
 
-def _plain(value: Any) -> Any:
-    return value.value if isinstance(value, Binary) else value  # type: ignore[attr-defined]
+def _typed(value: Any) -> Wire:  # noqa: PLR0911 - one for each type
+    """One value with its DynamoDB type; TypeError for what has none here, floats and sets among it."""
+    match value:
+        case str():
+            return {"S": str(value)}
+        case bool():
+            return {"BOOL": value}
+        case int() | Decimal():
+            return {"N": str(value)}
+        case bytes():
+            return {"B": value}
+        case None:
+            return {"NULL": True}
+        case Mapping():
+            return {"M": to_wire(value)}
+        case list() | tuple():
+            return {"L": [_typed(one) for one in value]}
+    raise TypeError(f"{type(value).__name__} is not stored")
+
+
+def _plain(typed: Wire) -> Any:
+    ((kind, value),) = typed.items()
+    match kind:
+        case "S" | "B" | "BOOL":
+            return value
+        case "N":
+            return Decimal(value)
+        case "M":
+            return from_wire(value)
+        case "L":
+            return [_plain(one) for one in value]
+        case "NULL":
+            return None
+    raise TypeError(f"{kind} is not stored")
 
 
 def condition_failed(error: ClientError) -> bool:

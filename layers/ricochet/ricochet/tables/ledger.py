@@ -13,6 +13,8 @@ from ricochet.models.click import Click
 from ricochet.models.conversion import Conversion
 from ricochet.models.earning import Earning, WalletChange
 from ricochet.models.postback import Receipt
+from ricochet.rules.settlement import ClickChange, ClickCondition
+from ricochet.tables.conversions import Conversions
 from ricochet.tables.items import Wire, from_wire, to_wire
 from ricochet.tables.table import Table
 
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
     from ricochet.rules.settlement import EarningChange, Settlement
 
 TRIES = 4
+_CLICK_CONDITIONS = {
+    ClickCondition.OPEN: "expiresAt > :received AND #status = :open AND attribute_not_exists(closed)",
+    ClickCondition.UNEXPIRED: "expiresAt > :received",
+    ClickCondition.THERE: "attribute_exists(clickId)",
+}
 _TRY_AGAIN = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 
 
@@ -65,41 +72,40 @@ class Ledger:
         self._client = client
         self._tables = tables
         self._sleep = sleep
-        self._conversions = _Conversions(client, tables.conversions)
+        self._conversions = Conversions(client, tables.conversions)
 
     def conversion(self, conversion_id: str) -> Conversion | None:
         return self._conversions.get(conversion_id)
 
-    def write(self, settlement: Settlement, receipt: Receipt, *, any_number: bool) -> None:
+    def write(self, settlement: Settlement, receipt: Receipt) -> None:
         """Writes what `settlement` says, or nothing and raises.
 
         ConversionMovedError, ClickTakenError: decide anew with what they carry. LedgerBusyError: the same may
-        succeed later. `any_number`: the click may lead to any number of conversions.
+        succeed later.
         """
-        self._transact(
-            [
-                self._put_conversion(settlement),
-                self._update_click(settlement, receipt.received_at, any_number=any_number),
-                *_optional(self._put_earning, settlement.new_earning),
-                *_optional(self._change_earning, settlement.earning_change),
-                *_optional(self._add_to_wallet, settlement.wallet_change),
-                self._put_receipt(receipt),
-            ],
-            ["conversion", "click"],
-        )
+        writes = [
+            ("conversion", self._put_conversion(settlement)),
+            *_optional("click", lambda change: self._update_click(change, receipt.received_at), settlement.click),
+            *_optional("row", self._put_earning, settlement.new_earning),
+            *_optional("row", self._change_earning, settlement.earning_change),
+            *_optional("wallet", self._add_to_wallet, settlement.wallet_change),
+            ("receipt", self._put_receipt(receipt)),
+        ]
+        self._transact(writes)
 
     def credit(self, earning: Earning, change: WalletChange) -> None:
         """One row and its sum, nothing else; EarningExistsError if the row is there already."""
-        self._transact([self._put_earning(earning), self._add_to_wallet(change)], ["earning"])
+        self._transact([("earning", self._put_earning(earning)), ("wallet", self._add_to_wallet(change))])
 
-    def _transact(self, writes: list[dict[str, Any]], conditions: list[str]) -> None:
-        """`conditions` names what the first writes are about, so that a failed one is told as what it means."""
+    def _transact(self, named_writes: list[tuple[str, dict[str, Any]]]) -> None:
+        """Each write has the name of what it is about, so that a failed condition is told as what it means."""
+        names, writes = [name for name, _ in named_writes], [write for _, write in named_writes]
         for attempt in range(TRIES):
             try:
                 self._client.transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
             except self._client.exceptions.TransactionCanceledException as error:
                 reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
-                _raise_condition(reasons, conditions)
+                _raise_condition(reasons, names)
                 if not any(reason.get("Code") in _TRY_AGAIN for reason in reasons):
                     raise
             else:
@@ -125,26 +131,26 @@ class Ledger:
             }
         }
 
-    def _update_click(self, settlement: Settlement, received_at: str, *, any_number: bool) -> dict[str, Any]:
-        values = {
-            ":status": settlement.click_status,
-            ":outcome": settlement.click_outcome.to_item(),
-            ":closed": settlement.click_closed,
+    def _update_click(self, change: ClickChange, received_at: str) -> dict[str, Any]:
+        """What the click led to takes the place of the user agent, so that most clicks stay one write unit large."""
+        values: dict[str, Any] = {
+            ":status": change.status,
+            ":outcome": change.outcome.to_item(),
             ":received": received_at,
         }
-        condition = "attribute_exists(clickId)"
-        if settlement.prior is None:
-            condition = "expiresAt > :received"
-            if not any_number:
-                condition += " AND #status = :open AND (attribute_not_exists(closed) OR closed = :no)"
-                values |= {":open": "pending", ":no": False}
+        sets, removed = "#status = :status, outcome = :outcome, postbackAt = :received", "userAgent"
+        if change.closed:
+            sets, values = f"{sets}, closed = :closed", values | {":closed": True}
+        else:
+            removed = f"{removed}, closed"
+        condition = _CLICK_CONDITIONS[change.condition]
+        if change.condition is ClickCondition.OPEN:
+            values |= {":open": "pending"}
         return {
             "Update": {
                 "TableName": self._tables.clicks,
-                "Key": to_wire({"clickId": settlement.conversion.click_id}),
-                "UpdateExpression": (
-                    "SET #status = :status, outcome = :outcome, closed = :closed, postbackAt = :received"
-                ),
+                "Key": to_wire({"clickId": change.click_id}),
+                "UpdateExpression": f"SET {sets} REMOVE {removed}",
                 "ConditionExpression": condition,
                 "ExpressionAttributeNames": {"#status": "status"},
                 "ExpressionAttributeValues": to_wire(values),
@@ -211,25 +217,18 @@ class Ledger:
         return {"Put": {"TableName": self._tables.receipts, "Item": Table.wire(receipt)}}
 
 
-class _Conversions(Table[Conversion]):
-    entity = Conversion
-
-    def get(self, conversion_id: str) -> Conversion | None:
-        return self._get({"conversionId": conversion_id})
+def _optional[V](name: str, write: Callable[[V], dict[str, Any]], value: V | None) -> list[tuple[str, dict[str, Any]]]:
+    return [] if value is None else [(name, write(value))]
 
 
-def _optional[V](write: Callable[[V], dict[str, Any]], value: V | None) -> list[dict[str, Any]]:
-    return [] if value is None else [write(value)]
-
-
-def _raise_condition(reasons: list[dict[str, Any]], conditions: list[str]) -> None:
-    for about, reason in zip(conditions, reasons, strict=False):
+def _raise_condition(reasons: list[dict[str, Any]], names: list[str]) -> None:
+    for name, reason in zip(names, reasons, strict=False):
         if reason.get("Code") != "ConditionalCheckFailed":
             continue
         item: Wire = reason.get("Item") or {}
-        if about == "conversion" and item:
+        if name == "conversion" and item:
             raise ConversionMovedError(Conversion.from_item(from_wire(item)))
-        if about == "click" and item:
+        if name == "click" and item:
             raise ClickTakenError(Click.from_item(from_wire(item)))
-        if about == "earning":
+        if name == "earning":
             raise EarningExistsError("this earning is in the ledger already")

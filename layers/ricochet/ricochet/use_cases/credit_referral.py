@@ -9,7 +9,7 @@ from ricochet.models import ids
 from ricochet.models.conversion import Conversion
 from ricochet.models.earning import ApprovalStatus, Earning, EarningStatus, EarningType, WalletChange
 from ricochet.rules.referral import commission_change, referrer_at_credit
-from ricochet.tables.items import from_wire
+from ricochet.tables.conversions import images
 from ricochet.tables.ledger import EarningExistsError, Ledger, LedgerTables
 from ricochet.tables.users import Users
 
@@ -17,15 +17,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from ricochet.settings import ReferralSettings
-
-
-def images(record: dict[str, Any]) -> tuple[Conversion | None, Conversion | None]:
-    """The conversion before and after, as a stream record shows it."""
-    change = record["dynamodb"]
-    old, new = (
-        Conversion.from_item(from_wire(change[name])) if name in change else None for name in ("OldImage", "NewImage")
-    )
-    return old, new
 
 
 class CreditReferral:
@@ -42,7 +33,7 @@ class CreditReferral:
         """The commission that this record brought, None if none; the same record again brings nothing more."""
         old, new = images(record)
         amount = commission_change(old, new) if new else Decimal(0)
-        if new is None or not amount:
+        if new is None or new.user_id is None or not amount:
             return None
         referrer_id = referrer_at_credit(self._users.get(new.user_id), new)
         if referrer_id is None:

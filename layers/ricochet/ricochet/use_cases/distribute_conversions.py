@@ -17,8 +17,8 @@ from ricochet.sender.attempt import Attempts
 from ricochet.sender.http import Limits, Sender
 from ricochet.sender.queues import DeliveryQueue
 from ricochet.tables.catalog import Partners
+from ricochet.tables.conversions import images
 from ricochet.tables.deliveries import Deliveries
-from ricochet.use_cases.credit_referral import images
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Annotated, Any, Self
 
@@ -15,6 +16,7 @@ from ricochet.models.money import Currency, Price
 from ricochet.models.product import Approval, AuthMode, Lifecycle, PostbackAuth, Product, hash_token
 from ricochet.models.statuses import Status
 from ricochet.models.validation import validate
+from ricochet.rules import signing
 from ricochet.rules.task_urls import host_of
 from ricochet.tables.catalog import Products
 from ricochet.tables.paging import Page
@@ -96,7 +98,9 @@ class ProductInput(Entity):
 
 def shown(product: Product) -> dict[str, Any]:
     """A product as operators see it: its token is not in it."""
-    return product.to_json(leave_out={"postback_token_hash", "revision"}) | {"approval": product.effective_approval}
+    return product.to_json(leave_out={"postback_token_hash", "postback_secret", "revision"}) | {
+        "approval": product.effective_approval
+    }
 
 
 def shown_to_users(product: Product) -> dict[str, Any]:
@@ -115,13 +119,13 @@ class ManageProducts:
         self._clock = clock
 
     def create(self, given: ProductInput) -> tuple[Product, str | None]:
-        """The product, and its postback token in clear if it has one: the only time it is shown."""
+        """The product, and its postback token or signing secret in clear if it has one: the only time it is shown."""
         moment = self._clock()
-        token = ids.new_token("pbt") if given.postback_auth.mode is AuthMode.SECRET else None
-        product = _product(given, given.product_id or ids.new_id("prod"), token, moment, moment)
+        proof = _new_proof(given.postback_auth.mode)
+        product = _product(given, given.product_id or ids.new_id("prod"), moment, moment).with_changes(**proof.stored)
         if not self._products.create(product):
             raise ProductExistsError(f"product {product.product_id} exists already")
-        return product, token
+        return product, proof.shown
 
     def get(self, product_id: str) -> Product:
         product = self._products.get(product_id)
@@ -130,19 +134,19 @@ class ManageProducts:
         return product
 
     def update(self, product_id: str, patch: dict[str, Any]) -> tuple[Product, str | None]:
-        """The product with `patch` said over it, and a new token if one was asked for or needed."""
+        """The product with `patch` said over it, and a new token or secret if one was asked for or needed."""
         before = self.get(product_id)
         given = validate(_as_input(before, patch) | patch, ProductInput)
-        secret = given.postback_auth.mode is AuthMode.SECRET
-        renew = secret and (given.rotate_postback_token or before.postback_token_hash is None)
-        token = ids.new_token("pbt") if renew else None
-        after = _product(given, before.product_id, token, before.created_at, self._clock()).with_changes(
-            revision=before.revision + 1,
-            **({} if token else {"postback_token_hash": before.postback_token_hash}),
+        mode = given.postback_auth.mode
+        proof = _Proof({"postback_token_hash": before.postback_token_hash, "postback_secret": before.postback_secret})
+        if given.rotate_postback_token or mode is not before.postback_auth.mode:
+            proof = _new_proof(mode)
+        after = _product(given, before.product_id, before.created_at, self._clock()).with_changes(
+            revision=before.revision + 1, **proof.stored
         )
         if not self._products.replace(after, before.revision):
             raise ChangedMeanwhileError("the product was changed meanwhile; read it again")
-        return after, token
+        return after, proof.shown
 
     def list_page(self, status: Lifecycle | None, limit: int, cursor: str | None) -> Page[Product]:
         return self._products.list_page(status, limit, cursor)
@@ -156,7 +160,25 @@ def _as_input(product: Product, patch: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _product(given: ProductInput, product_id: str, token: str | None, created_at: str, moment: str) -> Product:
+@dataclass(frozen=True)
+class _Proof:
+    """What the product keeps to check postbacks by, and what its advertiser is shown once."""
+
+    stored: dict[str, str | None]
+    shown: str | None = None
+
+
+def _new_proof(mode: AuthMode) -> _Proof:
+    if mode is AuthMode.SECRET:
+        token = ids.new_token("pbt")
+        return _Proof({"postback_token_hash": hash_token(token), "postback_secret": None}, token)
+    if mode is AuthMode.SIGNATURE:
+        secret = signing.new_secret()
+        return _Proof({"postback_token_hash": None, "postback_secret": secret}, secret)
+    return _Proof({"postback_token_hash": None, "postback_secret": None})
+
+
+def _product(given: ProductInput, product_id: str, created_at: str, moment: str) -> Product:
     fields = given.model_dump(exclude={"product_id", "rotate_postback_token"})
     return Product(
         **fields
@@ -164,7 +186,6 @@ def _product(given: ProductInput, product_id: str, token: str | None, created_at
             "product_id": product_id,
             "allowed_hosts": given.allowed_hosts or (host_of(given.task_url),),
             "postback_auth": PostbackAuth(**given.postback_auth.model_dump()),
-            "postback_token_hash": hash_token(token) if token else None,
             "created_at": created_at,
             "updated_at": moment,
         }

@@ -1,0 +1,43 @@
+"""/api/v1/admin/receipts: every postback as it arrived, what became of it, and the same once more."""
+
+import os
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from ricochet.api import admins_only, page_of, resolver, success
+from ricochet.clients import dynamodb
+from ricochet.settings import ManageReceiptsSettings
+from ricochet.tables.receipts import Receipts
+from ricochet.telemetry import logger
+from ricochet.use_cases.manage_receipts import ManageReceipts, ReceiptQuery, shown, summary
+from ricochet.use_cases.replay import Replay
+
+app = resolver()
+settings = ManageReceiptsSettings.load(os.environ)
+admins_only(app, settings.groups_claim)
+manage = ManageReceipts(Receipts(dynamodb(), settings.receipts_table), Replay.over(dynamodb(), settings))
+
+
+@app.get("/api/v1/admin/receipts")
+def list_receipts() -> Response[Any]:
+    query = ReceiptQuery.parse(app.current_event.query_string_parameters)
+    page = manage.list_page(query, *page_of(app.current_event))
+    return success("Receipts found", page.to_json("items", summary))
+
+
+@app.get("/api/v1/admin/receipts/<receipt_id>")
+def get_receipt(receipt_id: str) -> Response[Any]:
+    return success("Receipt found", shown(manage.get(receipt_id)))
+
+
+@app.post("/api/v1/admin/receipts/<receipt_id>/replay")
+def replay_receipt(receipt_id: str) -> Response[Any]:
+    reply = manage.replay(receipt_id)
+    logger.info("receipt replayed", extra=reply.for_log(receipt_id))
+    return success("Receipt replayed", {"outcome": reply.outcome} | reply.to_json())
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return app.resolve(event, context)

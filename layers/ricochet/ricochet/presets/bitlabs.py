@@ -1,0 +1,31 @@
+"""BitLabs (documented). A reconciliation has an id of its own and names the first one in `ref`."""
+
+from ricochet.models.statuses import Status
+from ricochet.rules import proofs
+from ricochet.rules.preset import Preset
+
+PRESET = Preset(
+    title="BitLabs",
+    fields={
+        "click_id": ("uid",),
+        "user_id": ("uid",),
+        "transaction_id": ("tx",),
+        "amount": ("val",),
+        "payout": ("usd", "raw"),
+        "status": ("state",),
+        "offer_id": ("offer_id",),
+    },
+    proof=proofs.hmac_of_url("hash", "sha1"),
+    needs_secret=True,
+    statuses={
+        "pending": Status.PENDING,
+        "reviewing": Status.PENDING,
+        "completed": Status.APPROVED,
+        "complete": Status.APPROVED,
+        "rejected": Status.REJECTED,
+        "reconciliation": Status.REVERSED,
+    },
+    knows_other_words=False,
+    reversed_transaction=lambda fields: str(fields["ref"]) if "ref" in fields else None,
+    paste="uid={uid}&tx={tx}&val={val}&usd={usd}&state={state}&ref={ref}",
+)

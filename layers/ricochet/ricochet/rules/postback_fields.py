@@ -1,0 +1,19 @@
+"""Values of postbacks, checked one by one; errors name the field."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from ricochet.errors import InvalidRequestError
+
+MAX_TEXT = 128
+
+
+def text(name: str, value: object) -> str:
+    """A text, or a number as text; InvalidRequestError for anything else and for what is too long to keep."""
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise InvalidRequestError(f"{name} must be a text", [f"{name}: {type(value).__name__} is not a text"])
+    plain = str(value).strip()
+    if len(plain) > MAX_TEXT:
+        raise InvalidRequestError(f"{name} is longer than {MAX_TEXT} characters", [f"{name}: too long"])
+    return plain

@@ -1,0 +1,94 @@
+"""Operators look at what arrived and what became of it, and have it taken in once more."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import StringConstraints, model_validator
+
+from ricochet.errors import ReceiptIncompleteError, ReceiptNotFoundError
+from ricochet.models.entity import Entity
+from ricochet.models.postback import RawPostback, Receipt
+from ricochet.models.validation import validate
+from ricochet.tables.paging import Page
+from ricochet.tables.receipts import Receipts
+from ricochet.use_cases.intake import IntakeReply
+from ricochet.use_cases.replay import Replay
+
+
+class ReceiptQuery(Entity):
+    """By click, or by network (or product) and day; each also by outcome."""
+
+    network_id: str | None = None
+    product_id: str | None = None
+    day: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$")] | None = None
+    click_id: str | None = None
+    outcome: str | None = None
+
+    @classmethod
+    def parse(cls, query: Mapping[str, str]) -> Self:
+        return validate(query, cls)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        by_source = (self.network_id is not None) + (self.product_id is not None)
+        if self.click_id is None and (by_source != 1 or self.day is None):
+            raise ValueError("ask by clickId, or by networkId (or productId) and day")
+        return self
+
+    @property
+    def source(self) -> str:
+        return f"network:{self.network_id}" if self.network_id else f"product:{self.product_id}"
+
+
+class ManageReceipts:
+    def __init__(self, receipts: Receipts, replay: Replay) -> None:
+        self._receipts = receipts
+        self._replay = replay
+
+    def list_page(self, query: ReceiptQuery, limit: int, cursor: str | None) -> Page[Receipt]:
+        """Newest first. A page may hold fewer than `limit` where an outcome is asked for, and there may be more."""
+        if query.click_id is not None:
+            return self._receipts.of_click(query.click_id, query.outcome, limit, cursor)
+        return self._receipts.of_day(query.source, query.day or "", query.outcome, limit, cursor)
+
+    def get(self, receipt_id: str) -> Receipt:
+        receipt = self._receipts.get(receipt_id)
+        if receipt is None:
+            raise ReceiptNotFoundError("there is no such receipt")
+        return receipt
+
+    def replay(self, receipt_id: str) -> IntakeReply:
+        """Takes the postback in again, vouched for by the operator; its receipt then tells the new outcome.
+
+        ReceiptIncompleteError where only the beginning was kept; RequestError where it is refused again.
+        """
+        receipt = self.get(receipt_id)
+        if receipt.body_size != len(receipt.body) and not receipt.masked:
+            raise ReceiptIncompleteError("of this postback only the beginning was kept")
+        raw = RawPostback(
+            receipt_id=receipt.receipt_id,
+            received_at=receipt.received_at,
+            method=receipt.method,
+            path=receipt.path,
+            query=receipt.query,
+            headers=receipt.headers,
+            body=receipt.body,
+            source_ip=receipt.source_ip,
+        )
+        return self._replay(raw, vouched_for=True)
+
+
+def summary(receipt: Receipt) -> dict[str, Any]:
+    return receipt.to_json(leave_out={"body", "headers", "query", "ttl", "source_day", "masked", "source_ip"})
+
+
+def shown(receipt: Receipt) -> dict[str, Any]:
+    """All of it; a body that is not text is in base64."""
+    whole = receipt.to_json(leave_out={"body", "ttl", "source_day", "masked"})
+    try:
+        return whole | {"body": receipt.body.decode()}
+    except UnicodeDecodeError:
+        return whole | {"bodyBase64": base64.b64encode(receipt.body).decode()}

@@ -1,0 +1,38 @@
+"""A postback that came before is taken in again, through the same intake as the first time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from ricochet.models.postback import RawPostback
+from ricochet.use_cases.advertisers import Advertisers
+from ricochet.use_cases.intake import Intake, IntakeReply, Source
+from ricochet.use_cases.networks import PATH, NetworkSources
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from ricochet.settings import NetworkPostbackSettings
+
+
+class Replay:
+    def __init__(self, intake: Intake, advertisers: Advertisers, networks: NetworkSources) -> None:
+        self._intake = intake
+        self._advertisers = advertisers
+        self._networks = networks
+
+    @classmethod
+    def over(cls, client: DynamoDBClient, settings: NetworkPostbackSettings) -> Self:
+        return cls(
+            Intake.over(client, settings), Advertisers.over(client, settings), NetworkSources.over(client, settings)
+        )
+
+    def __call__(self, raw: RawPostback, *, vouched_for: bool = False) -> IntakeReply:
+        """As `Intake`; NetworkNotFoundError if the key is out of use by now."""
+        return self._intake(raw, self._source(raw), vouched_for=vouched_for)
+
+    def _source(self, raw: RawPostback) -> Source:
+        _, found, key = raw.path.partition(PATH)
+        if not found:
+            return self._advertisers.source()
+        return self._networks.source(key, raw.received_at)
