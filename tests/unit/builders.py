@@ -12,6 +12,7 @@ from ricochet.models.postback import RawPostback
 from ricochet.models.product import Product, hash_token
 from ricochet.models.statuses import Status
 from ricochet.rules.settlement import Settlement, settle
+from ricochet.use_cases.advertisers import advertiser_terms
 
 NOON = "2026-03-01T12:00:00.000Z"
 IN_AN_HOUR = "2026-03-01T13:00:00.000Z"
@@ -143,7 +144,7 @@ class Books:
 
     def tell(self, report: Report, moment: str = IN_AN_HOUR) -> Settlement:
         prior = self.conversions.get(report.conversion_id)
-        settlement = settle(report, self.click, self.product, prior, RATE, moment)
+        settlement = settle(report, advertiser_terms(self.click, self.product, RATE), prior, moment)
         if not (settlement.is_repeat or settlement.is_ignored):
             self._enter(settlement)
         return settlement
@@ -157,9 +158,10 @@ class Books:
 
     def _enter(self, settlement: Settlement) -> None:
         self.conversions[settlement.conversion.conversion_id] = settlement.conversion
-        self.click = self.click.with_changes(
-            status=settlement.click_status, outcome=settlement.click_outcome, closed=settlement.click_closed
-        )
+        if change := settlement.click:
+            self.click = self.click.with_changes(
+                status=change.status, outcome=change.outcome, closed=change.closed or None
+            )
         if row := settlement.new_earning:
             assert row.earning_id not in self.rows, "a ledger row would be overwritten"
             self.rows[row.earning_id] = row

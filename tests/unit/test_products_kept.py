@@ -2,8 +2,9 @@
 
 import pytest
 
-from ricochet.tables.catalog import KEPT_SECONDS, Products
+from ricochet.tables.catalog import Products
 from ricochet.tables.items import to_wire
+from ricochet.tables.recent import KEPT_SECONDS
 from tests.unit.builders import a_product
 
 

@@ -62,6 +62,18 @@ class Terms:
         return self.product is not None and self.product.multiple_conversions
 
 
+def terms_of_click(click: Click, product: Product, default_rate: Decimal, **rules: bool) -> Terms:
+    """The terms of a click's own user and product, and by which of the other rules."""
+    return Terms(
+        currency=product.currency,
+        referral_rate=product.commission_rate(default_rate),
+        user_id=click.user_id,
+        click=click,
+        product=product,
+        **rules,
+    )
+
+
 class ClickCondition(Enum):
     """What a click must still be when it is written."""
 

@@ -19,7 +19,7 @@ from ricochet.models.product import Approval, AuthMode, Product
 from ricochet.models.statuses import Status, parse_status
 from ricochet.rules.advertiser_proofs import may_speak_for
 from ricochet.rules.postback_fields import text
-from ricochet.rules.settlement import Terms
+from ricochet.rules.settlement import Terms, terms_of_click
 from ricochet.tables.catalog import Products
 from ricochet.tables.clicks import Clicks
 
@@ -104,15 +104,7 @@ class Advertiser:
         click, product = self._click, self._product
         if click is None or product is None:
             raise ClickNotFoundError("there is no such click")
-        return Terms(
-            currency=product.currency,
-            referral_rate=product.commission_rate(self._all.default_rate),
-            user_id=click.user_id,
-            click=click,
-            product=product,
-            needs_approval=product.effective_approval is Approval.MANUAL,
-            closes_click=product.postback_auth.mode is AuthMode.OPEN,
-        )
+        return advertiser_terms(click, product, self._all.default_rate)
 
     def _find_click(self, fields: dict[str, Any]) -> Click:
         given = fields.get("click_id", fields.get("clickId"))
@@ -130,6 +122,16 @@ class Advertiser:
         if self._product is None:
             raise ClickNotFoundError("the product of this click is gone")
         return self._product
+
+
+def advertiser_terms(click: Click, product: Product, default_rate: Decimal) -> Terms:
+    return terms_of_click(
+        click,
+        product,
+        default_rate,
+        needs_approval=product.effective_approval is Approval.MANUAL,
+        closes_click=product.postback_auth.mode is AuthMode.OPEN,
+    )
 
 
 def _first_text(fields: dict[str, Any], names: tuple[str, ...]) -> str | None:

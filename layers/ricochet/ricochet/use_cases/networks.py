@@ -26,7 +26,7 @@ from ricochet.models.product import Approval, Lifecycle
 from ricochet.models.statuses import Status
 from ricochet.rules.postback_fields import text
 from ricochet.rules.preset import Acknowledgement, Preset
-from ricochet.rules.settlement import Terms
+from ricochet.rules.settlement import Terms, terms_of_click
 from ricochet.tables.catalog import Products
 from ricochet.tables.clicks import Clicks
 from ricochet.tables.networks import Networks
@@ -146,12 +146,10 @@ class NetworkSource:
             if self._network.require_known_click:
                 raise ClickNotFoundError("there is no such click")
             return self._nobody()
-        return Terms(
-            currency=product.currency,
-            referral_rate=product.commission_rate(self._all.default_rate),
-            user_id=click.user_id,
-            click=click,
-            product=product,
+        return terms_of_click(
+            click,
+            product,
+            self._all.default_rate,
             needs_approval=product.approval is Approval.MANUAL,
             allow_reapproval=self._network.allow_reapproval,
         )

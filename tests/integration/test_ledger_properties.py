@@ -1,0 +1,184 @@
+"""Random sequences of reports over a few clicks and users, against the real tables: the books balance at every step."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from local.stack import Stack
+from ricochet.errors import RequestError
+from ricochet.models import times
+from ricochet.models.conversion import Conversion
+from ricochet.models.network import Network
+from ricochet.models.postback import RawPostback
+from ricochet.models.product import Product
+from ricochet.models.statuses import REAPPROVALS, TRANSITIONS
+from ricochet.tables.catalog import Products
+from ricochet.tables.clicks import Clicks
+from ricochet.tables.conversions import Conversions
+from ricochet.tables.ledger import Ledger, LedgerTables
+from ricochet.tables.networks import Networks
+from ricochet.tables.receipts import Receipts
+from ricochet.tables.users import Users
+from ricochet.use_cases.create_click import ClickRequest, CreateClick
+from ricochet.use_cases.credit_referral import CreditReferral
+from ricochet.use_cases.intake import Intake
+from ricochet.use_cases.networks import NetworkSources
+from tests.integration.conftest import Rows
+
+numbers = itertools.count()
+WORDS = ["lead", "approved", "rejected", "trash", "refund", "chargeback"]
+
+
+class Books(RuleBasedStateMachine):
+    """The intake and the referral, in this process, on the deployed tables; the stream is played by hand."""
+
+    stack: Stack
+
+    @initialize(reapproval=st.booleans(), several=st.booleans())
+    def open_the_books(self, *, reapproval: bool, several: bool) -> None:
+        client, table = self.stack.aws.dynamodb, self.stack.table
+        self.run = next(numbers)
+        self.reapproval = reapproval
+        moment = times.now()
+        products, clicks = Products(client, table("Products")), Clicks(client, table("Clicks"))
+        networks = Networks(client, table("Networks"))
+        self.users = [f"user-{self.run}-{number}" for number in range(2)]
+        self.referrer = f"referrer-{self.run}"
+        people = Users(client, table("Users"))
+        people.register_code(self.users[0], "x")
+        people.set_referrer(self.users[0], self.referrer, moment)
+        product_id = f"books-{self.run}"
+        products.create(
+            Product(
+                product_id=product_id,
+                name="Books",
+                task_url="https://example.com/",
+                allowed_hosts=("example.com",),
+                earn_up_to=Decimal(50),
+                currency="USD",
+                multiple_conversions=several,
+                created_at=moment,
+                updated_at=moment,
+            )
+        )
+        self.key = f"books-network-{self.run:08d}"
+        networks.create(
+            Network(
+                unique_key=self.key,
+                network_id=f"books-{self.run}",
+                name="Books",
+                allow_reapproval=reapproval,
+                created_at=moment,
+                updated_at=moment,
+            )
+        )
+        create = CreateClick(products, clicks)
+        self.clicks = [
+            create(user, product_id, ClickRequest(), ip="203.0.113.1", user_agent="", public_base_url="")["clickId"]
+            for user in (*self.users, self.users[0])
+        ]
+        names = LedgerTables(*(table(name) for name in ("Earnings", "Wallets", "Conversions", "Clicks", "Receipts")))
+        ledger = Ledger(client, names)
+        self.conversions = Conversions(client, names.conversions)
+        self.sources = NetworkSources(networks, products, clicks, Decimal("0.1"), "USD")
+        self.intake = Intake(ledger, Receipts(client, names.receipts))
+        self.referral = CreditReferral(people, ledger)
+        self.known: dict[str, Conversion] = {}
+        self.credits: dict[str, set[int]] = defaultdict(set)
+
+    @rule(
+        click=st.integers(0, 3),
+        transaction=st.integers(0, 3),
+        word=st.sampled_from(WORDS),
+        amount=st.sampled_from([None, "5", "20.5", "50", "60"]),
+    )
+    def report(self, click: int, transaction: int, word: str, amount: str | None) -> None:
+        """Any of the clicks, or one that nobody knows."""
+        click_id = self.clicks[click] if click < len(self.clicks) else f"unknown-{self.run}"
+        query = f"click_id={click_id}&txid=t{transaction}&status={word}" + (f"&amount={amount}" if amount else "")
+        self.take(query)
+
+    @rule(data=st.data())
+    def replay(self, data: st.DataObject) -> None:
+        if getattr(self, "queries", None):
+            self.take(data.draw(st.sampled_from(self.queries)))
+
+    def take(self, query: str) -> None:
+        self.queries = [*getattr(self, "queries", []), query]
+        moment = times.now()
+        raw = RawPostback(
+            receipt_id=f"RCPT-{self.run}-{next(numbers)}",
+            received_at=moment,
+            method="GET",
+            path=f"/postback/{self.key}",
+            query=query,
+            source_ip="203.0.113.1",
+        )
+        try:
+            reply = self.intake(raw, self.sources.source(self.key, moment))
+        except RequestError:
+            return
+        if reply.led_to is not None:
+            self.follow(reply.led_to.conversion_id)
+
+    def follow(self, conversion_id: str) -> None:
+        """Plays the stream: twice, as it may come."""
+        new = self.conversions.get(conversion_id)
+        assert new is not None
+        old = self.known.get(conversion_id)
+        if old is not None and old.status is not new.status:
+            allowed = set(TRANSITIONS) | (set(REAPPROVALS) if self.reapproval else set())
+            targets = {(before, (TRANSITIONS | REAPPROVALS)[before, word]) for before, word in allowed if before}
+            assert (old.status, new.status) in targets
+            assert new.version == old.version + 1
+        if old is None or old.credited != new.credited:
+            assert new.version not in self.credits[conversion_id] or new.version == 1
+            self.credits[conversion_id].add(new.version)
+        self.known[conversion_id] = new
+        record: dict[str, Any] = {"dynamodb": {"NewImage": Conversions.wire(new)}}
+        if old is not None:
+            record["dynamodb"]["OldImage"] = Conversions.wire(old)
+        for _ in range(2):
+            self.referral(record)
+
+    @invariant()
+    def every_wallet_equals_its_ledger(self) -> None:
+        if not hasattr(self, "known"):
+            return
+        rows = Rows(self.stack)
+        earnings = rows.scan("Earnings")
+        wallets = {row["userId"]: row for row in rows.scan("Wallets")}
+        for user in (*self.users, self.referrer):
+            mine = [row for row in earnings if row["userId"] == user]
+            wallet = wallets.get(user, {})
+            assert wallet.get("balance", 0) == sum(r["amount"] for r in mine if r["status"] == "completed")
+            assert wallet.get("pending", 0) == sum(r["amount"] for r in mine if r["status"] == "pending")
+        credited = sum(c.credited for c in self.known.values() if c.user_id == self.users[0])
+        assert wallets.get(self.referrer, {}).get("balance", 0) == credited / 10
+        for user in self.users:
+            assert wallets.get(user, {}).get("balance", 0) == sum(
+                c.credited for c in self.known.values() if c.user_id == user
+            )
+
+
+def test_the_books_balance_whatever_is_reported_in_whatever_order(stack: Stack):
+    Books.stack = stack
+    run_state_machine_as_test(
+        Books,
+        settings=settings(
+            max_examples=12,
+            stateful_step_count=15,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+            phases=[Phase.generate],
+        ),
+    )

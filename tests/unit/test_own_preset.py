@@ -1,0 +1,43 @@
+"""A preset is one file: put into a folder on the package's path, it is there."""
+
+from __future__ import annotations
+
+import pytest
+
+from ricochet import presets
+from ricochet.models.statuses import Status
+
+PRESET = '''"""Made up: says "ja" and "nein", and signs with a plain secret."""
+
+from ricochet.models.statuses import Status
+from ricochet.rules import proofs
+from ricochet.rules.preset import Acknowledgement, Preset
+
+PRESET = Preset(
+    title="Made up",
+    fields={"click_id": ("klick",), "user_id": ("klick",), "transaction_id": ("nummer",), "amount": ("betrag",)},
+    proof=proofs.token("geheim"),
+    statuses={"ja": Status.APPROVED, "nein": Status.REVERSED},
+    acknowledgement=lambda _: Acknowledgement("danke"),
+)
+'''
+
+
+@pytest.fixture
+def own_preset(tmp_path, monkeypatch):
+    (tmp_path / "made_up.py").write_text(PRESET)
+    monkeypatch.setattr(presets, "__path__", [*presets.__path__, str(tmp_path)])
+
+
+def test_a_preset_in_another_folder_is_found(own_preset):
+    assert "made_up" in presets.names()
+    preset = presets.load("made_up")
+    assert preset.status_of("JA", {}, {}) is Status.APPROVED
+    assert preset.read({"betrag": "5"}, "amount", {}) == "5"
+
+
+def test_an_unknown_preset_is_a_key_error():
+    with pytest.raises(KeyError):
+        presets.load("nobody")
+    with pytest.raises(KeyError):
+        presets.load("../generic")
