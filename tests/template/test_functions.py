@@ -50,7 +50,7 @@ def test_all_functions_run_alike(template):
     assert template.globals["Handler"] == "app.handler"
     assert template.globals["Tracing"] == "Active"
     for function in FUNCTIONS.values():
-        assert {"Runtime", "Handler", "Architectures", "Layers", "Tracing", "Policies"}.isdisjoint(function)
+        assert {"Runtime", "Handler", "Architectures", "Tracing", "Policies"}.isdisjoint(function)
 
 
 @pytest.mark.parametrize(
@@ -71,8 +71,10 @@ def test_the_python_of_the_functions_is_the_python_of_the_project(template):
 
 def test_every_layer_of_the_template_is_there_and_used(template):
     layers = template.of_type("Serverless::LayerVersion")
-    assert {layer["ContentUri"] for layer in layers.values()} == {"layers/dependencies", "layers/ricochet"}
-    assert template.globals["Layers"] == [{"Ref": name} for name in layers]
+    assert {layer["ContentUri"] for layer in layers.values()} == {
+        f"layers/{name}" for name in ("dependencies", "ricochet", "cryptography")
+    }
+    assert template.globals["Layers"] == [{"Ref": "DependenciesLayer"}, {"Ref": "RicochetLayer"}]
     for name, layer in layers.items():
         makefile = (ROOT / layer["ContentUri"] / "Makefile").read_text(encoding="utf-8")
         assert template.resources[name]["Metadata"] == {"BuildMethod": "makefile"}
@@ -184,3 +186,11 @@ def test_every_default_fits_its_own_parameter(template):
     for spec in template.parameters.values():
         assert spec["Default"] in spec.get("AllowedValues", [spec["Default"]])
         assert re.fullmatch(spec.get("AllowedPattern", ".*"), str(spec["Default"]))
+
+
+def test_only_functions_that_may_meet_clickbank_carry_its_cryptography():
+    carrying = {
+        name for name, function in FUNCTIONS.items() if function.get("Layers") == [{"Ref": "CryptographyLayer"}]
+    }
+    assert carrying == {"ReceiveNetworkPostback", "RetryPostbacks", "ManageNetworks", "ManageReceipts"}
+    assert all("Layers" not in function for name, function in FUNCTIONS.items() if name not in carrying)

@@ -11,7 +11,10 @@ API = TEMPLATE.resources["Api"]["Properties"]
 ROUTES = {
     f"{source['Method']} {source['Path']}": (name, source) for name, source in TEMPLATE.events("HttpApi").values()
 }
-PUBLIC = {"GET /api/v1/earn/track/{clickId}", "GET /api/v1/earn/postback", "POST /api/v1/earn/postback"}
+PUBLIC = {
+    "GET /api/v1/earn/track/{clickId}",
+    *(f"{method} {path}" for method in ("GET", "POST") for path in ("/api/v1/earn/postback", "/postback/{uniqueKey}")),
+}
 BEARER = {
     "POST /api/v1/earn/products/{productId}/click",
     "GET /api/v1/earn/clicks/{clickId}",
@@ -20,9 +23,13 @@ BEARER = {
     "GET /api/v1/earn/wallet",
     "PUT /api/v1/earn/referrer",
     "GET /api/v1/earn/referrer",
-    *(f"{method} /api/v1/admin/{kind}" for kind in ("products", "partners") for method in ("GET", "POST")),
+    *(f"{method} /api/v1/admin/{kind}" for kind in ("products", "partners", "networks") for method in ("GET", "POST")),
     *(f"{method} /api/v1/admin/products/{{productId}}" for method in ("GET", "PATCH")),
     *(f"{method} /api/v1/admin/partners/{{partnerId}}" for method in ("GET", "PATCH")),
+    *(f"{method} /api/v1/admin/networks/{{networkId}}" for method in ("GET", "PATCH")),
+    "GET /api/v1/admin/receipts",
+    "GET /api/v1/admin/receipts/{receiptId}",
+    "POST /api/v1/admin/receipts/{receiptId}/replay",
 }
 
 

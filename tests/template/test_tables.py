@@ -6,11 +6,12 @@ from ricochet.models.click import Click
 from ricochet.models.conversion import Conversion
 from ricochet.models.delivery import Delivery
 from ricochet.models.earning import Earning, Wallet
+from ricochet.models.network import Network
 from ricochet.models.partner import Partner
 from ricochet.models.postback import Receipt
 from ricochet.models.product import Product
 from ricochet.models.user import User
-from ricochet.tables import catalog, deliveries, users
+from ricochet.tables import catalog, deliveries, networks, receipts, users
 from tests.template.cloudformation import load
 
 TEMPLATE = load()
@@ -19,6 +20,7 @@ each_table = pytest.mark.parametrize("table", sorted(TABLES))
 ENTITIES = {
     "Products": Product,
     "Partners": Partner,
+    "Networks": Network,
     "Users": User,
     "Clicks": Click,
     "Conversions": Conversion,
@@ -30,6 +32,7 @@ ENTITIES = {
 KEYS = {
     "Products": ["productId"],
     "Partners": ["partnerId"],
+    "Networks": ["uniqueKey"],
     "Users": ["userId"],
     "Clicks": ["clickId"],
     "Conversions": ["conversionId"],
@@ -42,6 +45,11 @@ INDEXES = {
     "Products": {catalog.BY_STATUS: ["status", "productId"]},
     "Partners": {catalog.BY_STATUS: ["status", "partnerId"]},
     "Users": {users.BY_REFERRAL_CODE: ["referralCode"]},
+    "Networks": {networks.BY_NETWORK_ID: ["networkId"]},
+    "Receipts": {
+        receipts.BY_SOURCE_DAY: ["sourceDay", "receiptId"],
+        receipts.BY_CLICK: ["clickId", "receiptId"],
+    },
     "Deliveries": {deliveries.BY_DUE: ["dueShard", "dueAt"]},
 }
 

@@ -26,11 +26,16 @@ from tests.unit.builders import (
 ENTITIES = [
     a_product(referral_rate="0.25", postback_auth={"mode": "ip", "allowedCidrs": ["192.0.2.0/24"]}),
     a_partner(status_words={"approved": "1"}, filters={"offerIds": ["a"]}, body_template="{}"),
-    a_click(outcome=Books().tell(a_report()).click_outcome, closed=True, visits=3),
+    a_click(outcome=Books().tell(a_report()).click.outcome, closed=True, visits=3),
     a_conversion(payout="7.5", sub1="one"),
     Books().tell(a_report()).new_earning,
     waiting(a_delivery(attempts=(an_attempt(500, reply="no"), an_attempt(None, error="late"))), 5000, NOON),
-    receipt_of(a_postback(query="a=1", body=b"\x00\xff", headers={"user-agent": "x"}), "held", trusted=True),
+    receipt_of(
+        a_postback(query="a=1", body=b"\x00\xff", headers={"user-agent": "x"}),
+        "held",
+        trusted=True,
+        secret_fields=frozenset(),
+    ),
     a_postback(body=b"\xff"),
     User(user_id="user_1", referral_code="CODE"),
 ]

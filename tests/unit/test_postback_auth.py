@@ -3,25 +3,30 @@
 import pytest
 
 from ricochet.models.product import Approval, PostbackAuth, hash_token
-from tests.unit.builders import a_product
+from ricochet.rules.advertiser_proofs import may_speak_for
+from tests.unit.builders import a_postback, a_product
 
 BY_IP = PostbackAuth(mode="ip", allowed_cidrs=("192.0.2.0/24", "2001:db8::/32", "198.51.100.7"))
 
 
+def speaks(product, token, address):
+    return may_speak_for(product, token, a_postback(source_ip=address))
+
+
 @pytest.mark.parametrize(("token", "accepted"), [("pbt_right", True), ("pbt_wrong", False), ("", False), (None, False)])
 def test_a_secret_is_compared(token, accepted):
-    assert a_product().accepts(token, "192.0.2.7") is accepted
+    assert speaks(a_product(), token, "192.0.2.7") is accepted
 
 
 @pytest.mark.parametrize("token", ["", None, "pbt_right", hash_token("pbt_right")])
 def test_a_product_without_a_token_accepts_none(token):
-    assert not a_product(postback_token_hash=None).accepts(token, "192.0.2.7")
+    assert not speaks(a_product(postback_token_hash=None), token, "192.0.2.7")
 
 
 def test_the_hash_of_a_token_is_no_token():
     product = a_product()
     assert product.postback_token_hash != "pbt_right"
-    assert not product.accepts(product.postback_token_hash, "192.0.2.7")
+    assert not speaks(product, product.postback_token_hash, "192.0.2.7")
 
 
 @pytest.mark.parametrize(
@@ -37,16 +42,16 @@ def test_the_hash_of_a_token_is_no_token():
 )
 def test_an_address_must_be_in_one_of_the_blocks(address, accepted):
     product = a_product(postback_auth=BY_IP)
-    assert product.accepts(None, address) is accepted
-    assert product.accepts("pbt_right", address) is accepted
+    assert speaks(product, None, address) is accepted
+    assert speaks(product, "pbt_right", address) is accepted
 
 
 def test_an_open_product_takes_anyone():
-    assert a_product(postback_auth=PostbackAuth(mode="open")).accepts(None, "203.0.113.1")
+    assert speaks(a_product(postback_auth=PostbackAuth(mode="open")), None, "203.0.113.1")
 
 
 def test_a_token_that_is_no_text_of_unicode_is_wrong_and_no_accident():
-    assert not a_product().accepts("\ud800", "192.0.2.7")
+    assert not speaks(a_product(), "\ud800", "192.0.2.7")
 
 
 @pytest.mark.parametrize(

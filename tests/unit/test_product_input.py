@@ -7,8 +7,9 @@ import pytest
 from ricochet.errors import ChangedMeanwhileError, InvalidRequestError, ProductExistsError, ProductNotFoundError
 from ricochet.models.product import Approval, hash_token
 from ricochet.models.validation import validate
+from ricochet.rules.advertiser_proofs import may_speak_for
 from ricochet.use_cases.manage_products import ManageProducts, ProductInput, shown, shown_to_users, warnings
-from tests.unit.builders import NOON, a_product
+from tests.unit.builders import NOON, a_postback, a_product
 
 LEAST = {"name": "Shop", "taskUrl": "https://shop.example/offer", "earnUpTo": Decimal(5)}
 
@@ -44,7 +45,7 @@ def test_a_name_a_url_and_a_price_are_enough(manage):
     assert product.product_id.startswith("prod_")
     assert (product.allowed_hosts, product.currency, product.click_ttl_hours) == (("shop.example",), "USD", 24)
     assert (product.status, product.revision, product.created_at, product.updated_at) == ("active", 1, NOON, NOON)
-    assert product.accepts(token, "192.0.2.7")
+    assert may_speak_for(product, token, a_postback())
 
 
 @pytest.mark.parametrize(
@@ -187,13 +188,13 @@ def test_hosts_that_were_chosen_stay_until_they_are_changed(manage):
 def test_a_token_is_renewed_on_demand_and_the_old_one_is_void(manage):
     _, old = manage.create(given(productId="mine"))
     after, new = manage.update("mine", {"rotatePostbackToken": True})
-    assert (after.accepts(new, "192.0.2.7"), after.accepts(old, "192.0.2.7")) == (True, False)
+    assert (may_speak_for(after, new, a_postback()), may_speak_for(after, old, a_postback())) == (True, False)
 
 
 def test_a_product_that_starts_to_need_a_token_gets_one(manage):
     manage.create(given(productId="mine", postbackAuth={"mode": "open"}))
     after, token = manage.update("mine", {"postbackAuth": {"mode": "secret"}})
-    assert after.accepts(token, "192.0.2.7")
+    assert may_speak_for(after, token, a_postback())
 
 
 def test_two_operators_do_not_overwrite_each_other(manage, mine):

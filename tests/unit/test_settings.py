@@ -24,6 +24,7 @@ ENVIRONMENT = {
     "DEFAULT_REFERRAL_RATE": "0.10",
     "RETRY_SCHEDULE": "10,60",
     "GROUPS_CLAIM": "cognito:groups",
+    "NETWORKS_TABLE": "networks",
 }
 
 

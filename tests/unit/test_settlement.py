@@ -13,11 +13,16 @@ from ricochet.models.earning import ApprovalStatus, EarningStatus, EarningType, 
 from ricochet.models.product import Approval, PostbackAuth
 from ricochet.models.statuses import Status
 from ricochet.rules.settlement import check_open, outcome_of, repeats, settle
+from ricochet.use_cases.advertisers import advertiser_terms
 from tests.unit.builders import CLICK_ID, IN_AN_HOUR, NOON, RATE, TOMORROW, Books, a_click, a_product, a_report
 
 PENDING, APPROVED, REJECTED, TRASH, REVERSED = Status
 OPEN = PostbackAuth(mode="open")
 LATER = "2026-03-01T15:00:00.000Z"
+
+
+def terms(click, product):
+    return advertiser_terms(click, product, RATE)
 
 
 def change(**deltas: int) -> WalletChange:
@@ -39,7 +44,7 @@ def test_an_approved_conversion_is_credited_at_once():
     assert (earning.approval_status, earning.credited_at) == (ApprovalStatus.AUTO_APPROVED, IN_AN_HOUR)
     assert (earning.earning_id, earning.reason) == (conversion.earning_id, None)
     assert settlement.wallet_change == change(balance=3, lifetime=3)
-    assert (settlement.click_status, settlement.click_closed) == (ClickStatus.CONVERTED, False)
+    assert (settlement.click.status, settlement.click.closed) == (ClickStatus.CONVERTED, False)
     assert settlement.earning_change is None
 
 
@@ -74,7 +79,7 @@ def test_money_that_may_not_be_credited_alone_is_held(reason, product, report):
         reason,
     )
     assert settlement.wallet_change == change(pending=amount, currency=currency)
-    assert (settlement.click_status, settlement.click_closed) == (ClickStatus.PENDING, True)
+    assert (settlement.click.status, settlement.click.closed) == (ClickStatus.PENDING, True)
 
 
 def test_an_open_product_credits_at_once_only_where_it_says_so():
@@ -87,11 +92,11 @@ def test_a_lead_waits_without_a_reason():
     assert (settlement.outcome, settlement.conversion.hold_reason) == ("pending", None)
     assert settlement.new_earning.status is EarningStatus.PENDING
     assert settlement.wallet_change == change(pending=4)
-    assert (settlement.click_status, settlement.click_closed) == (ClickStatus.PENDING, False)
+    assert (settlement.click.status, settlement.click.closed) == (ClickStatus.PENDING, False)
 
 
 def test_anyones_lead_on_an_open_product_closes_the_click():
-    assert Books(a_product(postback_auth=OPEN)).tell(a_report(PENDING, 4)).click_closed
+    assert Books(a_product(postback_auth=OPEN)).tell(a_report(PENDING, 4)).click.closed
 
 
 @pytest.mark.parametrize("status", [REJECTED, TRASH])
@@ -100,7 +105,7 @@ def test_a_refused_conversion_is_recorded_and_pays_nothing(status):
     assert (settlement.outcome, settlement.conversion.status) == (status, status)
     assert settlement.new_earning.status is EarningStatus.CANCELLED
     assert settlement.new_earning.approval_status is ApprovalStatus.REJECTED
-    assert (settlement.wallet_change, settlement.click_status) == (None, ClickStatus.REJECTED)
+    assert (settlement.wallet_change, settlement.click.status) == (None, ClickStatus.REJECTED)
 
 
 def test_a_conversion_carries_what_the_click_brought():
@@ -125,7 +130,7 @@ def test_the_commission_rate_is_the_products_own_if_it_has_one(own, applied):
 
 def test_the_same_decision_twice_is_the_same_rows():
     def decide():
-        return settle(a_report(APPROVED, 3), a_click(), a_product(), None, RATE, IN_AN_HOUR)
+        return settle(a_report(APPROVED, 3), terms(a_click(), a_product()), None, IN_AN_HOUR)
 
     assert decide() == decide()
 
@@ -135,13 +140,13 @@ def test_the_same_decision_twice_is_the_same_rows():
 
 def test_a_report_is_in_time_if_it_arrived_in_time():
     report = a_report(received_at="2026-03-02T11:59:59.999Z")
-    assert settle(report, a_click(), a_product(), None, RATE, "2026-03-05T00:00:00.000Z").outcome == "credited"
+    assert settle(report, terms(a_click(), a_product()), None, "2026-03-05T00:00:00.000Z").outcome == "credited"
 
 
 @pytest.mark.parametrize("received_at", [TOMORROW, "2026-03-02T12:00:00.001Z"])
 def test_an_expired_click_starts_no_conversion(received_at):
     with pytest.raises(ClickExpiredError, match=TOMORROW):
-        settle(a_report(received_at=received_at), a_click(), a_product(), None, RATE, IN_AN_HOUR)
+        settle(a_report(received_at=received_at), terms(a_click(), a_product()), None, IN_AN_HOUR)
 
 
 def test_a_known_conversion_moves_on_after_its_click_expired():
@@ -151,7 +156,7 @@ def test_a_known_conversion_moves_on_after_its_click_expired():
     assert settlement.outcome == "credited"
 
 
-@pytest.mark.parametrize("first", [APPROVED, REJECTED, TRASH, REVERSED])
+@pytest.mark.parametrize("first", [APPROVED, REJECTED, TRASH])
 def test_a_click_that_led_somewhere_starts_no_other_conversion(first):
     books = Books()
     books.tell(a_report(first))
@@ -168,7 +173,9 @@ def test_a_held_conversion_keeps_its_click_closed():
 
 def test_a_taken_click_says_so_even_after_it_expired():
     with pytest.raises(ClickAlreadyConvertedError):
-        check_open(a_click(status=ClickStatus.CONVERTED), a_product(), "2027-01-01T00:00:00.000Z")
+        check_open(
+            a_report(received_at="2027-01-01T00:00:00.000Z"), terms(a_click(status=ClickStatus.CONVERTED), a_product())
+        )
 
 
 def test_a_product_may_take_many_conversions_of_one_click():
@@ -183,12 +190,12 @@ def test_a_product_may_take_many_conversions_of_one_click():
 def test_a_converted_click_stays_converted_when_a_further_conversion_fails():
     books = Books(a_product(multiple_conversions=True))
     books.tell(a_report(APPROVED))
-    assert books.tell(a_report(REJECTED, transaction_id="T-2")).click_status is ClickStatus.CONVERTED
+    assert books.tell(a_report(REJECTED, transaction_id="T-2")).click.status is ClickStatus.CONVERTED
 
 
 @pytest.mark.parametrize(("status", "becomes"), [(PENDING, ClickStatus.PENDING), (REJECTED, ClickStatus.REJECTED)])
 def test_a_click_that_may_convert_often_starts_like_any_other(status, becomes):
-    assert Books(a_product(multiple_conversions=True)).tell(a_report(status)).click_status is becomes
+    assert Books(a_product(multiple_conversions=True)).tell(a_report(status)).click.status is becomes
 
 
 @pytest.mark.parametrize("second", [PENDING, APPROVED])
@@ -218,7 +225,7 @@ def test_a_lead_becomes_a_purchase():
     assert settlement.earning_change.approval_status is ApprovalStatus.AUTO_APPROVED
     assert settlement.earning_change.credited_at == LATER
     assert settlement.wallet_change == change(balance=4, lifetime=4, pending=-4)
-    assert settlement.click_status is ClickStatus.CONVERTED
+    assert settlement.click.status is ClickStatus.CONVERTED
 
 
 @pytest.mark.parametrize(("said", "credited"), [(None, 4), (3, 3), (5, 5)])
@@ -250,7 +257,7 @@ def test_a_purchase_after_a_lead_is_held_like_any_other(product, amount, reason)
     conversion = settlement.conversion
     assert (settlement.outcome, conversion.status, conversion.reported) == ("held", PENDING, APPROVED)
     assert (conversion.version, conversion.hold_reason, settlement.earning_change.reason) == (1, reason, reason)
-    assert (books.pending["USD"], books.balance["USD"], settlement.click_closed) == (amount, 0, True)
+    assert (books.pending["USD"], books.balance["USD"], settlement.click.closed) == (amount, 0, True)
 
 
 @pytest.mark.parametrize(("status", "becomes"), [(REJECTED, REJECTED), (TRASH, TRASH), (REVERSED, REJECTED)])
@@ -265,14 +272,14 @@ def test_what_was_never_credited_is_cancelled(first, status, becomes):
     assert (settlement.earning_change.amount, settlement.earning_change.credited_at) == (4, None)
     assert settlement.earning_change.approval_status is ApprovalStatus.REJECTED
     assert settlement.wallet_change == change(pending=-4)
-    assert settlement.click_status is ClickStatus.REJECTED
+    assert settlement.click.status is ClickStatus.REJECTED
 
 
 @pytest.mark.parametrize("status", [REVERSED, REJECTED, TRASH])
 def test_a_reversal_takes_back_exactly_what_was_credited(status):
     books = Books()
     credit = books.tell(a_report(APPROVED, 4))
-    settlement = books.tell(a_report(status, 1), LATER)
+    settlement = books.tell(a_report(status), LATER)
     contra = settlement.new_earning
     assert (settlement.outcome, settlement.conversion.status, settlement.conversion.version) == (
         *("reversed", REVERSED),
@@ -283,29 +290,41 @@ def test_a_reversal_takes_back_exactly_what_was_credited(status):
     assert (contra.reason, contra.earned_at, contra.credited_at) == (status.lead_word, LATER, LATER)
     assert contra.earning_id != credit.new_earning.earning_id
     assert settlement.wallet_change == change(balance=-4)
-    assert (settlement.earning_change, settlement.click_status) == (None, ClickStatus.CONVERTED)
+    assert (settlement.earning_change, settlement.click.status) == (None, ClickStatus.CONVERTED)
 
 
 def test_what_was_reversed_is_not_credited_again():
     books = Books()
     for status in (APPROVED, REVERSED):
         books.tell(a_report(status))
-    assert books.tell(a_report(APPROVED)).is_ignored
+    assert books.tell(a_report(APPROVED)).is_repeat
+    assert books.tell(a_report(APPROVED, source_status="sale")).is_ignored
     assert (books.balance["USD"], books.lifetime["USD"]) == (0, 5)
 
 
 def test_a_refund_before_the_sale_leaves_a_tombstone():
     books = Books()
     tombstone = books.tell(a_report(REVERSED, 5))
-    assert (tombstone.outcome, tombstone.wallet_change) == ("reversed", None)
-    assert tombstone.new_earning.status is EarningStatus.CANCELLED
+    assert (tombstone.outcome, tombstone.wallet_change, tombstone.new_earning) == ("tombstone", None, None)
     sale = books.tell(a_report(APPROVED, 5))
-    assert sale.is_ignored
-    assert sale.click_outcome.status is REVERSED
+    assert (sale.outcome, sale.new_earning.status) == ("reversed", EarningStatus.CANCELLED)
+    assert sale.click.outcome.status is REVERSED
+    assert books.tell(a_report(APPROVED, 5)).is_repeat
     assert books.balance["USD"] == books.lifetime["USD"] == 0
 
 
-@pytest.mark.parametrize("first", [APPROVED, REJECTED, TRASH, REVERSED])
+def test_a_partial_reversal_leaves_the_rest():
+    books = Books()
+    books.tell(a_report(APPROVED, 5))
+    partial = books.tell(a_report(REVERSED, 2), LATER)
+    assert (partial.conversion.status, partial.conversion.credited, partial.conversion.version) == (APPROVED, 3, 2)
+    assert books.tell(a_report(REVERSED, 2), LATER).is_repeat
+    rest = books.tell(a_report(REVERSED, 3), LATER)
+    assert (rest.conversion.status, rest.conversion.credited) == (REVERSED, 0)
+    assert (books.balance["USD"], books.lifetime["USD"]) == (0, 5)
+
+
+@pytest.mark.parametrize("first", [APPROVED, REJECTED, TRASH])
 def test_a_late_lead_is_ignored(first):
     books = Books()
     before = books.tell(a_report(first, 5)).conversion
@@ -364,7 +383,7 @@ def test_the_same_again_changes_nothing(status, said):
     first = books.tell(a_report(status, 5))
     again = books.tell(a_report(status, said), LATER)
     assert again.is_repeat
-    assert (again.conversion, again.click_outcome) == (first.conversion, first.click_outcome)
+    assert again.conversion == first.conversion
     assert (again.new_earning, again.earning_change, again.wallet_change) == (None, None, None)
 
 
@@ -395,7 +414,7 @@ def test_the_same_transaction_with_another_click_is_a_conflict(status):
     other = "00000000-2fa1-4d1a-883f-0016d3cca427"
     report = a_report(status, click_id=other)
     with pytest.raises(ConflictingReplayError, match="click"):
-        settle(report, a_click(click_id=other), a_product(), known, RATE, IN_AN_HOUR)
+        settle(report, terms(a_click(click_id=other), a_product()), known, IN_AN_HOUR)
 
 
 @pytest.mark.parametrize(
@@ -412,7 +431,7 @@ def test_the_same_transaction_with_another_click_is_a_conflict(status):
     ],
 )
 def test_an_exact_repeat_is_seen_from_the_click_alone(report, is_one):
-    outcome = Books().tell(a_report(APPROVED, 5)).click_outcome
+    outcome = Books().tell(a_report(APPROVED, 5)).click.outcome
     assert repeats(a_report(**report), outcome) is is_one
 
 
@@ -422,7 +441,6 @@ def test_the_click_keeps_what_it_led_to():
         conversion_id=conversion.conversion_id,
         source_conversion_id="theirs",
         earning_id=conversion.earning_id,
-        earning_status="completed",
         status=APPROVED,
         source_status="Purchase",
         amount=5,

@@ -26,7 +26,7 @@ def test_a_text_is_parsed_to_the_moment_it_was_made_of(text):
     "text", ["", "2026-01-31", "2026-01-31T09:30:00Z", "2026-01-31T09:30:00.000+00:00", "2026-13-01T00:00:00.000Z"]
 )
 def test_another_format_is_refused(text):
-    with pytest.raises(ValueError, match=r"does not match|unconverted"):
+    with pytest.raises(ValueError, match=r"is not a time|must be in|Invalid"):
         times.parse(text)
 
 

@@ -56,6 +56,10 @@ def resolver() -> APIGatewayHttpResolver:
         logger.info("refused", extra={"code": error.code, "reason": error.message})
         return failure(error)
 
+    @app.not_found
+    def lead_nowhere(_: Exception) -> Response[dict[str, Any]]:
+        return failure(NotFoundError("there is nothing here"))
+
     @app.exception_handler(Exception)  # type: ignore[untyped-decorator]
     def fail(error: Exception) -> Response[dict[str, Any]]:
         logger.error("failed", exc_info=error)
@@ -155,6 +159,6 @@ def json_object(event: APIGatewayProxyEventV2) -> dict[str, Any]:
         text = event.decoded_body or ""
     except ValueError as error:
         raise InvalidBodyError("the body is not UTF-8") from error
-    if len(text) > MAX_BODY_BYTES:
+    if len(text.encode(errors="replace")) > MAX_BODY_BYTES:
         raise BodyTooLargeError(f"the body is over {MAX_BODY_BYTES // 1024} KiB")
     return parse_json_object(text) if text.strip() else {}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 import uuid
 
 from ricochet.errors import InvalidClickIdError
 from ricochet.models import times
+
+_UUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 
 def new_click_id() -> str:
@@ -18,12 +21,9 @@ def new_click_id() -> str:
 def parse_click_id(text: str) -> str:
     """The canonical dashed form of a click id given dashed or as 32 hex digits (some networks refuse dashes)."""
     candidate = text.strip()
-    if len(candidate) in (32, 36):
-        try:
-            return str(uuid.UUID(candidate))
-        except ValueError:
-            pass
-    raise InvalidClickIdError("click_id must be a UUID")
+    if not _UUID.fullmatch(candidate):
+        raise InvalidClickIdError("click_id must be a UUID")
+    return str(uuid.UUID(candidate))
 
 
 def digest(*parts: object) -> str:

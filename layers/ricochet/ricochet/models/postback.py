@@ -91,11 +91,8 @@ class RawPostback(Entity):
 
     def fields(self) -> dict[str, Any]:
         """Query and body together: the body wins, but the click id in the URL is the one that was handed out."""
-        query = self.query_fields()
-        merged = query | self.body_fields()
-        if query.get("click_id"):
-            merged["click_id"] = query["click_id"]
-        return {name: value for name, value in merged.items() if not is_missing(value)}
+        query, body = present(self.query_fields()), present(self.body_fields())
+        return query | body | {name: query[name] for name in ("click_id",) if name in query}
 
     def query_without(self, secret_fields: frozenset[str]) -> str:
         """The query as it came, with the values of secret fields masked."""
@@ -103,15 +100,12 @@ class RawPostback(Entity):
         return "&".join(_masked_pair(pair, secret_fields) for pair in pairs)
 
     def body_without(self, secret_fields: frozenset[str]) -> bytes:
-        """The body as it came, or, if it has secret fields, with their values masked."""
-        try:
-            fields = self.body_fields()
-        except (BodyTooLargeError, InvalidBodyError):
-            return self.body
-        if not secret_fields & fields.keys():
-            return self.body
-        masked = {name: MASK if name in secret_fields else value for name, value in fields.items()}
-        return json.dumps(masked, default=str).encode()
+        """The body as it came, with the values of secret fields masked, in JSON and in forms, whole or broken."""
+        body = self.body
+        for name in (re.escape(field.encode()) for field in secret_fields):
+            body = re.sub(rb'("%s"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s,}\]]+)' % name, rb'\1"%s"' % MASK.encode(), body)
+            body = re.sub(rb"((?:^|&)%s=)[^&]*" % name, rb"\1%s" % MASK.encode(), body)
+        return body
 
 
 def _masked_pair(pair: str, secret_fields: frozenset[str]) -> str:
@@ -165,6 +159,10 @@ def receipt_of(
     )
 
 
+def present(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if not is_missing(value)}
+
+
 def is_missing(value: object) -> bool:
     """Absent, empty, or a macro that its sender never filled in."""
     if value is None:
@@ -179,6 +177,7 @@ def parse_json_object(text: str) -> dict[str, Any]:
     """
     try:
         value = json.loads(text, parse_float=_exact, parse_int=_exact, parse_constant=str)
+        json.dumps(value, default=str, ensure_ascii=False).encode()  # half a character (\\ud800) can't be stored
     except (ValueError, RecursionError) as error:
         raise InvalidBodyError("the body is not valid JSON") from error
     if not isinstance(value, dict):

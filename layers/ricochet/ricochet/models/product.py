@@ -71,4 +71,4 @@ class Product(Entity):
 
 def hash_token(token: str) -> str:
     """Tokens are ours and random, so one SHA-256 is enough; only the hash is stored."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()

@@ -25,10 +25,11 @@ def validate[M: BaseModel](fields: Mapping[str, Any], model: type[M]) -> M:
 
 def ignored_fields(fields: Iterable[str], model: type[BaseModel]) -> list[str]:
     """A warning for each field that `model` does not know, naming the nearest that it does."""
-    known = [field.alias or name for name, field in model.model_fields.items()]
+    given, known = set(fields), [field.alias or name for name, field in model.model_fields.items()]
+    own = {name for name, field in model.model_fields.items() if field.alias not in given}
     warnings = []
-    for name in fields:
-        if name not in known and name not in model.model_fields:
+    for name in sorted(given):
+        if name not in known and name not in own:
             near = difflib.get_close_matches(name, known, n=1)
             warnings.append(f"{name} is not a field and was ignored" + (f"; did you mean {near[0]}?" if near else ""))
     return warnings

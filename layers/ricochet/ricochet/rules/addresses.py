@@ -22,6 +22,7 @@ _REFUSED = tuple(
         "2002::/16",  # 6to4, likewise
         "2001::/32",  # Teredo, likewise
         "fd00:ec2::/32",  # metadata over IPv6
+        "fec0::/10",  # site-local, of old
     )
 )
 

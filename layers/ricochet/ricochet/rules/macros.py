@@ -31,6 +31,8 @@ _FROM_NOTICE = frozenset(Notice.model_fields)
 _COMPUTED = frozenset({"delivery_id", "random", "affiliate_id", "offer_name", "country"})
 NAMES = _FROM_NOTICE | _COMPUTED | frozenset(ALIASES)
 
+NUMBERS = frozenset({"payout", "amount", "sum", "revenue", "random"})
+
 Encoding = Callable[[str], str]
 
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from requests.utils import requote_uri
+import requests
 
 from ricochet.models import times
 from ricochet.models.delivery import Delivery
@@ -14,7 +14,9 @@ from ricochet.models.partner import ContentType, Method, Partner
 from ricochet.rules import macros, signing
 
 USER_AGENT = "Ricochet/1"
-SECRET_PARAMETERS = frozenset({"token", "secret", "key", "api_key", "apikey", "hash", "sig", "signature", "password"})
+SECRET_PARAMETERS = frozenset({"token", "secret", "key", "api_key", "apikey", "hash", "sig", "signature"}) | {
+    *("verifier", "security_token", "password"),
+}
 
 # What a POST without a template of its own says; the names are those of our own API.
 DEFAULT_BODY = {
@@ -43,7 +45,7 @@ class Outbound:
 def compose(delivery: Delivery, partner: Partner, moment: str) -> Outbound:
     """The request with all macros filled in, signed for the partner."""
     known = macros.values(delivery, partner)
-    url = requote_uri(macros.fill(partner.postback_url, known, macros.in_url))  # as it will stand on the wire
+    url = _as_sent(macros.fill(partner.postback_url, known, macros.in_url))
     body = _body(partner, known) if partner.method is Method.POST else None
     headers = {"user-agent": USER_AGENT, "accept": "*/*"}
     if body is not None:
@@ -74,6 +76,14 @@ def _body(partner: Partner, known: dict[str, str]) -> bytes:
     return urlencode({name: known[macro] for name, macro in DEFAULT_BODY.items()}).encode()
 
 
+def _as_sent(url: str) -> str:
+    """The URL as `requests` will write it, which is what has to be signed; ValueError if it is none."""
+    request = requests.PreparedRequest()
+    request.prepare_url(url, None)
+    return request.url or ""
+
+
 def _path_and_query(url: str) -> str:
-    parts = urlsplit(url)
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    request = requests.PreparedRequest()
+    request.url = url
+    return request.path_url

@@ -79,6 +79,7 @@ class ClickCondition(Enum):
 
     OPEN = "pending, not closed and not expired"
     UNEXPIRED = "not expired"
+    UNPAID = "not converted"
     THERE = "there"
 
 
@@ -193,7 +194,7 @@ def _check_same(report: Report, prior: Conversion) -> None:
 def _begin(report: Report, terms: Terms, moment: str) -> Settlement:
     check_open(report, terms)
     amount = _amount(report, terms)
-    hold = _hold_reason(terms, report.status, amount, report.currency)
+    hold = _hold_reason(terms, report.status, amount, report.currency, report.currency or terms.currency)
     status = Status.PENDING if hold else report.status
     pays = terms.user_id is not None and status is Status.APPROVED
     click = terms.click
@@ -266,8 +267,15 @@ def _open_row(conversion: Conversion, prior: Conversion | None, terms: Terms, co
 
 def _move_on(report: Report, terms: Terms, prior: Conversion, status: Status, moment: str) -> Settlement:
     """From pending: approved, rejected or trash; or still pending, because the money is held."""
+    condition = ClickCondition.THERE
+    if status is Status.APPROVED and not terms.any_number:
+        condition = ClickCondition.UNPAID
+        if terms.click and terms.click.status is ClickStatus.CONVERTED:
+            raise ClickAlreadyConvertedError("another conversion of this click has been paid")
     amount = prior.amount if report.amount is None or status is not Status.APPROVED else report.amount
-    hold = _hold_reason(terms, status, amount, report.currency or prior.currency)
+    hold = _hold_reason(terms, status, amount, report.currency, prior.currency)
+    if hold is HoldReason.CURRENCY_MISMATCH:
+        amount = prior.amount
     if hold:
         status = Status.PENDING
     pays = prior.user_id is not None and status is Status.APPROVED
@@ -291,13 +299,13 @@ def _move_on(report: Report, terms: Terms, prior: Conversion, status: Status, mo
     )
     still_pending = amount if status is Status.PENDING else ZERO
     change = _wallet_change(conversion, balance=credited, lifetime=credited, pending=still_pending - prior.amount)
-    return _settlement(conversion, prior, terms, ClickCondition.THERE, earning_change=earning, wallet_change=change)
+    return _settlement(conversion, prior, terms, condition, earning_change=earning, wallet_change=change)
 
 
 def _approve_again(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settlement:
     """From rejected or trash, where the source may change its mind: the cancelled row stays, a new one is written."""
     amount = prior.amount if report.amount is None else report.amount
-    hold = _hold_reason(terms, Status.APPROVED, amount, report.currency or prior.currency)
+    hold = _hold_reason(terms, Status.APPROVED, amount, report.currency, prior.currency)
     status = Status.PENDING if hold else Status.APPROVED
     pays = prior.user_id is not None and not hold
     conversion = _next(report, prior, status, moment).with_changes(
@@ -408,11 +416,11 @@ def _amount(report: Report, terms: Terms) -> Decimal:
     return terms.product.earn_up_to if terms.product else ZERO
 
 
-def _hold_reason(terms: Terms, status: Status, amount: Decimal, currency: str | None) -> HoldReason | None:
-    """Why an approved amount must wait for a person, if it must."""
+def _hold_reason(terms: Terms, status: Status, amount: Decimal, said: str | None, recorded: str) -> HoldReason | None:
+    """Why an approved amount, in a currency that was `said` and is to be `recorded`, must wait for a person."""
     if status is not Status.APPROVED or terms.user_id is None:
         return None
-    if currency is not None and currency != terms.currency:
+    if recorded != terms.currency or said not in (None, recorded):
         return HoldReason.CURRENCY_MISMATCH
     if terms.product is not None and amount > terms.product.earn_up_to:
         return HoldReason.AMOUNT_OVER_CAP

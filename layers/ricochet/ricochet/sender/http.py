@@ -100,7 +100,7 @@ def _retry_after(value: str | None) -> int | None:
     """Seconds in a Retry-After header, which may also be a date; None if there is none to be had."""
     if not value:
         return None
-    if value.strip().isdigit():
+    if value.strip().isascii() and value.strip().isdigit():
         return int(value.strip()[:9])
     try:
         moment = email.utils.parsedate_to_datetime(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from ricochet.models.ids import digest
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
+_NUMBER = re.compile(r"[1-9][0-9]{0,2}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ def parse_limit(text: str | None) -> int:
     """A page size from 1 to 100; InvalidLimitError for anything else."""
     if text is None:
         return DEFAULT_LIMIT
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_LIMIT:
+    if not _NUMBER.fullmatch(text) or int(text) > MAX_LIMIT:
         raise InvalidLimitError(f"limit must be a number from 1 to {MAX_LIMIT}")
     return int(text)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Callable
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, field_validator
 
@@ -35,6 +35,7 @@ from ricochet.use_cases.manage_products import Name, RowId
 
 MAX_TEMPLATE = 8192
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_MACRO_IN_HOST = re.compile(r"[^/?#]*(//[^/?#]*)?[{}]")
 _EVENTS = {word.lower(): word for word in ALL_EVENTS}
 Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
@@ -138,8 +139,7 @@ class ManagePartners:
 
 def check_postback_url(url: str, allowed: AllowedTargets) -> list[str]:
     """Warnings; PartnerUrlNotAllowedError for a URL that deliveries would refuse."""
-    parts = urlsplit(url)
-    if "{" in parts.netloc or "}" in parts.netloc or "{" in parts.scheme:
+    if _MACRO_IN_HOST.match(url):
         raise PartnerUrlNotAllowedError("postbackUrl: macros belong in the path and the query, not in the host")
     try:
         parts = split_task_url(url)
@@ -164,7 +164,7 @@ def check_body_template(given: PartnerInput) -> None:
     """InvalidRequestError for a JSON template that would not be JSON once it is filled in."""
     if given.body_template is None or given.content_type is not ContentType.JSON:
         return
-    sample = dict.fromkeys(macros.NAMES, "1")
+    sample = dict.fromkeys(macros.NAMES, 'a "word"') | dict.fromkeys(macros.NUMBERS, "1.5")
     try:
         json.loads(macros.fill(given.body_template, sample, macros.in_json))
     except ValueError as error:

@@ -21,7 +21,7 @@ from ricochet.models import ids, money
 from ricochet.models.click import Click
 from ricochet.models.conversion import Report
 from ricochet.models.network import CreditBy, Network
-from ricochet.models.postback import RawPostback, is_missing
+from ricochet.models.postback import RawPostback, present
 from ricochet.models.product import Approval, Lifecycle
 from ricochet.models.statuses import Status
 from ricochet.rules.postback_fields import text
@@ -85,10 +85,8 @@ class NetworkSource:
 
     def parse(self, raw: RawPostback) -> dict[str, Any]:
         if self.preset.unwrap is None:
-            fields = raw.query_fields() | raw.body_fields()
-        else:
-            fields = self.preset.unwrap(raw, self._network.secret or "")
-        return {name: value for name, value in fields.items() if not is_missing(value)}
+            return present(raw.query_fields()) | present(raw.body_fields())
+        return present(self.preset.unwrap(raw, self._network.secret or ""))
 
     def authenticate(self, raw: RawPostback, fields: dict[str, Any]) -> None:
         """By the network as it was a moment ago, or else as it is now: a secret just renewed counts at once."""
