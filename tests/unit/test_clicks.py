@@ -119,15 +119,18 @@ def test_a_user_reads_the_click_log_without_what_is_ours():
     assert log["clickId"] == CLICK_ID
     assert log["redirectUrl"].startswith(f"https://shop.example/offer?click_id={CLICK_ID}&postback_url=")
     assert (log["status"], log["postbackReceived"], log["sub1"], log["clickedAt"]) == ("pending", False, "one", NOON)
+    assert (log["updatedAt"], "postbackReceivedAt" in log, "conversionId" in log) == (NOON, False, False)
     assert {"ip", "ttl", "visits", "outcome", "closed"}.isdisjoint(log)
     assert "203.0.113.9" not in str(log)
 
 
-def test_a_converted_click_names_its_conversion():
-    books = Books()
-    books.tell(a_report(source_conversion_id="theirs"))
-    log = read(books.click.with_changes(postback_at=IN_AN_HOUR))
-    assert (log["status"], log["conversionId"]) == ("converted", "theirs")
+@pytest.mark.parametrize("theirs", ["theirs", None])
+def test_a_converted_click_names_its_conversion(theirs):
+    books = Books(click=a_click(ip="203.0.113.9", visits=3, first_visit_at=NOON))
+    conversion = books.tell(a_report(source_conversion_id=theirs)).conversion
+    log = read(books.click.with_changes(postback_at=IN_AN_HOUR, closed=True))
+    assert (log["status"], log["conversionId"]) == ("converted", theirs or conversion.conversion_id)
+    assert {"ip", "ttl", "visits", "firstVisitAt", "postbackAt", "outcome", "closed"}.isdisjoint(log)
     assert (log["postbackReceived"], log["postbackReceivedAt"], log["updatedAt"]) == (True, IN_AN_HOUR, IN_AN_HOUR)
 
 

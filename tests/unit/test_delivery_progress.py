@@ -37,6 +37,11 @@ def test_a_wait_too_long_for_the_queue_stands_in_the_due_index():
     assert row.due_shard == due_shard(row.delivery_id)
 
 
+def test_whatever_waits_is_not_under_way():
+    row = waiting(a_delivery(**LEASED), 5, TOMORROW)
+    assert (row.lease_until, row.updated_at) == (None, TOMORROW)
+
+
 @pytest.mark.parametrize(
     ("seconds", "indexed"), [(0, False), (899.5, False), (900, False), (900.1, True), (86_400, True)]
 )
@@ -104,6 +109,10 @@ def test_keys_sort_by_version_and_end_with_the_partner():
     assert all(key.endswith("#part_1") for key in keys)
     assert delivery_key(1, "part_1").startswith(version_prefix(1))
     assert not delivery_key(10, "part_1").startswith(version_prefix(1))
+
+
+def test_a_delivery_is_kept_for_ninety_days():
+    assert a_delivery().ttl - times.epoch_seconds(IN_AN_HOUR) == 90 * 86_400
 
 
 def test_a_notice_tells_the_partner_in_the_sources_words():

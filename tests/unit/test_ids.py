@@ -9,7 +9,7 @@ import pytest
 
 from ricochet.errors import InvalidClickIdError
 from ricochet.models import ids, times
-from tests.unit.builders import CLICK_ID, NOON
+from tests.unit.builders import CLICK_ID, NOON, a_report
 
 BARE = CLICK_ID.replace("-", "")
 
@@ -58,6 +58,22 @@ def test_the_same_event_of_the_same_source_is_the_same_conversion():
     assert ids.conversion_id("product:p", key) != ids.conversion_id("product:p", ("conversion", "T-1", ""))
 
 
+@pytest.mark.parametrize(
+    ("made", "once"),
+    [
+        (a_report().conversion_id, "CONV-6BBFEAEC00EA04494A5E7B7B"),
+        (a_report(event="level 2").conversion_id, "CONV-6773F86BF262C542FEF94884"),
+        (a_report(transaction_id=None, source_conversion_id="C-1").conversion_id, "CONV-B506A7E1C933643DE76EB152"),
+        (a_report(transaction_id=None).conversion_id, "CONV-CBBBE9FDB3B73715DA4C0602"),
+        (ids.delivery_id("CONV-1", 1, "part_1"), "dlv_a378eee38313273356862d3f"),
+        (ids.earning_id(NOON, "CONV-1", 1), "EARN-019CA9450A00-54C872D3D6DC43FF"),
+        (ids.referral_code("user_1"), "VABAMRTYRCSM"),
+    ],
+)
+def test_a_derived_id_is_what_earlier_releases_made_of_the_same(made, once):
+    assert made == once
+
+
 def test_earning_ids_sort_by_time_and_repeat_for_the_same_credit():
     moments = [times.plus(NOON, seconds=step * 977) for step in range(50)]
     made = [ids.earning_id(moment, "CONV-1", 1) for moment in moments]
@@ -69,6 +85,7 @@ def test_earning_ids_sort_by_time_and_repeat_for_the_same_credit():
 def test_receipt_ids_sort_by_time_and_never_repeat():
     early, late = ids.new_receipt_id(NOON), ids.new_receipt_id(times.plus(NOON, milliseconds=1))
     assert early < late
+    assert re.fullmatch(r"RCPT-019CA9450A00-[0-9A-F]{16}", early)
     assert ids.new_receipt_id(NOON) != early
 
 

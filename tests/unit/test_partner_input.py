@@ -232,6 +232,7 @@ def test_a_partner_that_is_not_there_is_not_found(manage):
         ({"offer_ids": ("a", "b")}, {"offer_id": "c"}, False),
         ({"offer_ids": ("a",)}, {"offer_id": ""}, False),
         ({"product_ids": ("p",)}, {"product_id": "p", "offer_id": "x"}, True),
+        ({"product_ids": ("p",)}, {"product_id": "q"}, False),
         ({"product_ids": ("p",), "offer_ids": ("a",)}, {"product_id": "p", "offer_id": "b"}, False),
     ],
 )

@@ -58,6 +58,7 @@ def test_a_base64_body_is_taken_byte_for_byte(body):
         ({}, b"", {}),
         (JSON, b" \r\n", {}),
         (FORM, b"a=1&a=2", {"a": "2"}),
+        (FORM | {"content-type": "APPLICATION/X-WWW-FORM-URLENCODED"}, b"flag&[a]=1", {"[a]": "1"}),
     ],
 )
 def test_a_body_is_json_or_a_form(headers, body, fields):
@@ -79,7 +80,7 @@ def test_what_is_no_number_becomes_a_text_that_no_amount_is_read_from(text):
 @pytest.mark.parametrize(
     "body",
     [
-        *(b"[1]", b"null", b"true", b"5", b'"text"', b"{", b'{"a": }', b'{"a": 1} x', b"just words", b"<xml/>"),
+        *(b"a=1", b"[1]", b"null", b"true", b"5", b'"text"', b"{", b'{"a": }', b'{"a": 1} x', b"just words", b"<xml/>"),
         *(b'{"a": "\xff"}', b"\xff\xfe", b'{"a": 1e99999999999999999999}', b'{"a":' + b"[" * 100_000, b"{'a': 1}"),
     ],
     ids=lambda body: ascii(body[:20]),

@@ -88,6 +88,11 @@ def test_an_address_block_that_is_none_is_named_by_its_place(block):
     assert refused.value.details[0].startswith("postbackAuth.allowedCidrs.1: ")
 
 
+def test_what_is_wrong_with_fields_together_is_said_of_the_body():
+    with pytest.raises(InvalidRequestError, match=r"^body: allowedHosts must hold the host of taskUrl"):
+        given(allowedHosts=["other.example"])
+
+
 def test_values_are_kept_in_one_spelling(manage):
     product, _ = manage.create(
         given(

@@ -49,6 +49,10 @@ def test_retry_after_lengthens_a_wait_up_to_six_hours(failures, retry_after, at_
     assert at_least <= wait <= at_least * 1.1
 
 
+def test_six_hours_are_six_hours():
+    assert MAX_RETRY_AFTER == 21_600
+
+
 def test_retry_after_does_not_shorten_a_day():
     assert RetrySchedule((86_400,)).wait_after(1, 503, 10**6) >= 86_400
 

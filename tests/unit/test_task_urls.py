@@ -84,6 +84,10 @@ def test_no_url_leads_anywhere_else(url):
         check_task_url(url, OURS)
 
 
+def test_a_url_has_2048_characters_at_most():
+    assert MAX_LENGTH == 2048
+
+
 @pytest.mark.parametrize(
     ("url", "host"),
     [

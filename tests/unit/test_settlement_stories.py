@@ -1,0 +1,86 @@
+"""Longer stories of one click or one conversion, in which each step alone looks harmless."""
+
+import contextlib
+from dataclasses import replace
+
+import pytest
+
+from ricochet.errors import ConflictError
+from ricochet.models.delivery import Notice
+from ricochet.models.statuses import Status
+from ricochet.rules.settlement import repeats, settle
+from ricochet.use_cases.advertisers import advertiser_terms
+from tests.unit.builders import IN_AN_HOUR, RATE, Books, a_report
+
+PENDING, APPROVED, REJECTED, TRASH, REVERSED = Status
+
+
+class LenientBooks(Books):
+    """Of a source that may approve what it refused before."""
+
+    def tell(self, report, moment=IN_AN_HOUR):
+        terms = replace(advertiser_terms(self.click, self.product, RATE), allow_reapproval=True)
+        settlement = settle(report, terms, self.conversions.get(report.conversion_id), moment)
+        if not (settlement.is_repeat or settlement.is_ignored):
+            self._enter(settlement)
+        return settlement
+
+
+def tell_all(books: Books, *story: tuple[str, Status]) -> Books:
+    for transaction_id, status in story:
+        with contextlib.suppress(ConflictError):
+            books.tell(a_report(status, transaction_id=transaction_id))
+    return books
+
+
+@pytest.mark.parametrize("refusal", [REJECTED, TRASH, REVERSED])
+def test_a_refused_lead_does_not_open_a_paid_click_again(refusal):
+    leads = [("A", PENDING), ("B", PENDING), ("C", PENDING)]
+    books = tell_all(Books(), *leads, ("B", APPROVED), ("A", refusal), ("C", APPROVED))
+    assert books.balance["USD"] == 5
+
+
+def test_a_second_thought_does_not_pay_a_click_twice():
+    leads = [("A", PENDING), ("B", PENDING)]
+    books = tell_all(LenientBooks(), *leads, ("A", REJECTED), ("B", APPROVED), ("A", APPROVED))
+    assert books.balance["USD"] == 5
+
+
+@pytest.mark.parametrize("refusal", [REJECTED, TRASH])
+def test_a_second_thought_is_credited_in_a_row_of_its_own(refusal):
+    books = tell_all(LenientBooks(), ("A", refusal), ("A", APPROVED))
+    assert (books.balance["USD"], books.lifetime["USD"], books.pending["USD"]) == (5, 5, 0)
+    assert sorted(row.status for row in books.rows.values()) == ["cancelled", "completed"]
+
+
+@pytest.mark.parametrize("refusal", [REJECTED, TRASH])
+def test_a_third_thought_takes_the_money_back(refusal):
+    books = tell_all(LenientBooks(), ("A", refusal), ("A", APPROVED), ("A", refusal))
+    assert books.balance["USD"] == 0
+
+
+def test_a_second_thought_in_another_currency_is_no_amount_of_ours():
+    books = LenientBooks()
+    books.tell(a_report(REJECTED, 3))
+    conversion = books.tell(a_report(APPROVED, 400, currency="COINS")).conversion
+    assert (conversion.amount, conversion.currency) != (400, "USD")
+    assert books.pending["USD"] < 400
+
+
+@pytest.mark.parametrize("amount", [None, 5], ids=["all", "the whole amount"])
+def test_a_full_refund_after_a_partial_one_is_no_repeat_of_it(amount):
+    books = Books()
+    books.tell(a_report(APPROVED, 5))
+    books.tell(a_report(REVERSED, 2))
+    refund = a_report(REVERSED, amount)
+    assert not repeats(refund, books.click.outcome)
+    books.tell(refund)
+    assert books.balance["USD"] == 0
+
+
+def test_a_partial_refund_is_no_second_purchase_to_a_partner():
+    books = Books()
+    sale = books.tell(a_report(APPROVED, 5)).conversion
+    partial = books.tell(a_report(REVERSED, 2)).conversion
+    told = Notice.of(partial)
+    assert partial.version == sale.version or (told.status.lead_word, told.payout) != ("Purchase", "5")

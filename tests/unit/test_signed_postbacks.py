@@ -1,0 +1,81 @@
+"""Products whose advertisers sign: what counts as signed, and for how long."""
+
+import base64
+import hashlib
+import hmac
+
+import pytest
+
+from ricochet.models import times
+from ricochet.models.product import PostbackAuth
+from ricochet.rules.advertiser_proofs import may_speak_for
+from tests.unit.builders import IN_AN_HOUR, SECRET, a_postback, a_product
+
+PRODUCT = a_product(postback_auth=PostbackAuth(mode="signature"), postback_secret=SECRET)
+NOW = times.epoch_seconds(IN_AN_HOUR)
+BODY = b'{"amount": 2, "sub1": "\xc3\xa9"}'
+
+
+def headers(payload: bytes, timestamp: int = NOW, message_id: str = "msg_1", secret: str = SECRET) -> dict[str, str]:
+    content = f"{message_id}.{timestamp}.".encode() + payload
+    digest = hmac.digest(base64.b64decode(secret.removeprefix("whsec_")), content, hashlib.sha256)
+    signature = f"v1,{base64.b64encode(digest).decode()}"
+    return {"webhook-id": message_id, "webhook-timestamp": str(timestamp), "webhook-signature": signature}
+
+
+def speaks(signed: dict[str, str], product=PRODUCT, **postback) -> bool:
+    return may_speak_for(product, "pbt_right", a_postback(**{"body": BODY, "headers": signed} | postback))
+
+
+@pytest.mark.parametrize("seconds_off", [0, -300, 300, -1, 299])
+def test_a_signed_body_is_believed_for_five_minutes(seconds_off):
+    assert speaks(headers(BODY, NOW + seconds_off))
+
+
+@pytest.mark.parametrize("seconds_off", [-301, 301, 86_400, -NOW, 10**15])
+def test_a_signature_of_another_time_is_not(seconds_off):
+    assert not speaks(headers(BODY, NOW + seconds_off))
+
+
+def test_a_request_without_a_body_is_signed_over_its_path_and_query():
+    query = "click_id=1&amount=2"
+    signed = headers(f"/api/v1/earn/postback?{query}".encode())
+    assert speaks(signed, method="GET", body=b"", query=query)
+    assert not speaks(signed, method="GET", body=b"", query=query + "0")
+
+
+def test_one_of_several_signatures_is_enough():
+    signed = headers(BODY)
+    assert speaks(signed | {"webhook-signature": f"v1,AAAA v1a,BBBB {signed['webhook-signature']}"})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        *({"webhook-id": value} for value in ("msg_2", "")),
+        *({"webhook-timestamp": value} for value in (str(NOW + 1), "", "soon", "1e9", "\u00b2", "9" * 30)),
+        *({"webhook-signature": value} for value in ("", "v1,", "v1,AAAA", "v1,\u00e9", "garbage")),
+        headers(BODY, secret="whsec_AAAA"),
+        headers(BODY + b" "),
+    ],
+    ids=ascii,
+)
+def test_whatever_else_is_sent_is_not_signed(changed):
+    assert not speaks(headers(BODY) | changed)
+
+
+@pytest.mark.parametrize("missing", ["webhook-id", "webhook-timestamp", "webhook-signature"])
+def test_all_three_headers_must_be_there(missing):
+    assert not speaks({name: value for name, value in headers(BODY).items() if name != missing})
+
+
+def test_a_body_that_is_no_text_is_not_signed():
+    assert not speaks(headers(b"\xff"), body=b"\xff")
+
+
+def test_a_product_without_a_secret_believes_nobody():
+    assert not speaks(headers(BODY), product=PRODUCT.with_changes(postback_secret=None))
+
+
+def test_an_empty_message_id_does_not_pass_for_one():
+    assert not speaks(headers(BODY, message_id=""))
