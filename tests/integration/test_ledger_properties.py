@@ -92,7 +92,7 @@ class Books(RuleBasedStateMachine):
         self.intake = Intake(ledger, Receipts(client, names.receipts))
         self.referral = CreditReferral(people, ledger)
         self.known: dict[str, Conversion] = {}
-        self.credits: dict[str, set[int]] = defaultdict(set)
+        self.credits: dict[str, set[str]] = defaultdict(set)
 
     @rule(
         transaction=st.integers(0, 2),
@@ -144,8 +144,8 @@ class Books(RuleBasedStateMachine):
             assert (old.status, new.status) in targets or (held_again and new.status is Status.PENDING)
             assert new.version == old.version + 1
         if old is None or old.credited != new.credited:
-            assert new.version not in self.credits[conversion_id] or new.version == 1
-            self.credits[conversion_id].add(new.version)
+            assert new.updated_at not in self.credits[conversion_id]
+            self.credits[conversion_id].add(new.updated_at)
         self.known[conversion_id] = new
         record: dict[str, Any] = {"dynamodb": {"NewImage": Conversions.wire(new)}}
         if old is not None:

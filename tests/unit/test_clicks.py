@@ -151,9 +151,8 @@ def test_anyone_elses_click_is_as_unknown_as_no_click(user_id, click_id):
             a_click(
                 outcome={
                     "conversionId": "C",
-                    "earningStatus": "pending",
                     "status": "pending",
-                    "sourceStatus": "Lead",
+                    "reportKey": "12345678",
                     "amount": 1,
                 }
             ),

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from ricochet.errors import InvalidCursorError, InvalidLimitError
-from ricochet.tables.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, decode_cursor, encode_cursor, parse_limit
+from ricochet.tables.paging import Page, decode_cursor, encode_cursor, parse_limit
 
 KEY = {"userId": "user_1", "earningId": "EARN-1"}
 SCOPE = "earnings:user_1"
@@ -70,7 +70,7 @@ def test_garbage_is_no_cursor(garbage):
         decode_cursor(SCOPE, garbage)
 
 
-@pytest.mark.parametrize(("text", "limit"), [(None, DEFAULT_LIMIT), ("1", 1), ("100", MAX_LIMIT)])
+@pytest.mark.parametrize(("text", "limit"), [(None, 20), ("1", 1), ("100", 100)])
 def test_a_limit_is_a_number_from_1_to_100(text, limit):
     assert parse_limit(text) == limit
 

@@ -45,6 +45,8 @@ def test_a_name_a_url_and_a_price_are_enough(manage):
     assert product.product_id.startswith("prod_")
     assert (product.allowed_hosts, product.currency, product.click_ttl_hours) == (("shop.example",), "USD", 24)
     assert (product.status, product.revision, product.created_at, product.updated_at) == ("active", 1, NOON, NOON)
+    assert (product.multiple_conversions, product.referral_rate, product.approval) == (False, None, None)
+    assert (product.default_status, product.postback_auth.mode) == ("approved", "secret")
     assert may_speak_for(product, token, a_postback())
 
 
@@ -88,6 +90,12 @@ def test_an_address_block_that_is_none_is_named_by_its_place(block):
     assert refused.value.details[0].startswith("postbackAuth.allowedCidrs.1: ")
 
 
+@pytest.mark.parametrize("rate", [None, 0, 1, "0.25"])
+def test_a_commission_is_a_share_of_nothing_to_all(manage, rate):
+    product, _ = manage.create(given(referralRate=rate))
+    assert product.referral_rate == (None if rate is None else Decimal(rate))
+
+
 def test_what_is_wrong_with_fields_together_is_said_of_the_body():
     with pytest.raises(InvalidRequestError, match=r"^body: allowedHosts must hold the host of taskUrl"):
         given(allowedHosts=["other.example"])
@@ -122,6 +130,13 @@ def test_a_product_is_shown_without_its_token(manage):
         assert hash_token(token) not in str(view)
     assert shown(product)["approval"] == "auto"
     assert set(shown_to_users(product)) == {"productId", "name", "taskUrl", "earnUpTo", "currency", "clickTtlHours"}
+
+
+def test_neither_hash_nor_secret_nor_revision_is_shown():
+    product = a_product(postback_secret="whsec_AAAA", revision=7)
+    for view in (shown(product), shown_to_users(product)):
+        assert {"postbackTokenHash", "postbackSecret", "revision"}.isdisjoint(view)
+        assert "whsec_" not in str(view)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from ricochet.errors import ConflictError
-from ricochet.models.delivery import Notice
 from ricochet.models.statuses import Status
 from ricochet.rules.settlement import repeats, settle
 from ricochet.use_cases.advertisers import advertiser_terms
@@ -76,11 +75,3 @@ def test_a_full_refund_after_a_partial_one_is_no_repeat_of_it(amount):
     assert not repeats(refund, books.click.outcome)
     books.tell(refund)
     assert books.balance["USD"] == 0
-
-
-def test_a_partial_refund_is_no_second_purchase_to_a_partner():
-    books = Books()
-    sale = books.tell(a_report(APPROVED, 5)).conversion
-    partial = books.tell(a_report(REVERSED, 2)).conversion
-    told = Notice.of(partial)
-    assert partial.version == sale.version or (told.status.lead_word, told.payout) != ("Purchase", "5")

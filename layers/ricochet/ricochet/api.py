@@ -113,7 +113,7 @@ def user_of(event: APIGatewayProxyEventV2) -> str:
 
 def groups_of(event: APIGatewayProxyEventV2, claim: str) -> list[str]:
     """The caller's groups: API Gateway writes a list claim as `[a b]`."""
-    return claims_of(event).get(claim, "").strip("[]").replace(",", " ").split()
+    return claims_of(event).get(claim, "").strip("[]").split()
 
 
 def admins_only(app: APIGatewayHttpResolver, claim: str) -> None:

@@ -28,8 +28,8 @@ class Outcome(Entity):
     source_conversion_id: str | None = None
     earning_id: str | None = None
     status: Status
-    source_status: str
     amount: Amount
+    report_key: str  # of the report that led here last
 
 
 class Click(Entity):

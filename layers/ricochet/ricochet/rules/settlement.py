@@ -79,7 +79,7 @@ class ClickCondition(Enum):
 
     OPEN = "pending, not closed and not expired"
     UNEXPIRED = "not expired"
-    UNPAID = "not converted"
+    UNCHANGED = "in the status that this was decided by"
     THERE = "there"
 
 
@@ -90,6 +90,7 @@ class ClickChange:
     outcome: Outcome
     closed: bool
     condition: ClickCondition
+    seen: ClickStatus
 
 
 class EarningChange(Entity):
@@ -143,10 +144,12 @@ def settle(report: Report, terms: Terms, prior: Conversion | None, moment: str) 
 
 def _is_known(report: Report, prior: Conversion) -> bool:
     """Whether the report says nothing new; ConflictingReplayError if it says the same with another amount."""
+    if _is_partial(report, prior):
+        return report.key in prior.reports
+    if report.status is not prior.reported:
+        return False
     if report.key in prior.reports:
         return True
-    if report.status is not prior.reported or _is_partial(report, prior):
-        return False
     if report.amount is not None and report.amount != prior.amount:
         raise ConflictingReplayError("this transaction is known with another amount")
     return True
@@ -155,7 +158,7 @@ def _is_known(report: Report, prior: Conversion) -> bool:
 def _continue(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settlement:
     status = next_status(prior.status, report.status, allow_reapproval=terms.allow_reapproval)
     if status is None:
-        return Settlement("ignored", prior, prior)
+        return Settlement("repeat" if report.key in prior.reports else "ignored", prior, prior)
     if status is Status.REVERSED:
         return _reverse(report, terms, prior, moment)
     if prior.status is Status.PENDING:
@@ -165,11 +168,7 @@ def _continue(report: Report, terms: Terms, prior: Conversion, moment: str) -> S
 
 def repeats(report: Report, outcome: Outcome) -> bool:
     """Whether `report` says only what the click already led to, so that nothing needs to be read to answer it."""
-    return (
-        report.conversion_id == outcome.conversion_id
-        and report.source_status == outcome.source_status
-        and (report.amount is None or report.amount == outcome.amount)
-    )
+    return report.conversion_id == outcome.conversion_id and report.key == outcome.report_key
 
 
 def check_open(report: Report, terms: Terms) -> None:
@@ -267,15 +266,8 @@ def _open_row(conversion: Conversion, prior: Conversion | None, terms: Terms, co
 
 def _move_on(report: Report, terms: Terms, prior: Conversion, status: Status, moment: str) -> Settlement:
     """From pending: approved, rejected or trash; or still pending, because the money is held."""
-    condition = ClickCondition.THERE
-    if status is Status.APPROVED and not terms.any_number:
-        condition = ClickCondition.UNPAID
-        if terms.click and terms.click.status is ClickStatus.CONVERTED:
-            raise ClickAlreadyConvertedError("another conversion of this click has been paid")
-    amount = prior.amount if report.amount is None or status is not Status.APPROVED else report.amount
-    hold = _hold_reason(terms, status, amount, report.currency, prior.currency)
-    if hold is HoldReason.CURRENCY_MISMATCH:
-        amount = prior.amount
+    _check_unpaid(status, terms)
+    amount, hold = _approved_amount(report, terms, prior, status)
     if hold:
         status = Status.PENDING
     pays = prior.user_id is not None and status is Status.APPROVED
@@ -299,13 +291,13 @@ def _move_on(report: Report, terms: Terms, prior: Conversion, status: Status, mo
     )
     still_pending = amount if status is Status.PENDING else ZERO
     change = _wallet_change(conversion, balance=credited, lifetime=credited, pending=still_pending - prior.amount)
-    return _settlement(conversion, prior, terms, condition, earning_change=earning, wallet_change=change)
+    return _settlement(conversion, prior, terms, ClickCondition.UNCHANGED, earning_change=earning, wallet_change=change)
 
 
 def _approve_again(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settlement:
     """From rejected or trash, where the source may change its mind: the cancelled row stays, a new one is written."""
-    amount = prior.amount if report.amount is None else report.amount
-    hold = _hold_reason(terms, Status.APPROVED, amount, report.currency, prior.currency)
+    _check_unpaid(Status.APPROVED, terms)
+    amount, hold = _approved_amount(report, terms, prior, Status.APPROVED)
     status = Status.PENDING if hold else Status.APPROVED
     pays = prior.user_id is not None and not hold
     conversion = _next(report, prior, status, moment).with_changes(
@@ -316,7 +308,23 @@ def _approve_again(report: Report, terms: Terms, prior: Conversion, moment: str)
     )
     if prior.user_id is None:
         return Settlement(status, conversion, prior)
-    return _open_row(conversion, prior, terms, ClickCondition.THERE)
+    return _open_row(conversion, prior, terms, ClickCondition.UNCHANGED)
+
+
+def _check_unpaid(status: Status, terms: Terms) -> None:
+    """Raises where approving would pay a click a second time that may be paid once."""
+    paid = terms.click is not None and terms.click.status is ClickStatus.CONVERTED
+    if status is Status.APPROVED and paid and not terms.any_number:
+        raise ClickAlreadyConvertedError("another conversion of this click has been paid")
+
+
+def _approved_amount(
+    report: Report, terms: Terms, prior: Conversion, status: Status
+) -> tuple[Decimal, HoldReason | None]:
+    """The amount, new only if it comes with an approval and in the same currency; and why it must wait, if it must."""
+    amount = prior.amount if report.amount is None or status is not Status.APPROVED else report.amount
+    hold = _hold_reason(terms, status, amount, report.currency, prior.currency)
+    return prior.amount if hold is HoldReason.CURRENCY_MISMATCH else amount, hold
 
 
 def _reverse(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settlement:
@@ -324,7 +332,7 @@ def _reverse(report: Report, terms: Terms, prior: Conversion, moment: str) -> Se
     partial = _is_partial(report, prior)
     back = report.amount if partial and report.amount is not None else prior.credited
     conversion = _next(report, prior, Status.APPROVED if partial else Status.REVERSED, moment).with_changes(
-        credited=prior.credited - back, version=prior.version + 1, reported=prior.reported if partial else report.status
+        credited=prior.credited - back, reported=prior.reported if partial else report.status
     )
     if prior.user_id is None:
         return Settlement("reversed", conversion, prior)
@@ -332,7 +340,7 @@ def _reverse(report: Report, terms: Terms, prior: Conversion, moment: str) -> Se
         conversion,
         prior,
         terms,
-        ClickCondition.THERE,
+        ClickCondition.UNCHANGED,
         new_earning=_row(conversion, EarningType.REVERSAL, -back),
         wallet_change=_wallet_change(conversion, balance=-back),
         outcome="reversed",
@@ -393,13 +401,17 @@ def _click_change(conversion: Conversion, terms: Terms, condition: ClickConditio
     click = terms.click
     if click is None:
         return None
-    stays_converted = terms.any_number and click.status is ClickStatus.CONVERTED
+    is_paid = click.status is ClickStatus.CONVERTED
+    outcome = outcome_of(conversion)
+    if is_paid and not terms.any_number and click.outcome and conversion.credited_at is None:
+        outcome = click.outcome  # what was paid is what the click led to
     return ClickChange(
         click_id=click.click_id,
-        status=ClickStatus.CONVERTED if stays_converted else CLICK_STATUS[conversion.status],
-        outcome=outcome_of(conversion),
+        status=ClickStatus.CONVERTED if is_paid else CLICK_STATUS[conversion.status],
+        outcome=outcome,
         closed=conversion.hold_reason is not None or terms.closes_click,
         condition=condition,
+        seen=click.status,
     )
 
 
@@ -433,8 +445,8 @@ def outcome_of(conversion: Conversion) -> Outcome:
         source_conversion_id=conversion.source_conversion_id,
         earning_id=conversion.earning_id,
         status=conversion.status,
-        source_status=conversion.source_status,
         amount=conversion.amount,
+        report_key=conversion.reports[-1],
     )
 
 

@@ -27,7 +27,7 @@ TRIES = 4
 _CLICK_CONDITIONS = {
     ClickCondition.OPEN: "expiresAt > :received AND #status = :open AND attribute_not_exists(closed)",
     ClickCondition.UNEXPIRED: "expiresAt > :received",
-    ClickCondition.UNPAID: "attribute_exists(clickId) AND #status <> :paid",
+    ClickCondition.UNCHANGED: "#status = :seen",
     ClickCondition.THERE: "attribute_exists(clickId)",
 }
 _TRY_AGAIN = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
@@ -147,8 +147,8 @@ class Ledger:
         condition = _CLICK_CONDITIONS[change.condition]
         if change.condition is ClickCondition.OPEN:
             values |= {":open": "pending"}
-        if change.condition is ClickCondition.UNPAID:
-            values |= {":paid": "converted"}
+        if change.condition is ClickCondition.UNCHANGED:
+            values |= {":seen": change.seen}
         return {
             "Update": {
                 "TableName": self._tables.clicks,

@@ -121,9 +121,14 @@ def _lanes(jobs: Iterable[_Job]) -> list[list[_Job]]:
 
 
 def _new_version(record: dict[str, Any]) -> Conversion | None:
-    """The conversion, if this record is of a version that was not there before."""
+    """The conversion, if this record brought it a status that partners have not heard of.
+
+    What is left after a partial refund is no news, and neither is a reversal of a sale that nobody has heard of.
+    """
     old, new = images(record)
-    return new if new and (old is None or old.version < new.version) else None
+    if new is None or new.is_tombstone or (old is not None and old.version == new.version):
+        return None
+    return new
 
 
 def _fresh(conversion: Conversion, partner: Partner, notice: Notice, moment: str) -> Delivery:

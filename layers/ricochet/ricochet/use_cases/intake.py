@@ -14,7 +14,7 @@ from ricochet.models import money, times
 from ricochet.models.click import Outcome, shown_conversion_id
 from ricochet.models.conversion import Report
 from ricochet.models.postback import RawPostback, receipt_of
-from ricochet.rules.settlement import EARNING_STATUS, Settlement, Terms, check_open, outcome_of, repeats, settle
+from ricochet.rules.settlement import EARNING_STATUS, Settlement, Terms, outcome_of, repeats, settle
 from ricochet.tables.ledger import ClickTakenError, ConversionMovedError, Ledger, LedgerTables
 from ricochet.tables.receipts import Receipts
 
@@ -154,7 +154,6 @@ class Intake:
                     continue
                 except ClickTakenError as taken:
                     terms = terms.with_click(taken.click)
-                    check_open(report, terms)
                     continue
             return IntakeReply(settlement.outcome, report.click_id, outcome_of(settlement.conversion))
         raise LedgerBusyError("the conversion kept moving")

@@ -1,0 +1,142 @@
+"""Stream records become one delivery for each version and each partner that wants it."""
+
+import threading
+
+import pytest
+
+from ricochet.models.delivery import DeliveryState
+from ricochet.models.statuses import Status
+from ricochet.rules.delivery_progress import after_attempt
+from ricochet.rules.retry_schedule import RetrySchedule
+from ricochet.tables.items import to_wire
+from ricochet.use_cases.distribute_conversions import DistributeConversions
+from tests.unit.builders import IN_AN_HOUR, Books, a_conversion, a_partner, a_report, an_attempt
+
+RETRYING, DELIVERED, SUPERSEDED, PARKED = DeliveryState
+LEAD = a_conversion(status=Status.PENDING, source_status="lead", reported=Status.PENDING, credited=0, credited_at=None)
+PURCHASE = a_conversion(version=2, updated_at="2026-03-01T14:00:00.000Z")
+
+
+class World:
+    """Partners with what they answer, the deliveries on record, and the queues."""
+
+    def __init__(self, *partners, answers=None):
+        self.partners, self.answers = partners or (a_partner(),), answers or {}
+        self.rows, self.sent, self.retries, self.parked = {}, [], [], []
+        self._lock = threading.Lock()
+
+    def tell(self, *records, has_time=lambda: True):
+        queues = (self._queue(self.retries), self._queue(self.parked))
+        return DistributeConversions(self, self, self._attempt, *queues, clock=lambda: IN_AN_HOUR)(records, has_time)
+
+    def active(self):
+        return list(self.partners)
+
+    def of_version(self, conversion_id, version):
+        return {row.partner_id: row for row in self.rows.values() if row.version == version}
+
+    def put_first(self, row):
+        return self.rows.setdefault(row.delivery_key, row) is row
+
+    def _attempt(self, row, partner):
+        with self._lock:
+            self.sent.append((partner.partner_id, row.notice.status.lead_word))
+        attempt = an_attempt(self.answers.get(partner.partner_id, 200))
+        return after_attempt(row, attempt, None, RetrySchedule((10,)), IN_AN_HOUR)
+
+    @staticmethod
+    def _queue(messages):
+        class Queue:
+            def send(self, rows, moment, *, at_once=False):
+                messages.extend(row.delivery_key for row in rows)
+
+        return Queue()
+
+
+def a_record(new, old=None) -> dict:
+    images = {"OldImage": old, "NewImage": new}
+    return {"dynamodb": {name: to_wire(image.to_item()) for name, image in images.items() if image}}
+
+
+def test_every_active_partner_is_told_once():
+    world = World(a_partner(), a_partner(partner_id="part_2"))
+    result = world.tell(a_record(PURCHASE, LEAD))
+    assert sorted(world.sent) == [("part_1", "Purchase"), ("part_2", "Purchase")]
+    assert {row.state for row in world.rows.values()} == {DELIVERED}
+    assert (len(result.attempted), world.retries, world.parked) == (2, [], [])
+
+
+def test_a_record_that_comes_again_sends_nothing_again():
+    world = World()
+    world.tell(a_record(PURCHASE, LEAD))
+    result = world.tell(a_record(PURCHASE, LEAD))
+    assert (len(world.sent), result.already_done) == (1, 1)
+
+
+def test_one_partners_failure_is_queued_and_hurts_nobody():
+    world = World(a_partner(), a_partner(partner_id="part_2"), answers={"part_1": 500})
+    world.tell(a_record(PURCHASE, LEAD))
+    assert {row.partner_id: row.state for row in world.rows.values()} == {"part_1": RETRYING, "part_2": DELIVERED}
+    assert world.retries == ["000002#part_1"]
+
+
+def test_what_is_on_record_but_perhaps_not_on_the_queue_is_queued_again():
+    world = World(answers={"part_1": 500})
+    world.tell(a_record(PURCHASE, LEAD))
+    result = world.tell(a_record(PURCHASE, LEAD))
+    assert (len(world.sent), world.retries, len(result.waiting)) == (1, ["000002#part_1"] * 2, 1)
+
+
+def test_what_there_is_no_time_for_is_queued_unsent():
+    world = World()
+    world.tell(a_record(PURCHASE, LEAD), has_time=lambda: False)
+    (row,) = world.rows.values()
+    assert (world.sent, world.retries) == ([], ["000002#part_1"])
+    assert (row.attempt_count, row.next_attempt_at) == (0, IN_AN_HOUR)
+
+
+def test_a_partner_hears_the_versions_of_a_conversion_in_their_order():
+    partners = [a_partner(partner_id=f"part_{number}") for number in range(8)]
+    world = World(*partners)
+    world.tell(a_record(LEAD), a_record(PURCHASE, LEAD))
+    for partner in partners:
+        heard = [word for partner_id, word in world.sent if partner_id == partner.partner_id]
+        assert heard == ["Lead", "Purchase"]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        a_record(LEAD.with_changes(amount=LEAD.amount + 1), LEAD),
+        {"dynamodb": {"OldImage": to_wire(LEAD.to_item())}},
+    ],
+    ids=["no new version", "deleted"],
+)
+def test_nobody_hears_of_what_is_no_new_version(record):
+    world = World()
+    world.tell(record)
+    assert (world.sent, world.rows) == ([], {})
+
+
+def test_a_partner_hears_only_what_it_asked_for():
+    world = World(a_partner(events=("Lead",)))
+    world.tell(a_record(PURCHASE, LEAD))
+    assert (world.sent, world.rows) == ([], {})
+
+
+def test_a_partial_refund_is_told_to_nobody():
+    books = Books()
+    sale = books.tell(a_report(Status.APPROVED, 5)).conversion
+    partial = books.tell(a_report(Status.REVERSED, 2)).conversion
+    world = World()
+    world.tell(a_record(sale), a_record(partial, sale))
+    assert world.sent == [("part_1", "Purchase")]
+
+
+def test_a_full_refund_is_told():
+    books = Books()
+    sale = books.tell(a_report(Status.APPROVED, 5)).conversion
+    refund = books.tell(a_report(Status.REVERSED)).conversion
+    world = World()
+    world.tell(a_record(refund, sale))
+    assert world.sent == [("part_1", "Reject")]
