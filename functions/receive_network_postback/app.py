@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import failure, public_base_url, resolver, status_of, success
 from ricochet.clients import dynamodb, sqs
-from ricochet.errors import NetworkNotFoundError, RequestError
+from ricochet.errors import ConflictingReplayError, NetworkNotFoundError, RequestError
 from ricochet.models import times
 from ricochet.models.postback import RawPostback
 from ricochet.sender.queues import PostbackQueue
@@ -43,7 +43,7 @@ def acknowledge(raw: RawPostback, source: NetworkSource) -> Response[Any]:
     try:
         reply = take_in(raw, source)
     except RequestError as refusal:
-        count("PostbacksRefused")
+        count("ConflictingReplays" if isinstance(refusal, ConflictingReplayError) else "PostbacksRefused")
         extra = {"receipt_id": raw.receipt_id, "network": source.name, "code": refusal.code}
         logger.info("postback refused", extra=extra)
         if status_of(refusal) in (400, 403, 413):

@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import resolver, success
 from ricochet.clients import dynamodb, sqs
-from ricochet.errors import RequestError
+from ricochet.errors import ConflictingReplayError, RequestError
 from ricochet.models import times
 from ricochet.models.postback import RawPostback
 from ricochet.sender.queues import PostbackQueue
@@ -28,7 +28,7 @@ def take_postback() -> Response[Any]:
     try:
         reply = take_in(raw, advertisers.source())
     except RequestError as refusal:
-        count("PostbacksRefused")
+        count("ConflictingReplays" if isinstance(refusal, ConflictingReplayError) else "PostbacksRefused")
         logger.info("postback refused", extra={"receipt_id": raw.receipt_id, "code": refusal.code})
         raise
     except Exception:  # ours to mend: the sender has done its part

@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from ricochet.clients import dynamodb
-from ricochet.errors import RequestError
+from ricochet.errors import NetworkNotFoundError, RequestError
 from ricochet.models.postback import RawPostback
 from ricochet.settings import NetworkPostbackSettings
 from ricochet.telemetry import count, logger, metrics
@@ -21,6 +21,8 @@ def take(record: SQSRecord) -> None:
     raw = RawPostback.from_message(record.body)
     try:
         reply = take_again(raw)
+    except NetworkNotFoundError:  # paused or replaced meanwhile: a person must look, and may bring it back
+        raise
     except RequestError as refusal:  # decided after all, and its receipt is written
         logger.info("queued postback refused", extra={"receipt_id": raw.receipt_id, "code": refusal.code})
         count("PostbacksRefused")

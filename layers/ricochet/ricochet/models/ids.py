@@ -26,6 +26,14 @@ def parse_click_id(text: str) -> str:
     return str(uuid.UUID(candidate))
 
 
+def canonical_click_id(text: str) -> str:
+    """One form for a click id that is one of ours, dashed or not; any other text as it is."""
+    try:
+        return parse_click_id(text)
+    except InvalidClickIdError:
+        return text
+
+
 def digest(*parts: object) -> str:
     """64 upper-case hex digits that depend on every part and on where one ends and the next begins."""
     return hashlib.sha256(json.dumps([str(part) for part in parts]).encode()).hexdigest().upper()

@@ -16,8 +16,8 @@ from ricochet.models.entity import Entity
 MAX_BODY_BYTES = 256 * 1024
 KEPT_DAYS = 90
 KEPT_OF_STRANGERS = 2048
-MASK = "***"
 """How many body bytes a receipt keeps when nobody vouched for the sender: strangers don't fill our tables."""
+MASK = "***"
 
 KEPT_HEADERS = ("content-type", "user-agent", "webhook-id", "webhook-timestamp")
 # What a network sends when it did not fill a macro in: {payout}, [X], #x#, [%x%], %x%
@@ -131,7 +131,7 @@ class Receipt(Entity):
     headers: dict[str, str] = {}
     body: bytes = b""
     body_size: int = 0
-    masked: bool | None = None  # secrets in the body were starred out, so that its size is another
+    truncated: bool | None = None  # only the beginning of the query or the body is here
     source_ip: str = ""
     source_day: str | None = None
 
@@ -152,7 +152,7 @@ def receipt_of(
         headers={name: raw.headers[name][:256] for name in KEPT_HEADERS if name in raw.headers},
         body=kept if trusted else kept[:KEPT_OF_STRANGERS],
         body_size=len(raw.body),
-        masked=True if kept != raw.body else None,
+        truncated=True if not trusted and max(len(kept), len(raw.query)) > KEPT_OF_STRANGERS else None,
         source_ip=raw.source_ip,
         source_day=f"{source}#{raw.received_at[:10]}" if (source := links.get("source")) else None,
         **links,

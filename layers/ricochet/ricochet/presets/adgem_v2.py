@@ -1,7 +1,7 @@
 """AdGem, postback version 2: signed in the URL (documented)."""
 
 from ricochet.rules import proofs
-from ricochet.rules.preset import Fields, Preset
+from ricochet.rules.preset import Fields, Preset, Reads
 
 
 def _other_kind(fields: Fields, _affiliate: str | None) -> str | None:
@@ -20,6 +20,7 @@ PRESET = Preset(
         "offer_id": ("offer_id", "campaign_id"),
     },
     proof=proofs.hmac_of_url("verifier", "sha256"),
+    reads=Reads.QUERY,
     needs_secret=True,
     only_receipt=_other_kind,
     paste="player_id={player_id}&transaction_id={transaction_id}&amount={amount}&payout={payout}&conversion_type={conversion_type}",

@@ -1,7 +1,7 @@
 """ayeT-Studios (documented)."""
 
 from ricochet.rules import proofs
-from ricochet.rules.preset import Fields, Preset
+from ricochet.rules.preset import Fields, Preset, Reads
 
 PREFIX = "r-"
 
@@ -27,6 +27,7 @@ PRESET = Preset(
         "offer_id": ("offer_id",),
     },
     proof=proofs.hmac_of_sorted_query("x-ayetstudios-security-hash", "sha256"),
+    reads=Reads.QUERY,
     needs_secret=True,
     is_reversal=_is_chargeback,
     reversed_transaction=_original,

@@ -2,7 +2,7 @@
 
 from ricochet.models.statuses import Status
 from ricochet.rules import proofs
-from ricochet.rules.preset import Preset
+from ricochet.rules.preset import Preset, Reads
 
 PRESET = Preset(
     title="BitLabs",
@@ -16,6 +16,7 @@ PRESET = Preset(
         "offer_id": ("offer_id",),
     },
     proof=proofs.hmac_of_url("hash", "sha1"),
+    reads=Reads.QUERY,
     needs_secret=True,
     statuses={
         "pending": Status.PENDING,

@@ -41,10 +41,13 @@ def decrypt(notification: str, iv: str, secret: str) -> str:
 def _unwrap(raw: RawPostback, secret: str) -> dict[str, Any]:
     envelope = raw.body_fields()
     try:
-        text = decrypt(_text(envelope, "notification"), _text(envelope, "iv"), secret)
-    except (ValueError, binascii.Error) as error:
-        raise InvalidBodyError("the notice cannot be decrypted") from error
-    notice = parse_json_object(text)
+        notice = parse_json_object(decrypt(_text(envelope, "notification"), _text(envelope, "iv"), secret))
+    except (
+        ValueError,
+        binascii.Error,
+        InvalidBodyError,
+    ) as error:  # one answer for all: it tells nobody how far it got
+        raise InvalidBodyError("the notice cannot be read") from error
     return notice | {"click": _click_of(notice)}
 
 

@@ -1,7 +1,7 @@
 """Notik (known from public integrations only). A reversal names what it takes back in `rewarded_txn_id`."""
 
 from ricochet.rules import proofs
-from ricochet.rules.preset import Acknowledgement, Preset
+from ricochet.rules.preset import Acknowledgement, Preset, Reads
 
 PRESET = Preset(
     title="Notik",
@@ -14,6 +14,7 @@ PRESET = Preset(
         "offer_id": ("offer_id",),
     },
     proof=proofs.hmac_of_url("hash", "sha1"),
+    reads=Reads.QUERY,
     needs_secret=True,
     reversed_transaction=lambda fields: str(fields["rewarded_txn_id"]) if "rewarded_txn_id" in fields else None,
     acknowledgement=lambda _: Acknowledgement("1"),

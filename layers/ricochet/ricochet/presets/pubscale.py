@@ -1,15 +1,15 @@
 """PubScale (documented). Its signature rounds the value down to a whole number; there are no reversals."""
 
-from decimal import Decimal, InvalidOperation
-
+from ricochet.errors import InvalidAmountError
+from ricochet.models.money import parse_amount
 from ricochet.rules import proofs
 from ricochet.rules.preset import Fields, Preset
 
 
 def _signed(fields: Fields, secret: str) -> str:
     try:
-        value = str(int(Decimal(str(fields.get("value", "")))))
-    except (InvalidOperation, ValueError, OverflowError):
+        value = str(int(parse_amount(fields.get("value"))))
+    except InvalidAmountError:
         value = ""
     return f"{secret}.{fields.get('user_id', '')}.{value}.{fields.get('token', '')}"
 

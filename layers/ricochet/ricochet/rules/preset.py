@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from ricochet.models.postback import RawPostback
@@ -41,6 +42,14 @@ class Acknowledgement:
         return self.duplicate if outcome == "repeat" and self.duplicate is not None else self.body
 
 
+class Reads(Enum):
+    """Where the fields may stand: where a signature covers one part of the request, only there."""
+
+    BOTH = "query and body"
+    QUERY = "query"
+    BODY = "body"
+
+
 @dataclass(frozen=True)
 class Preset:
     """One network. Parameter names are tried in their order; the first that has a value counts."""
@@ -48,6 +57,7 @@ class Preset:
     title: str
     fields: Names
     proof: Proof = path_key
+    reads: Reads = Reads.BOTH
     needs_secret: bool = False
     needs_vouching: bool = False  # the proof leaves out the amount: CIDRs or a click of ours must vouch for it
     statuses: Mapping[str, Status] = field(default_factory=dict)  # its own words and numbers, in lower case

@@ -191,7 +191,8 @@ def _check_same(report: Report, prior: Conversion) -> None:
 
 
 def _begin(report: Report, terms: Terms, moment: str) -> Settlement:
-    check_open(report, terms)
+    if report.status is not Status.REVERSED:
+        check_open(report, terms)
     amount = _amount(report, terms)
     hold = _hold_reason(terms, report.status, amount, report.currency, report.currency or terms.currency)
     status = Status.PENDING if hold else report.status
@@ -324,6 +325,8 @@ def _approved_amount(
     """The amount, new only if it comes with an approval and in the same currency; and why it must wait, if it must."""
     amount = prior.amount if report.amount is None or status is not Status.APPROVED else report.amount
     hold = _hold_reason(terms, status, amount, report.currency, prior.currency)
+    if status is Status.APPROVED and prior.user_id is not None and terms.user_id is None:
+        hold = HoldReason.MANUAL_APPROVAL  # its click is gone, and with it the product's rules
     return prior.amount if hold is HoldReason.CURRENCY_MISMATCH else amount, hold
 
 
@@ -364,7 +367,7 @@ def _next(report: Report, prior: Conversion, status: Status, moment: str) -> Con
         reported=report.status,
         reports=(*prior.reports, report.key),
         version=prior.version if status is prior.status else prior.version + 1,
-        payout=report.payout or prior.payout,
+        payout=prior.payout if report.payout is None or report.status is Status.REVERSED else report.payout,
         updated_at=moment,
     )
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -17,10 +20,41 @@ POOLS = 512
 CONNECTIONS_PER_HOST = 4
 
 
+class OpenConnections:
+    """Which connection each exchange uses at the moment, so that another thread can cut it off."""
+
+    def __init__(self) -> None:
+        self._ticket = threading.local()
+        self._connections: dict[object, Any] = {}
+
+    @contextlib.contextmanager
+    def under(self, ticket: object) -> Iterator[None]:
+        """Connections that this thread uses meanwhile are cut by `cut(ticket)`."""
+        self._ticket.value = ticket
+        try:
+            yield
+        finally:
+            self._connections.pop(ticket, None)
+
+    def use(self, connection: Any) -> None:
+        self._connections[getattr(self._ticket, "value", None)] = connection
+
+    def cut(self, ticket: object) -> None:
+        sock = getattr(self._connections.get(ticket), "sock", None)
+        if sock is not None:
+            with contextlib.suppress(OSError):  # it was closed in the same moment
+                sock.shutdown(socket.SHUT_RDWR)
+
+
 class _VettedConnection:
     """Mixed into urllib3's connections: they name the host, this opens the socket."""
 
     allowed: AllowedTargets
+    open_connections: OpenConnections
+
+    def putrequest(self: Any, *args: Any, **kwargs: Any) -> None:
+        self.open_connections.use(self)
+        super().putrequest(*args, **kwargs)  # type: ignore[misc]
 
     def _new_conn(self: Any) -> socket.socket:
         failure: OSError = OSError("the host has no address")
@@ -44,8 +78,8 @@ class _VettedConnection:
 class GuardedAdapter(HTTPAdapter):
     """`requests` over vetted connections only."""
 
-    def __init__(self, allowed: AllowedTargets) -> None:
-        self._pools = _guarded_pools(allowed)
+    def __init__(self, allowed: AllowedTargets, connections: OpenConnections) -> None:
+        self._pools = _guarded_pools(allowed, connections)
         super().__init__(pool_connections=POOLS, pool_maxsize=CONNECTIONS_PER_HOST, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -53,9 +87,10 @@ class GuardedAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = self._pools
 
 
-def _guarded_pools(allowed: AllowedTargets) -> dict[str, type[HTTPConnectionPool]]:
-    plain = type("GuardedHTTPConnection", (_VettedConnection, HTTPConnection), {"allowed": allowed})
-    secure = type("GuardedHTTPSConnection", (_VettedConnection, HTTPSConnection), {"allowed": allowed})
+def _guarded_pools(allowed: AllowedTargets, connections: OpenConnections) -> dict[str, type[HTTPConnectionPool]]:
+    given = {"allowed": allowed, "open_connections": connections}
+    plain = type("GuardedHTTPConnection", (_VettedConnection, HTTPConnection), given)
+    secure = type("GuardedHTTPSConnection", (_VettedConnection, HTTPSConnection), given)
     return {
         "http": type("GuardedHTTPPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
         "https": type("GuardedHTTPSPool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),

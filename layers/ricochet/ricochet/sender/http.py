@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import email.utils
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
 
 import requests
-from requests.exceptions import RequestException, Timeout
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from requests.exceptions import Timeout
+from urllib3.exceptions import ReadTimeoutError
 
 from ricochet.errors import TargetRefusedError
 from ricochet.models import times
 from ricochet.models.delivery import Attempt
 from ricochet.rules.addresses import AllowedTargets
 from ricochet.rules.outbound import Outbound
-from ricochet.rules.retry_schedule import is_success
-from ricochet.sender.guard import GuardedAdapter
+from ricochet.sender.guard import GuardedAdapter, OpenConnections
 
 MAX_READ_BYTES = 64 * 1024
+MAX_EXCHANGES = 128
 KEPT_REPLY_CHARACTERS = 1024
 
 
@@ -41,59 +42,74 @@ class Sent:
     attempt: Attempt
     retry_after: int | None = None  # seconds, as the partner asked
 
-    @property
-    def succeeded(self) -> bool:
-        return is_success(self.attempt.status_code)
-
 
 class Sender:
-    """One per process and safe to share between threads; connections are kept and reused."""
+    """One per process and safe to share between threads; connections are kept and reused.
+
+    Each exchange runs in a thread of its own, so that one deadline holds for all of it: a server that sends a byte now
+    and then keeps every single read alive, but not the whole.
+    """
 
     def __init__(self, allowed: AllowedTargets, limits: Limits) -> None:
         self._limits = limits
+        self._connections = OpenConnections()
+        self._exchanges = ThreadPoolExecutor(MAX_EXCHANGES, thread_name_prefix="exchange")
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.headers.clear()
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = GuardedAdapter(allowed)
+        adapter = GuardedAdapter(allowed, self._connections)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
 
     def send(self, outbound: Outbound) -> Sent:
-        """What came of it; a partner's failure is an answer here, never an exception."""
+        """What came of it; whatever the partner does is an answer here, never an exception."""
         at, start = times.now(), time.monotonic()
         status_code = error = reply = retry_after = None
+        ticket = object()
+        exchange = self._exchanges.submit(self._exchange, outbound, ticket)
         try:
-            status_code, reply, retry_after = self._exchange(outbound, start + self._limits.total)
-        except (Timeout, ReadTimeoutError):
+            status_code, reply, retry_after = exchange.result(timeout=self._limits.total)
+        except (TimeoutError, Timeout, ReadTimeoutError):
+            self._connections.cut(ticket)
             error = f"no complete answer within {self._limits.total:g} s"
         except TargetRefusedError as refusal:
             error = refusal.message
-        except (RequestException, HTTPError, ValueError) as failure:
-            error = f"{type(failure).__name__}: {failure}"[:256]
+        except Exception as failure:  # noqa: BLE001 - one partner's answer must not fail the others' record
+            error = _named(failure)
         milliseconds = round((time.monotonic() - start) * 1000)
         return Sent(Attempt(at=at, ms=milliseconds, status_code=status_code, error=error, reply=reply), retry_after)
 
-    def _exchange(self, outbound: Outbound, deadline: float) -> tuple[int, str, int | None]:
-        with self._session.request(
-            outbound.method,
-            outbound.url,
-            data=outbound.body,
-            headers=outbound.headers | {"accept-encoding": "identity"},
-            timeout=(self._limits.connect, self._limits.total),
-            allow_redirects=False,
-            stream=True,
-        ) as response:
+    def _exchange(self, outbound: Outbound, ticket: object) -> tuple[int, str, int | None]:
+        with (
+            self._connections.under(ticket),
+            self._session.request(
+                outbound.method,
+                outbound.url,
+                data=outbound.body,
+                headers=outbound.headers | {"accept-encoding": "identity"},
+                timeout=(self._limits.connect, self._limits.total),
+                allow_redirects=False,
+                stream=True,
+            ) as response,
+        ):
             body = bytearray()
             while len(body) < MAX_READ_BYTES:
-                if time.monotonic() > deadline:
-                    raise Timeout
                 chunk = response.raw.read1(4096, decode_content=False)
                 if not chunk:
                     break
                 body += chunk
             text = bytes(body[: KEPT_REPLY_CHARACTERS * 4]).decode("utf-8", "replace")[:KEPT_REPLY_CHARACTERS]
             return response.status_code, text, _retry_after(response.headers.get("retry-after"))
+
+
+def _named(failure: Exception) -> str:
+    """The kinds of error from the outside in; their texts would carry the URL, and with it secrets."""
+    names, inner = [type(failure).__name__], failure.args[0] if failure.args else None
+    while isinstance(inner, Exception):
+        names.append(type(inner).__name__)
+        inner = getattr(inner, "reason", None)
+    return ": ".join(dict.fromkeys(names))
 
 
 def _retry_after(value: str | None) -> int | None:
@@ -104,8 +120,7 @@ def _retry_after(value: str | None) -> int | None:
         return int(value.strip()[:9])
     try:
         moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+        wait = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    except (ValueError, OverflowError, TypeError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0, round((moment - datetime.now(UTC)).total_seconds()))
+    return max(0, round(wait))

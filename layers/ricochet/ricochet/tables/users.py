@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ricochet.errors import ReferrerAlreadySetError, ReferrerCycleError
+from ricochet.errors import LedgerBusyError, ReferrerAlreadySetError, ReferrerCycleError
 from ricochet.models.user import User
 from ricochet.tables.items import from_wire, to_wire
 from ricochet.tables.table import Table
 
 BY_REFERRAL_CODE = "byReferralCode"
+TRIES = 4
 
 
 class Users(Table[User]):
@@ -56,6 +57,14 @@ class Users(Table[User]):
             "ConditionExpression": "attribute_not_exists(referrerId) OR referrerId <> :me",
             "ExpressionAttributeValues": to_wire({":me": user_id}),
         }
+        for _ in range(TRIES - 1):
+            if self._try_to_set(mine, theirs):
+                return
+        if not self._try_to_set(mine, theirs):
+            raise LedgerBusyError("many people name this referrer at the moment; please try again")
+
+    def _try_to_set(self, mine: Any, theirs: Any) -> bool:
+        """False if another write was at one of the two at the same time."""
         try:
             self.client.transact_write_items(TransactItems=[{"Update": mine}, {"ConditionCheck": theirs}])
         except self.client.exceptions.TransactionCanceledException as error:
@@ -64,4 +73,7 @@ class Users(Table[User]):
                 raise ReferrerAlreadySetError("your referrer is set already") from error
             if "ConditionalCheckFailed" in codes:
                 raise ReferrerCycleError("you brought this user yourself") from error
+            if "TransactionConflict" in codes:
+                return False
             raise
+        return True

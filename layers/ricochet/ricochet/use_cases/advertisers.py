@@ -13,7 +13,7 @@ from ricochet.errors import (
 )
 from ricochet.models import ids, money
 from ricochet.models.click import Click
-from ricochet.models.conversion import Report
+from ricochet.models.conversion import Conversion, Report
 from ricochet.models.postback import RawPostback
 from ricochet.models.product import Approval, AuthMode, Product
 from ricochet.models.statuses import Status, parse_status
@@ -100,7 +100,7 @@ class Advertiser:
             **texts,
         )
 
-    def terms(self, report: Report) -> Terms:  # noqa: ARG002 - they follow from the click
+    def terms(self, report: Report, prior: Conversion | None) -> Terms:  # noqa: ARG002 - they follow from the click
         click, product = self._click, self._product
         if click is None or product is None:
             raise ClickNotFoundError("there is no such click")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
@@ -82,13 +82,15 @@ class DistributeConversions:
         conversions = list(filter(None, map(_new_version, records)))
         partners = self._partners.active() if conversions else []
         jobs = [job for conversion in conversions for job in self._jobs(conversion, partners, result)]
-        lanes = _lanes(jobs)
+        lanes, sending = _lanes(jobs), list[Future[list[Delivery]]]()
         if lanes:
             with ThreadPoolExecutor(max_workers=min(THREADS, len(lanes)), thread_name_prefix="send") as pool:
-                done = pool.map(lambda lane: [self._attempt(job, has_time) for job in lane], lanes)
-                result.attempted += chain.from_iterable(done)
+                sending = [pool.submit(self._send_lane, lane, has_time) for lane in lanes]
+            result.attempted += chain.from_iterable(lane.result() for lane in sending if not lane.exception())
         self._retries.send([row for row in result.attempted if _needs_message(row)] + result.waiting, self._clock())
         self._parking.send([row for row in result.attempted if row.state is DeliveryState.PARKED], self._clock())
+        for failure in filter(None, (lane.exception() for lane in sending)):
+            raise failure
         return result
 
     def _jobs(self, conversion: Conversion, partners: list[Partner], result: Distribution) -> Iterable[_Job]:
@@ -103,6 +105,9 @@ class DistributeConversions:
                 result.already_done += 1
             elif _needs_message(row):  # recorded by an invocation that may have died before it reached the queue
                 result.waiting.append(row)
+
+    def _send_lane(self, lane: list[_Job], has_time: Callable[[], bool]) -> list[Delivery]:
+        return [self._attempt(job, has_time) for job in lane]
 
     def _attempt(self, job: _Job, has_time: Callable[[], bool]) -> Delivery:
         row = job.delivery

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from ricochet.errors import BodyTooLargeError, InvalidBodyError, LedgerBusyError, OnlyReceiptError, RequestError
 from ricochet.models import money, times
 from ricochet.models.click import Outcome, shown_conversion_id
-from ricochet.models.conversion import Report
+from ricochet.models.conversion import Conversion, Report
 from ricochet.models.postback import RawPostback, receipt_of
 from ricochet.rules.settlement import EARNING_STATUS, Settlement, Terms, outcome_of, repeats, settle
 from ricochet.tables.ledger import ClickTakenError, ConversionMovedError, Ledger, LedgerTables
@@ -46,7 +46,8 @@ class Source(Protocol):
     def map(self, raw: RawPostback, fields: Fields) -> Report:
         """In our words. OnlyReceiptError if there is nothing to be done; RequestError if it makes no sense."""
 
-    def terms(self, report: Report) -> Terms: ...
+    def terms(self, report: Report, prior: Conversion | None) -> Terms:
+        """On whose behalf it counts; what the report leaves out is as it was (`prior`)."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class Intake:
         return self._decide_and_write(case, report)
 
     def _decide_and_write(self, case: _Case, report: Report) -> IntakeReply:
-        terms = case.source.terms(report)
+        terms = case.source.terms(report, None)
         known = terms.click.outcome if terms.click else None
         if known and repeats(report, known):
             return IntakeReply("repeat", report.click_id, known)
@@ -151,6 +152,7 @@ class Intake:
                     self._write(case, settlement)
                 except ConversionMovedError as moved:
                     prior = moved.conversion
+                    terms = case.source.terms(report, prior)
                     continue
                 except ClickTakenError as taken:
                     terms = terms.with_click(taken.click)

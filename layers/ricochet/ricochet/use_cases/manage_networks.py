@@ -129,8 +129,9 @@ class ManageNetworks:
         """
         before = self.get(network_id)
         given = validate(before.to_item() | patch, NetworkInput)
-        secret = _new_secret(given.preset) if given.rotate_secret else patch.get("secret")
-        wants_key = given.rotate_key or given.unique_key != before.unique_key
+        missing = before.secret is None and _needs_secret(given)
+        secret = patch.get("secret") or (_new_secret(given.preset) if given.rotate_secret or missing else None)
+        wants_key = given.rotate_key or given.unique_key not in (None, before.unique_key)
         key = (patch.get("uniqueKey") or _new_key()) if wants_key else before.unique_key
         moment = self._clock()
         after = _network(given, network_id, key, secret or before.secret, before.created_at, moment)

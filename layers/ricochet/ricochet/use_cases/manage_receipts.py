@@ -10,6 +10,7 @@ from pydantic import StringConstraints, model_validator
 
 from ricochet.errors import ReceiptIncompleteError, ReceiptNotFoundError
 from ricochet.models.entity import Entity
+from ricochet.models.ids import canonical_click_id
 from ricochet.models.postback import RawPostback, Receipt
 from ricochet.models.validation import validate
 from ricochet.tables.paging import Page
@@ -29,7 +30,7 @@ class ReceiptQuery(Entity):
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> Self:
-        return validate(query, cls)
+        return validate({name: value for name, value in query.items() if value}, cls)
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -51,7 +52,7 @@ class ManageReceipts:
     def list_page(self, query: ReceiptQuery, limit: int, cursor: str | None) -> Page[Receipt]:
         """Newest first. A page may hold fewer than `limit` where an outcome is asked for, and there may be more."""
         if query.click_id is not None:
-            return self._receipts.of_click(query.click_id, query.outcome, limit, cursor)
+            return self._receipts.of_click(canonical_click_id(query.click_id), query.outcome, limit, cursor)
         return self._receipts.of_day(query.source, query.day or "", query.outcome, limit, cursor)
 
     def get(self, receipt_id: str) -> Receipt:
@@ -66,7 +67,7 @@ class ManageReceipts:
         ReceiptIncompleteError where only the beginning was kept; RequestError where it is refused again.
         """
         receipt = self.get(receipt_id)
-        if receipt.body_size != len(receipt.body) and not receipt.masked:
+        if receipt.truncated:
             raise ReceiptIncompleteError("of this postback only the beginning was kept")
         raw = RawPostback(
             receipt_id=receipt.receipt_id,
@@ -82,12 +83,12 @@ class ManageReceipts:
 
 
 def summary(receipt: Receipt) -> dict[str, Any]:
-    return receipt.to_json(leave_out={"body", "headers", "query", "ttl", "source_day", "masked", "source_ip"})
+    return receipt.to_json(leave_out={"body", "headers", "query", "ttl", "source_day", "truncated", "source_ip"})
 
 
 def shown(receipt: Receipt) -> dict[str, Any]:
     """All of it; a body that is not text is in base64."""
-    whole = receipt.to_json(leave_out={"body", "ttl", "source_day", "masked"})
+    whole = receipt.to_json(leave_out={"body", "ttl", "source_day", "truncated"})
     try:
         return whole | {"body": receipt.body.decode()}
     except UnicodeDecodeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
@@ -11,21 +12,23 @@ from ricochet.errors import (
     ClickNotFoundError,
     ClickOwnerMismatchError,
     InvalidAmountError,
+    InvalidBodyError,
     InvalidClickIdError,
     NetworkNotFoundError,
     OnlyReceiptError,
     PostbackNotAuthenticatedError,
+    RequestError,
     UnknownStatusError,
 )
 from ricochet.models import ids, money
 from ricochet.models.click import Click
-from ricochet.models.conversion import Report
+from ricochet.models.conversion import Conversion, Report
 from ricochet.models.network import CreditBy, Network
 from ricochet.models.postback import RawPostback, present
 from ricochet.models.product import Approval, Lifecycle
 from ricochet.models.statuses import Status
 from ricochet.rules.postback_fields import text
-from ricochet.rules.preset import Acknowledgement, Preset
+from ricochet.rules.preset import Acknowledgement, Preset, Reads
 from ricochet.rules.settlement import Terms, terms_of_click
 from ricochet.tables.catalog import Products
 from ricochet.tables.clicks import Clicks
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from ricochet.settings import NetworkPostbackSettings
 
 PATH = "/postback/"
+MAX_KEY = 64
 
 
 class NetworkSources:
@@ -63,7 +67,8 @@ class NetworkSources:
 
     def source(self, unique_key: str, moment: str) -> NetworkSource:
         """NetworkNotFoundError for a key that nobody has, and for a network that is not active."""
-        for network in self.networks.versions(unique_key, moment):
+        found = self.networks.versions(unique_key, moment) if len(unique_key) <= MAX_KEY else ()
+        for network in found:
             if network.status is Lifecycle.ACTIVE:
                 return NetworkSource(self, network, unique_key, moment)
         raise NetworkNotFoundError("there is no such postback URL")
@@ -84,9 +89,22 @@ class NetworkSource:
         return self.preset.acknowledgement(raw.query_fields())
 
     def parse(self, raw: RawPostback) -> dict[str, Any]:
-        if self.preset.unwrap is None:
-            return present(raw.query_fields()) | present(raw.body_fields())
-        return present(self.preset.unwrap(raw, self._network.secret or ""))
+        if self.preset.unwrap is not None:
+            return present(self._unwrapped(raw, self.preset.unwrap))
+        query = raw.query_fields() if self.preset.reads in (Reads.BOTH, Reads.QUERY) else {}
+        body = raw.body_fields() if self.preset.reads in (Reads.BOTH, Reads.BODY) else {}
+        return present(query) | present(body)
+
+    def _unwrapped(self, raw: RawPostback, unwrap: Callable[[RawPostback, str], dict[str, Any]]) -> dict[str, Any]:
+        """By the secret as it was a moment ago, or else as it is now: one just renewed counts at once."""
+        refusal: RequestError = PostbackNotAuthenticatedError("the network has no secret")
+        for network in chain([self._network], self._all.networks.versions(*self._key)):
+            if network.secret is not None:
+                try:
+                    return unwrap(raw, network.secret)
+                except InvalidBodyError as error:
+                    refusal = error
+        raise refusal
 
     def authenticate(self, raw: RawPostback, fields: dict[str, Any]) -> None:
         """By the network as it was a moment ago, or else as it is now: a secret just renewed counts at once."""
@@ -104,14 +122,14 @@ class NetworkSource:
         if amount is None and self._network.credit_by is CreditBy.USER:
             raise InvalidAmountError("amount is missing", ["amount: a network that names the user says what he gets"])
         status, word = self._status(fields, amount if amount is not None else payout)
-        self.click_id = self._text(fields, "click_id")
+        self.click_id = self._click(fields)
         transaction_id = self._text(fields, "transaction_id")
         if status is Status.REVERSED:
             transaction_id = self.preset.reversed_transaction(fields) or transaction_id
         return Report(
             source=self.name or "",
             network_id=self._network.network_id,
-            click_id=_canonical(self.click_id),
+            click_id=self.click_id,
             user_id=self._user(fields),
             status=status,
             source_status=word,
@@ -126,22 +144,22 @@ class NetworkSource:
             received_at=raw.received_at,
         )
 
-    def terms(self, report: Report) -> Terms:
+    def terms(self, report: Report, prior: Conversion | None) -> Terms:
         match self._network.credit_by:
             case CreditBy.CLICK:
-                return self._by_click(report)
+                return self._by_click(report, prior)
             case CreditBy.USER:
                 return self._nobody(user_id=report.user_id)
             case CreditBy.NONE:
                 return self._nobody()
 
-    def _by_click(self, report: Report) -> Terms:
-        click = self._find_click(report)
+    def _by_click(self, report: Report, prior: Conversion | None) -> Terms:
+        click = self._find_click(report.click_id or (prior.click_id if prior else None))
         if click and report.user_id is not None and report.user_id != click.user_id:
             raise ClickOwnerMismatchError("this click is another user's")
         product = next(self._all.products.versions(click.product_id), None) if click else None
         if click is None or product is None:
-            if self._network.require_known_click:
+            if self._network.require_known_click and prior is None and report.status is not Status.REVERSED:
                 raise ClickNotFoundError("there is no such click")
             return self._nobody()
         return terms_of_click(
@@ -152,9 +170,9 @@ class NetworkSource:
             allow_reapproval=self._network.allow_reapproval,
         )
 
-    def _find_click(self, report: Report) -> Click | None:
+    def _find_click(self, click_id: str | None) -> Click | None:
         try:
-            return self._all.clicks.get(ids.parse_click_id(report.click_id)) if report.click_id else None
+            return self._all.clicks.get(ids.parse_click_id(click_id)) if click_id else None
         except InvalidClickIdError:
             return None
 
@@ -185,7 +203,7 @@ class NetworkSource:
 
     def _at_rate(self, payout: Decimal) -> Decimal:
         rate = self._network.reward_rate
-        return payout if rate is None else money.rounded(payout * rate)
+        return payout if rate is None else money.parse_amount(money.rounded(payout * rate), signed=True)
 
     def _amount(self, fields: dict[str, Any], name: str) -> Decimal | None:
         value = self._read(fields, name)
@@ -204,6 +222,10 @@ class NetworkSource:
             return Status.REVERSED, word if word and status is Status.REVERSED else "reversed"
         return status, word or status
 
+    def _click(self, fields: dict[str, Any]) -> str | None:
+        given = self._text(fields, "click_id")
+        return None if given is None else ids.canonical_click_id(given)
+
     def _user(self, fields: dict[str, Any]) -> str | None:
         """The user, where the network names one; most have one parameter for either the click or the user."""
         names_both = self.preset.fields.get("click_id") != self.preset.fields.get("user_id")
@@ -215,13 +237,3 @@ class NetworkSource:
 
     def _read(self, fields: dict[str, Any], name: str) -> Any:
         return self.preset.read(fields, name, self._network.param_map)
-
-
-def _canonical(click_id: str | None) -> str | None:
-    """One form for a click id that is one of ours, dashed or not; any other text as it is."""
-    if click_id is None:
-        return None
-    try:
-        return ids.parse_click_id(click_id)
-    except InvalidClickIdError:
-        return click_id
