@@ -1,4 +1,4 @@
-"""Every error that Ricochet raises on purpose.
+"""Every error that callers and queues may meet. (What the ledger tells its use cases is in `tables.ledger`.)
 
 RicochetError
 ├── RequestError                     the caller is wrong, and is told so

@@ -4,7 +4,7 @@ from ricochet.rules import proofs
 from ricochet.rules.preset import Fields, Preset, Reads
 
 
-def _other_kind(fields: Fields, _affiliate: str | None) -> str | None:
+def other_kind(fields: Fields, _affiliate: str | None) -> str | None:
     kind = str(fields.get("conversion_type", "reward"))
     return None if kind.lower() == "reward" else f"conversion_type {kind[:32]}"
 
@@ -22,6 +22,6 @@ PRESET = Preset(
     proof=proofs.hmac_of_url("verifier", "sha256"),
     reads=Reads.QUERY,
     needs_secret=True,
-    only_receipt=_other_kind,
+    only_receipt=other_kind,
     paste="player_id={player_id}&transaction_id={transaction_id}&amount={amount}&payout={payout}&conversion_type={conversion_type}",
 )

@@ -1,13 +1,8 @@
 """AdGem, postback version 3: a JSON body, signed in a header (documented)."""
 
+from ricochet.presets.adgem_v2 import other_kind
 from ricochet.rules import proofs
-from ricochet.rules.preset import Fields, Preset, Reads
-
-
-def _other_kind(fields: Fields, _affiliate: str | None) -> str | None:
-    kind = str(fields.get("conversion_type", "reward"))
-    return None if kind.lower() == "reward" else f"conversion_type {kind[:32]}"
-
+from ricochet.rules.preset import Preset, Reads
 
 PRESET = Preset(
     title="AdGem v3",
@@ -22,6 +17,6 @@ PRESET = Preset(
     proof=proofs.hmac_of_body("signature", "sha256"),
     reads=Reads.BODY,
     needs_secret=True,
-    only_receipt=_other_kind,
+    only_receipt=other_kind,
     paste="player_id={player_id}&transaction_id={transaction_id}&amount={amount}&payout={payout}&conversion_type={conversion_type}",
 )

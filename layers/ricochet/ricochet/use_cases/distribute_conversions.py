@@ -7,24 +7,13 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
-from ricochet.models import times
 from ricochet.models.conversion import Conversion
 from ricochet.models.delivery import Delivery, DeliveryState, Notice, new_delivery
 from ricochet.models.partner import Partner
-from ricochet.sender.attempt import Attempts
-from ricochet.sender.http import Limits, Sender
-from ricochet.sender.queues import DeliveryQueue
-from ricochet.tables.catalog import Partners
 from ricochet.tables.conversions import images
-from ricochet.tables.deliveries import Deliveries
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_sqs import SQSClient
-
-    from ricochet.settings import DeliverySettings
+from ricochet.use_cases.telling_partners import TellingPartners
 
 THREADS = 64
 
@@ -44,34 +33,7 @@ class _Job:
     partner: Partner
 
 
-class DistributeConversions:
-    def __init__(
-        self,
-        partners: Partners,
-        deliveries: Deliveries,
-        attempts: Attempts,
-        retries: DeliveryQueue,
-        parking: DeliveryQueue,
-        clock: Callable[[], str] = times.now,
-    ) -> None:
-        self._partners = partners
-        self._deliveries = deliveries
-        self._attempts = attempts
-        self._retries = retries
-        self._parking = parking
-        self._clock = clock
-
-    @classmethod
-    def over(cls, dynamodb: DynamoDBClient, sqs: SQSClient, settings: DeliverySettings, limits: Limits) -> Self:
-        sender = Sender(settings.allowed_targets, limits)
-        return cls(
-            Partners(dynamodb, settings.partners_table),
-            Deliveries(dynamodb, settings.deliveries_table),
-            Attempts(sender, settings.retry_schedule, times.now),
-            DeliveryQueue(sqs, settings.retry_queue_url),
-            DeliveryQueue(sqs, settings.parking_queue_url),
-        )
-
+class DistributeConversions(TellingPartners):
     def __call__(self, records: Iterable[dict[str, Any]], has_time: Callable[[], bool]) -> Distribution:
         """Tells the partners of each record's new version; what `has_time` no longer allows goes to the queue unsent.
 

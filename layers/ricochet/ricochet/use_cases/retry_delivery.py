@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Self
-
 from ricochet.errors import DeliveryBusyError
 from ricochet.models import times
 from ricochet.models.delivery import Delivery, DeliveryState
 from ricochet.models.product import Lifecycle
 from ricochet.rules.delivery_progress import ended, waiting
-from ricochet.sender.attempt import Attempts
-from ricochet.sender.http import Limits, Sender
-from ricochet.sender.queues import DeliveryMessage, DeliveryQueue
-from ricochet.tables.catalog import Partners
-from ricochet.tables.deliveries import Deliveries
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_sqs import SQSClient
-
-    from ricochet.settings import DeliverySettings
+from ricochet.sender.queues import DeliveryMessage
+from ricochet.use_cases.telling_partners import TellingPartners
 
 LEASE_SECONDS = 60
 """Longer than an attempt can take: after that whoever began it is dead."""
@@ -29,34 +17,7 @@ PAUSED_SECONDS = 3600
 """How long what is meant for a paused partner waits before it is looked at again."""
 
 
-class RetryDelivery:
-    def __init__(
-        self,
-        partners: Partners,
-        deliveries: Deliveries,
-        attempts: Attempts,
-        retries: DeliveryQueue,
-        parking: DeliveryQueue,
-        clock: Callable[[], str] = times.now,
-    ) -> None:
-        self._partners = partners
-        self._deliveries = deliveries
-        self._attempts = attempts
-        self._retries = retries
-        self._parking = parking
-        self._clock = clock
-
-    @classmethod
-    def over(cls, dynamodb: DynamoDBClient, sqs: SQSClient, settings: DeliverySettings, limits: Limits) -> Self:
-        sender = Sender(settings.allowed_targets, limits)
-        return cls(
-            Partners(dynamodb, settings.partners_table),
-            Deliveries(dynamodb, settings.deliveries_table),
-            Attempts(sender, settings.retry_schedule, times.now),
-            DeliveryQueue(sqs, settings.retry_queue_url),
-            DeliveryQueue(sqs, settings.parking_queue_url),
-        )
-
+class RetryDelivery(TellingPartners):
     def __call__(self, message: DeliveryMessage) -> Delivery | None:
         """The delivery as it stands now; None if there is nothing of that name.
 
