@@ -72,7 +72,7 @@ def up() -> None:
         down()
     port = int(os.environ.get("PORT") or "4566")
     partner_port = port + 10 if is_free(port + 10) else free_port()
-    emulator = Emulator(port, LOCAL / "aws", keep_state=True)
+    emulator = Emulator(port, LOCAL / "aws" / str(port), keep_state=True)  # what it keeps names its port
     say(f"Starting the embedded AWS on 127.0.0.1:{port}")
     emulator.start()
     PROCESSES.write_text(json.dumps([emulator.pid]))
