@@ -5,14 +5,14 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from ricochet.api import failure, public_base_url, resolver, status_of, success
+from ricochet.api import failure, public_base_url, queued, resolver, status_of
 from ricochet.clients import dynamodb, sqs
-from ricochet.errors import ConflictingReplayError, NetworkNotFoundError, RequestError
+from ricochet.errors import NetworkNotFoundError, RequestError
 from ricochet.models import times
 from ricochet.models.postback import RawPostback
 from ricochet.sender.queues import PostbackQueue
 from ricochet.settings import NetworkPostbackSettings, PostbackQueueSettings
-from ricochet.telemetry import count, logger, metrics
+from ricochet.telemetry import logger, metrics, tell_refusal, tell_reply
 from ricochet.use_cases.intake import Intake
 from ricochet.use_cases.networks import NetworkSource, NetworkSources
 
@@ -31,26 +31,21 @@ def take_postback(unique_key: str) -> Response[Any]:
     except NetworkNotFoundError:
         raise
     except Exception:  # ours to mend: the sender has done its part
-        logger.exception("postback queued", extra={"receipt_id": raw.receipt_id})
-        fallback.put(raw)
-        count("PostbacksQueued")
-        return success("Postback accepted, to be processed shortly", {"receiptId": raw.receipt_id}, status=202)
+        return queued(raw, fallback)
 
 
 def acknowledge(raw: RawPostback, source: NetworkSource) -> Response[Any]:
     """Takes the postback in. What we decided against is acknowledged too, or the network would repeat it for days."""
     answer = source.acknowledgement(raw)
+    logger.append_keys(network=source.name)
     try:
         reply = take_in(raw, source)
     except RequestError as refusal:
-        count("ConflictingReplays" if isinstance(refusal, ConflictingReplayError) else "PostbacksRefused")
-        extra = {"receipt_id": raw.receipt_id, "network": source.name, "code": refusal.code}
-        logger.info("postback refused", extra=extra)
+        tell_refusal(raw.receipt_id, refusal)
         if status_of(refusal) in (400, 403, 413):
             return failure(refusal)
         return Response(200, answer.content_type, answer.text("refused", refusal.message))
-    count("PostbacksRepeated" if reply.is_duplicate else "PostbacksProcessed")
-    logger.info("postback processed", extra=reply.for_log(raw.receipt_id) | {"network": source.name})
+    tell_reply(raw.receipt_id, reply)
     return Response(200, answer.content_type, answer.text(reply.outcome))
 
 

@@ -5,14 +5,14 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from ricochet.api import resolver, success
+from ricochet.api import queued, resolver, success
 from ricochet.clients import dynamodb, sqs
-from ricochet.errors import ConflictingReplayError, RequestError
+from ricochet.errors import RequestError
 from ricochet.models import times
 from ricochet.models.postback import RawPostback
 from ricochet.sender.queues import PostbackQueue
 from ricochet.settings import PostbackQueueSettings, PostbackSettings
-from ricochet.telemetry import count, logger, metrics
+from ricochet.telemetry import logger, metrics, tell_refusal, tell_reply
 from ricochet.use_cases.advertisers import Advertisers
 from ricochet.use_cases.intake import Intake
 
@@ -28,16 +28,11 @@ def take_postback() -> Response[Any]:
     try:
         reply = take_in(raw, advertisers.source())
     except RequestError as refusal:
-        count("ConflictingReplays" if isinstance(refusal, ConflictingReplayError) else "PostbacksRefused")
-        logger.info("postback refused", extra={"receipt_id": raw.receipt_id, "code": refusal.code})
+        tell_refusal(raw.receipt_id, refusal)
         raise
     except Exception:  # ours to mend: the sender has done its part
-        logger.exception("postback queued", extra={"receipt_id": raw.receipt_id})
-        fallback.put(raw)
-        count("PostbacksQueued")
-        return success("Postback accepted, to be processed shortly", {"receiptId": raw.receipt_id}, status=202)
-    count("PostbacksRepeated" if reply.is_duplicate else "PostbacksProcessed")
-    logger.info("postback processed", extra=reply.for_log(raw.receipt_id))
+        return queued(raw, fallback)
+    tell_reply(raw.receipt_id, reply)
     return success("Postback received and processed", reply.to_json())
 
 

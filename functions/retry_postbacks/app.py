@@ -10,7 +10,7 @@ from ricochet.clients import dynamodb
 from ricochet.errors import NetworkNotFoundError, RequestError
 from ricochet.models.postback import RawPostback
 from ricochet.settings import NetworkPostbackSettings
-from ricochet.telemetry import count, logger, metrics
+from ricochet.telemetry import logger, metrics, tell_refusal, tell_reply
 from ricochet.use_cases.replay import Replay
 
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
@@ -24,11 +24,9 @@ def take(record: SQSRecord) -> None:
     except NetworkNotFoundError:  # paused or replaced meanwhile: a person must look, and may bring it back
         raise
     except RequestError as refusal:  # decided after all, and its receipt is written
-        logger.info("queued postback refused", extra={"receipt_id": raw.receipt_id, "code": refusal.code})
-        count("PostbacksRefused")
+        tell_refusal(raw.receipt_id, refusal)
         return
-    logger.info("queued postback processed", extra=reply.for_log(raw.receipt_id))
-    count("PostbacksProcessed")
+    tell_reply(raw.receipt_id, reply)
 
 
 @logger.inject_lambda_context(clear_state=True)

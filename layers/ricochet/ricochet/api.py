@@ -26,13 +26,16 @@ from ricochet.models.postback import MAX_BODY_BYTES, parse_json_object
 from ricochet.models.product import Lifecycle
 from ricochet.models.validation import validate
 from ricochet.tables.paging import parse_limit
-from ricochet.telemetry import logger
+from ricochet.telemetry import count, logger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
     from pydantic import BaseModel
+
+    from ricochet.models.postback import RawPostback
+    from ricochet.sender.queues import PostbackQueue
 
 # The most special class of an error decides; anything that is not here is a 500.
 STATUS_OF: Mapping[type[RicochetError], int] = {
@@ -71,6 +74,17 @@ def resolver() -> APIGatewayHttpResolver:
 def success(message: str, data: Any, *, status: int = 200, warnings: Sequence[str] = ()) -> Response[dict[str, Any]]:
     body = {"success": True, "message": message, "data": data}
     return _response(status, body | {"warnings": list(warnings)} if warnings else body)
+
+
+def queued(raw: RawPostback, queue: PostbackQueue) -> Response[dict[str, Any]]:
+    """202 for a postback that our own side failed on and that is taken in later; call it where the failure is caught.
+
+    QueueRefusedError if not even the queue takes it.
+    """
+    logger.error("postback queued", extra={"receipt_id": raw.receipt_id}, exc_info=True)
+    queue.put(raw)
+    count("PostbacksQueued")
+    return success("Postback accepted, to be processed shortly", {"receiptId": raw.receipt_id}, status=202)
 
 
 def failure(error: RicochetError, status: int | None = None) -> Response[dict[str, Any]]:

@@ -13,7 +13,7 @@ from ricochet.errors import BodyTooLargeError, InvalidBodyError, LedgerBusyError
 from ricochet.models import money, times
 from ricochet.models.click import Outcome, shown_conversion_id
 from ricochet.models.conversion import Conversion, Report
-from ricochet.models.postback import RawPostback, receipt_of
+from ricochet.models.postback import RawPostback, Receipt, receipt_of
 from ricochet.rules.settlement import EARNING_STATUS, Settlement, Terms, outcome_of, repeats, settle
 from ricochet.tables.ledger import ClickTakenError, ConversionMovedError, Ledger, LedgerTables
 from ricochet.tables.receipts import Receipts
@@ -161,31 +161,24 @@ class Intake:
         raise LedgerBusyError("the conversion kept moving")
 
     def _write(self, case: _Case, settlement: Settlement) -> None:
-        receipt = receipt_of(
-            case.raw,
-            settlement.outcome,
-            trusted=True,
-            secret_fields=case.source.secret_fields,
-            source=case.source.name,
-            click_id=case.source.click_id,
-            conversion_id=case.conversion_id,
-            earning_id=settlement.conversion.earning_id,
-        )
-        self._ledger.write(settlement, receipt)
+        earning_id = settlement.conversion.earning_id
+        self._ledger.write(settlement, _receipt(case, settlement.outcome, earning_id=earning_id))
 
     def _keep(self, case: _Case, outcome: str, detail: str) -> None:
-        self._receipts.put(
-            receipt_of(
-                case.raw,
-                outcome,
-                trusted=case.trusted,
-                secret_fields=case.source.secret_fields,
-                source=case.source.name,
-                click_id=case.source.click_id,
-                conversion_id=case.conversion_id,
-                detail=detail,
-            )
-        )
+        self._receipts.put(_receipt(case, outcome, detail=detail))
+
+
+def _receipt(case: _Case, outcome: str, **more: str | None) -> Receipt:
+    return receipt_of(
+        case.raw,
+        outcome,
+        trusted=case.trusted,
+        secret_fields=case.source.secret_fields,
+        source=case.source.name,
+        click_id=case.source.click_id,
+        conversion_id=case.conversion_id,
+        **more,
+    )
 
 
 def _parse(raw: RawPostback, source: Source) -> Fields:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
@@ -96,9 +96,8 @@ class NetworkSource:
         return present(query) | present(body)
 
     def _unwrapped(self, raw: RawPostback, unwrap: Callable[[RawPostback, str], dict[str, Any]]) -> dict[str, Any]:
-        """By the secret as it was a moment ago, or else as it is now: one just renewed counts at once."""
         refusal: RequestError = PostbackNotAuthenticatedError("the network has no secret")
-        for network in chain([self._network], self._all.networks.versions(*self._key)):
+        for network in self._versions():
             if network.secret is not None:
                 try:
                     return unwrap(raw, network.secret)
@@ -107,12 +106,15 @@ class NetworkSource:
         raise refusal
 
     def authenticate(self, raw: RawPostback, fields: dict[str, Any]) -> None:
-        """By the network as it was a moment ago, or else as it is now: a secret just renewed counts at once."""
-        for network in chain([self._network], self._all.networks.versions(*self._key)):
+        for network in self._versions():
             if network.allows(raw.source_ip) and self.preset.proof(raw, fields, network.secret):
                 self._network = network
                 return
         raise PostbackNotAuthenticatedError("the signature or the address is not the network's")
+
+    def _versions(self) -> Iterator[Network]:
+        """The network as it was a moment ago, and then as it is now: a secret just renewed counts at once."""
+        return chain([self._network], self._all.networks.versions(*self._key))
 
     def map(self, raw: RawPostback, fields: dict[str, Any]) -> Report:
         reason = self.preset.only_receipt(fields, self._network.affiliate)
