@@ -3,15 +3,16 @@
 import os
 from typing import Any
 
-from ricochet.clients import dynamodb, sqs
+from ricochet.clients import dynamodb, events, sqs
 from ricochet.sender.http import FIRST_ATTEMPT
 from ricochet.settings import DeliverySettings
-from ricochet.telemetry import count, logger, metrics
+from ricochet.telemetry import logger, metrics, tell_delivery, tell_health
 from ricochet.use_cases.distribute_conversions import DistributeConversions
 
 SPARE_MILLISECONDS = 10_000
 
-distribute = DistributeConversions.over(dynamodb(), sqs(), DeliverySettings.load(os.environ), FIRST_ATTEMPT)
+settings = DeliverySettings.load(os.environ)
+distribute = DistributeConversions.over(dynamodb(), sqs(), events(), settings, FIRST_ATTEMPT)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -19,6 +20,6 @@ distribute = DistributeConversions.over(dynamodb(), sqs(), DeliverySettings.load
 def handler(event: dict[str, Any], context: Any) -> None:
     """Raises only where our own side failed: deliveries are idempotent, and the stream brings the records again."""
     result = distribute(event["Records"], lambda: context.get_remaining_time_in_millis() > SPARE_MILLISECONDS)
-    for row in result.attempted:
-        logger.info("delivery", extra=row.for_log())
-        count(f"Deliveries{row.state.capitalize()}")
+    for row in result.rows:
+        tell_delivery(row)
+    tell_health(result.learned)

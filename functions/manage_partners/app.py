@@ -7,24 +7,21 @@ from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import admins_only, json_object, page_of, resolver, status_filter_of, success
 from ricochet.clients import dynamodb
-from ricochet.models.partner import Partner
 from ricochet.models.validation import ignored_fields, validate
 from ricochet.settings import ManagePartnersSettings
-from ricochet.tables.catalog import Partners
 from ricochet.telemetry import logger
-from ricochet.use_cases.manage_partners import ManagePartners, PartnerInput, shown
+from ricochet.use_cases.manage_partners import ManagePartners, PartnerInput, SavedPartner, shown
 
 app = resolver()
 settings = ManagePartnersSettings.load(os.environ)
 admins_only(app, settings.groups_claim)
-manage = ManagePartners(Partners(dynamodb(), settings.partners_table), settings.allowed_targets)
+manage = ManagePartners.over(dynamodb(), settings)
 
 
 @app.post("/api/v1/admin/partners")
 def create_partner() -> Response[Any]:
     given = json_object(app.current_event)
-    partner, secret, warnings = manage.create(validate(given, PartnerInput))
-    return answer("Partner created", partner, secret, warnings + ignored_fields(given, PartnerInput), status=201)
+    return answer("Partner created", manage.create(validate(given, PartnerInput)), given, status=201)
 
 
 @app.get("/api/v1/admin/partners")
@@ -41,14 +38,13 @@ def get_partner(partner_id: str) -> Response[Any]:
 @app.patch("/api/v1/admin/partners/<partner_id>")
 def update_partner(partner_id: str) -> Response[Any]:
     given = json_object(app.current_event)
-    partner, secret, warnings = manage.update(partner_id, given)
-    return answer("Partner updated", partner, secret, warnings + ignored_fields(given, PartnerInput))
+    return answer("Partner updated", manage.update(partner_id, given), given)
 
 
-def answer(message: str, partner: Partner, secret: str | None, warnings: list[str], status: int = 200) -> Response[Any]:
-    logger.info(message, extra={"partner_id": partner.partner_id})
-    data = shown(partner) | ({"signingSecret": secret} if secret else {})
-    return success(message, data, status=status, warnings=warnings)
+def answer(message: str, saved: SavedPartner, given: dict[str, Any], status: int = 200) -> Response[Any]:
+    logger.info(message, extra={"partner_id": saved.partner.partner_id})
+    warnings = saved.warnings + ignored_fields(given, PartnerInput)
+    return success(message, saved.to_json(), status=status, warnings=warnings)
 
 
 @logger.inject_lambda_context(clear_state=True)

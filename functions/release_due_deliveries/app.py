@@ -6,7 +6,9 @@ from typing import Any
 from ricochet.clients import dynamodb, sqs
 from ricochet.sender.queues import DeliveryQueue
 from ricochet.settings import ReleaseSettings
+from ricochet.tables.catalog import Partners
 from ricochet.tables.deliveries import Deliveries
+from ricochet.tables.health import Health
 from ricochet.telemetry import count, logger, metrics
 from ricochet.use_cases.release_due_deliveries import ReleaseDueDeliveries
 
@@ -14,7 +16,10 @@ SPARE_MILLISECONDS = 10_000
 
 settings = ReleaseSettings.load(os.environ)
 release = ReleaseDueDeliveries(
-    Deliveries(dynamodb(), settings.deliveries_table), DeliveryQueue(sqs(), settings.retry_queue_url)
+    Partners(dynamodb(), settings.partners_table),
+    Deliveries(dynamodb(), settings.deliveries_table),
+    Health(dynamodb(), settings.health_table),
+    DeliveryQueue(sqs(), settings.retry_queue_url),
 )
 
 

@@ -1,45 +1,35 @@
 """Dead-letter queue of failed sends: each delivery is tried again, once for each message."""
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ricochet.clients import dynamodb, sqs
+from ricochet.clients import dynamodb, events, sqs
 from ricochet.errors import DeliveryBusyError
-from ricochet.models.delivery import Delivery
 from ricochet.sender.http import RETRY
-from ricochet.sender.queues import DeliveryMessage
 from ricochet.settings import DeliverySettings
-from ricochet.telemetry import count, logger, metrics
-from ricochet.use_cases.retry_delivery import RetryDelivery
+from ricochet.telemetry import logger, metrics, tell_delivery, tell_health
+from ricochet.use_cases.retry_deliveries import RetryDeliveries, parse_messages
 
-retry_delivery = RetryDelivery.over(dynamodb(), sqs(), DeliverySettings.load(os.environ), RETRY)
-
-
-def retry(record: dict[str, Any]) -> str | None:
-    """The id of a message that must come back, None if it has done its duty."""
-    try:
-        tell(retry_delivery(DeliveryMessage.parse(record["body"])))
-    except DeliveryBusyError as busy:
-        logger.info("delivery busy", extra={"message_id": record["messageId"], "reason": busy.message})
-        return record["messageId"]
-    except Exception:
-        logger.exception("delivery failed on our side", extra={"message_id": record["messageId"]})
-        return record["messageId"]
-    return None
+retry = RetryDeliveries.over(dynamodb(), sqs(), events(), DeliverySettings.load(os.environ), RETRY)
 
 
-def tell(row: Delivery | None) -> None:
-    if row is None:
-        logger.warning("no such delivery")
-        return
-    logger.info("delivery", extra=row.for_log())
-    count(f"Deliveries{row.state.capitalize()}")
+def tell(message_id: str, reason: Exception) -> None:
+    if isinstance(reason, DeliveryBusyError):
+        logger.info("delivery busy", extra={"message_id": message_id, "reason": reason.message})
+    else:
+        logger.error("delivery failed on our side", extra={"message_id": message_id}, exc_info=reason)
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    with ThreadPoolExecutor(max_workers=len(event["Records"])) as pool:
-        failed = [message_id for message_id in pool.map(retry, event["Records"]) if message_id]
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+    messages, strange = parse_messages((record["messageId"], record["body"]) for record in event["Records"])
+    result = retry(messages)
+    for row in result.rows:
+        tell_delivery(row)
+    for message_id, reason in result.again.items():
+        tell(message_id, reason)
+    for message_id in strange:
+        logger.error("message not understood", extra={"message_id": message_id})
+    tell_health(result.learned)
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in [*result.again, *strange]]}

@@ -6,6 +6,7 @@ from ricochet.models.click import Click
 from ricochet.models.conversion import Conversion
 from ricochet.models.delivery import Delivery
 from ricochet.models.earning import Earning, Wallet
+from ricochet.models.health import PartnerHealth
 from ricochet.models.network import Network
 from ricochet.models.partner import Partner
 from ricochet.models.postback import Receipt
@@ -28,6 +29,7 @@ ENTITIES = {
     "Wallets": Wallet,
     "Receipts": Receipt,
     "Deliveries": Delivery,
+    "Health": PartnerHealth,
 }
 KEYS = {
     "Products": ["productId"],
@@ -40,6 +42,7 @@ KEYS = {
     "Wallets": ["userId", "currency"],
     "Receipts": ["receiptId"],
     "Deliveries": ["conversionId", "deliveryKey"],
+    "Health": ["kind", "subject"],
 }
 INDEXES = {
     "Products": {catalog.BY_STATUS: ["status", "productId"]},
@@ -51,7 +54,11 @@ INDEXES = {
         receipts.BY_SOURCE_DAY: ["sourceDay", "receiptId"],
         receipts.BY_CLICK: ["clickId", "receiptId"],
     },
-    "Deliveries": {deliveries.BY_DUE: ["dueShard", "dueAt"]},
+    "Deliveries": {
+        deliveries.BY_DUE: ["partnerId", "dueAt"],
+        deliveries.BY_PARTNER: ["partnerShard", "createdAt"],
+        deliveries.BY_STATE: ["stateShard", "createdAt"],
+    },
 }
 
 

@@ -13,6 +13,7 @@ from ricochet.models.product import Product, hash_token
 from ricochet.models.statuses import Status
 from ricochet.rules.settlement import Settlement, settle
 from ricochet.use_cases.advertisers import advertiser_terms
+from ricochet.use_cases.partner_gate import Learned
 
 NOON = "2026-03-01T12:00:00.000Z"
 IN_AN_HOUR = "2026-03-01T13:00:00.000Z"
@@ -128,6 +129,25 @@ def a_postback(**changes) -> RawPostback:
         "source_ip": "192.0.2.7",
     }
     return RawPostback(**fields | changes)
+
+
+class OpenGate:
+    """A gate that lets everybody through but those whom `waits` names; it keeps what it is told."""
+
+    def __init__(self, **waits) -> None:
+        self.waits, self.learned = waits, []
+
+    def opened(self):
+        return self
+
+    def admit(self, partner):
+        return self.waits.get(partner.partner_id)
+
+    def learn(self, partner_id, attempt):
+        self.learned.append((partner_id, attempt.status_code))
+
+    def close(self):
+        return Learned()
 
 
 class Books:

@@ -3,18 +3,18 @@
 import pytest
 
 from ricochet.models import times
-from ricochet.models.delivery import DeliveryState, Notice, delivery_key, version_prefix
+from ricochet.models.delivery import DeliveryState, Hold, Notice, delivery_key, shards_of, version_prefix
 from ricochet.models.statuses import Status
-from ricochet.rules.delivery_progress import after_attempt, due_shard, due_shards, ended, queue_delay, waiting
+from ricochet.rules.delivery_progress import Wait, after_attempt, ended, held, queue_delay, replayed, waiting
 from ricochet.rules.retry_schedule import RetrySchedule
 from tests.unit.builders import IN_AN_HOUR, NOON, TOMORROW, a_conversion, a_delivery, an_attempt
 
 SCHEDULE = RetrySchedule((10, 3600))
-LEASED = {"lease_until": TOMORROW, "next_attempt_at": NOON, "due_shard": "due#1", "due_at": NOON}
+LEASED = {"lease_until": TOMORROW, "next_attempt_at": NOON, "held_by": Hold.RATE, "due_at": NOON}
 
 
 def assert_not_waiting(delivery):
-    assert (delivery.next_attempt_at, delivery.due_shard, delivery.due_at, delivery.lease_until) == (None,) * 4
+    assert (delivery.next_attempt_at, delivery.held_by, delivery.due_at, delivery.lease_until) == (None,) * 4
 
 
 def test_a_success_ends_a_delivery():
@@ -26,7 +26,7 @@ def test_a_success_ends_a_delivery():
 
 def test_a_failure_waits_for_the_next_attempt_in_the_queue():
     row = after_attempt(a_delivery(**LEASED), an_attempt(500), None, SCHEDULE, IN_AN_HOUR)
-    assert (row.state, row.due_shard, row.due_at, row.lease_until) == (DeliveryState.RETRYING, None, None, None)
+    assert (row.state, row.held_by, row.due_at, row.lease_until) == (DeliveryState.RETRYING, None, None, None)
     assert times.plus(IN_AN_HOUR, seconds=10) <= row.next_attempt_at <= times.plus(IN_AN_HOUR, seconds=11)
 
 
@@ -34,7 +34,6 @@ def test_a_wait_too_long_for_the_queue_stands_in_the_due_index():
     row = after_attempt(a_delivery(attempt_count=2), an_attempt(None), None, SCHEDULE, IN_AN_HOUR)
     assert row.state is DeliveryState.RETRYING
     assert row.due_at == row.next_attempt_at >= times.plus(IN_AN_HOUR, hours=1)
-    assert row.due_shard == due_shard(row.delivery_id)
 
 
 def test_whatever_waits_is_not_under_way():
@@ -47,12 +46,12 @@ def test_whatever_waits_is_not_under_way():
 )
 def test_the_due_index_holds_only_what_a_queue_cannot(seconds, indexed):
     row = waiting(a_delivery(), seconds, IN_AN_HOUR)
-    assert (row.due_at is not None, row.due_shard is not None) == (indexed, indexed)
+    assert (row.due_at is not None) == indexed
 
 
 def test_a_shorter_wait_leaves_the_due_index():
     row = waiting(waiting(a_delivery(), 5000, NOON), 5, IN_AN_HOUR)
-    assert (row.due_at, row.due_shard, row.next_attempt_at) == (None, None, times.plus(IN_AN_HOUR, seconds=5))
+    assert (row.due_at, row.next_attempt_at) == (None, times.plus(IN_AN_HOUR, seconds=5))
 
 
 def test_the_last_failure_parks_a_delivery():
@@ -95,8 +94,28 @@ def test_a_queue_delays_from_nothing_to_fifteen_minutes(next_attempt_at, delay):
     assert queue_delay(a_delivery(next_attempt_at=next_attempt_at), IN_AN_HOUR) == delay
 
 
-def test_every_due_shard_is_used_and_listed():
-    assert {due_shard(f"dlv_{number}") for number in range(100)} == set(due_shards())
+def test_what_is_held_back_waits_in_the_due_index_or_in_the_queue_and_says_why():
+    row = held(a_delivery(**LEASED), Wait(Hold.BREAKER, 5), IN_AN_HOUR)
+    assert (row.held_by, row.due_at, row.attempt_count) == (Hold.BREAKER, times.plus(IN_AN_HOUR, seconds=5), 1)
+    row = held(a_delivery(**LEASED), Wait(Hold.RATE, 5, by_queue=True), IN_AN_HOUR)
+    assert (row.held_by, row.due_at, row.next_attempt_at) == (Hold.RATE, None, times.plus(IN_AN_HOUR, seconds=5))
+
+
+def test_a_replay_starts_the_schedule_anew_under_the_same_id():
+    parked = after_attempt(a_delivery(attempt_count=3), an_attempt(500), None, SCHEDULE, IN_AN_HOUR)
+    again = replayed(parked, TOMORROW)
+    assert (again.state, again.due_at, again.tries, again.attempt_count) == (DeliveryState.RETRYING, TOMORROW, 0, 3)
+    assert again.delivery_id == parked.delivery_id
+    row = after_attempt(again.with_changes(attempt_count=4), an_attempt(500), None, SCHEDULE, TOMORROW)
+    assert row.state is DeliveryState.RETRYING
+    assert row.next_attempt_at <= times.plus(TOMORROW, seconds=11)
+
+
+def test_only_what_did_not_go_well_is_listed_by_state():
+    states = {state: a_delivery(state=state).state_shard for state in DeliveryState}
+    assert {state for state, shard in states.items() if shard} == {DeliveryState.RETRYING, DeliveryState.PARKED}
+    assert all(shard in shards_of(state) for state, shard in states.items() if shard)
+    assert a_delivery().partner_shard in shards_of("part_1")
 
 
 def test_only_a_delivery_that_is_retried_is_not_over():

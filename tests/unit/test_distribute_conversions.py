@@ -4,13 +4,14 @@ import threading
 
 import pytest
 
-from ricochet.models.delivery import DeliveryState
+from ricochet.models import times
+from ricochet.models.delivery import DeliveryState, Hold
 from ricochet.models.statuses import Status
-from ricochet.rules.delivery_progress import after_attempt
+from ricochet.rules.delivery_progress import Wait, after_attempt
 from ricochet.rules.retry_schedule import RetrySchedule
 from ricochet.tables.items import to_wire
 from ricochet.use_cases.distribute_conversions import DistributeConversions
-from tests.unit.builders import IN_AN_HOUR, Books, a_conversion, a_partner, a_report, an_attempt
+from tests.unit.builders import IN_AN_HOUR, Books, OpenGate, a_conversion, a_partner, a_report, an_attempt
 
 RETRYING, DELIVERED, SUPERSEDED, PARKED = DeliveryState
 LEAD = a_conversion(status=Status.PENDING, source_status="lead", reported=Status.PENDING, credited=0, credited_at=None)
@@ -24,16 +25,18 @@ class World:
         self.partners, self.answers = partners or (a_partner(),), answers or {}
         self.rows, self.sent, self.retries, self.parked = {}, [], [], []
         self._lock = threading.Lock()
+        self.gate = OpenGate()
 
     def tell(self, *records, has_time=lambda: True):
         queues = (self._queue(self.retries), self._queue(self.parked))
-        return DistributeConversions(self, self, self._attempt, *queues, clock=lambda: IN_AN_HOUR)(records, has_time)
+        distribute = DistributeConversions(self, self, self.gate, self._attempt, *queues, clock=lambda: IN_AN_HOUR)
+        return distribute(records, has_time)
 
     def active(self):
         return list(self.partners)
 
-    def of_version(self, conversion_id, version):
-        return {row.partner_id: row for row in self.rows.values() if row.version == version}
+    def of_conversion(self, conversion_id):
+        return list(self.rows.values())
 
     def put_first(self, row):
         return self.rows.setdefault(row.delivery_key, row) is row
@@ -47,7 +50,7 @@ class World:
     @staticmethod
     def _queue(messages):
         class Queue:
-            def send(self, rows, moment, *, at_once=False):
+            def send(self, rows, moment):
                 messages.extend(row.delivery_key for row in rows)
 
         return Queue()
@@ -63,7 +66,7 @@ def test_every_active_partner_is_told_once():
     result = world.tell(a_record(PURCHASE, LEAD))
     assert sorted(world.sent) == [("part_1", "Purchase"), ("part_2", "Purchase")]
     assert {row.state for row in world.rows.values()} == {DELIVERED}
-    assert (len(result.attempted), world.retries, world.parked) == (2, [], [])
+    assert (len(result.rows), world.retries, world.parked) == (2, [], [])
 
 
 def test_a_record_that_comes_again_sends_nothing_again():
@@ -83,8 +86,8 @@ def test_one_partners_failure_is_queued_and_hurts_nobody():
 def test_what_is_on_record_but_perhaps_not_on_the_queue_is_queued_again():
     world = World(answers={"part_1": 500})
     world.tell(a_record(PURCHASE, LEAD))
-    result = world.tell(a_record(PURCHASE, LEAD))
-    assert (len(world.sent), world.retries, len(result.waiting)) == (1, ["000002#part_1"] * 2, 1)
+    world.tell(a_record(PURCHASE, LEAD))
+    assert (len(world.sent), world.retries) == (1, ["000002#part_1"] * 2)
 
 
 def test_what_there_is_no_time_for_is_queued_unsent():
@@ -140,3 +143,32 @@ def test_a_full_refund_is_told():
     world = World()
     world.tell(a_record(refund, sale))
     assert world.sent == [("part_1", "Reject")]
+
+
+def test_whom_the_gate_holds_back_is_put_off_without_an_attempt():
+    world = World(a_partner(), a_partner(partner_id="part_2"))
+    world.gate = OpenGate(part_1=Wait(Hold.BREAKER, 30))
+    world.tell(a_record(PURCHASE, LEAD))
+    row = world.rows["000002#part_1"]
+    assert world.sent == [("part_2", "Purchase")]
+    assert (row.state, row.attempt_count, row.held_by) == (RETRYING, 0, Hold.BREAKER)
+    assert (row.due_at, world.retries) == (times.plus(IN_AN_HOUR, seconds=30), [])
+    assert world.gate.learned == [("part_2", 200)]
+
+
+def test_a_partner_is_not_told_of_its_own_word():
+    world = World(a_partner(), a_partner(partner_id="part_2"))
+    world.tell(a_record(PURCHASE.with_changes(changed_by="partner:part_1"), LEAD))
+    assert world.sent == [("part_2", "Purchase")]
+
+
+def test_a_version_waits_for_an_attempt_at_an_earlier_one_that_is_under_way():
+    world = World(answers={"part_1": 500})
+    world.tell(a_record(LEAD))
+    (lead,) = world.rows.values()
+    world.rows[lead.delivery_key] = lead.with_changes(lease_until=times.plus(IN_AN_HOUR, seconds=45))
+    world.tell(a_record(PURCHASE, LEAD))
+    row = world.rows["000002#part_1"]
+    assert world.sent == [("part_1", "Lead")]
+    assert (row.held_by, row.next_attempt_at) == (Hold.EARLIER, times.plus(IN_AN_HOUR, seconds=45))
+    assert world.retries == ["000001#part_1", "000002#part_1"]

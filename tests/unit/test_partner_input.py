@@ -1,10 +1,17 @@
 """What operators may say about a partner; where deliveries may not go is refused before they go there."""
 
+import itertools
 import json
 
 import pytest
 
-from ricochet.errors import InvalidRequestError, PartnerExistsError, PartnerNotFoundError, PartnerUrlNotAllowedError
+from ricochet.errors import (
+    InvalidRequestError,
+    LoginTakenError,
+    PartnerExistsError,
+    PartnerNotFoundError,
+    PartnerUrlNotAllowedError,
+)
 from ricochet.models.delivery import Notice
 from ricochet.models.partner import ALL_EVENTS, Filters, Partner
 from ricochet.models.statuses import Status
@@ -18,7 +25,7 @@ from ricochet.use_cases.manage_partners import (
     check_postback_url,
     shown,
 )
-from tests.unit.builders import NOON, a_delivery, a_notice, a_partner
+from tests.unit.builders import a_delivery, a_notice, a_partner
 
 LEAST = {"name": "Partner", "postbackUrl": "https://1.1.1.1/cb?c={click_id}"}
 NOWHERE = AllowedTargets()
@@ -177,31 +184,114 @@ class PartnersInMemory:
         return True
 
 
+class LoginsInMemory:
+    def __init__(self):
+        self.partner_of: dict[str, str] = {}
+
+    def tie_to_partner(self, user_id, partner_id):
+        if self.partner_of.setdefault(user_id, partner_id) != partner_id:
+            raise LoginTakenError("taken")
+
+    def untie_from_partner(self, user_id, partner_id):
+        del self.partner_of[user_id]
+
+
+class HealthInMemory:
+    def __init__(self):
+        self.forgiven: list[str] = []
+
+    def forgive(self, partner_id, moment):
+        self.forgiven.append(partner_id)
+
+
 @pytest.fixture
-def manage():
-    return ManagePartners(PartnersInMemory(), NOWHERE, clock=lambda: NOON)
+def logins():
+    return LoginsInMemory()
+
+
+@pytest.fixture
+def health():
+    return HealthInMemory()
+
+
+@pytest.fixture
+def manage(logins, health):
+    moments = (f"2026-03-01T12:00:{second:02}.000Z" for second in itertools.count())
+    return ManagePartners(PartnersInMemory(), logins, health, NOWHERE, clock=lambda: next(moments))
 
 
 def test_a_partners_secret_is_shown_once(manage):
-    partner, secret, warnings = manage.create(given(partnerId="mine"))
-    assert (partner.signing_secret, warnings) == (secret, [])
-    assert secret not in str(shown(partner))
-    assert "signingSecret" not in shown(partner)
+    saved = manage.create(given(partnerId="mine"))
+    assert (saved.partner.signing_secret, saved.warnings) == (saved.secret, [])
+    assert saved.to_json()["signingSecret"] == saved.secret
+    assert saved.secret not in str(shown(saved.partner))
     with pytest.raises(PartnerExistsError):
         manage.create(given(partnerId="mine"))
 
 
 def test_a_patch_changes_what_it_names_and_keeps_the_secret(manage):
-    before, _, _ = manage.create(given(partnerId="mine", filters={"offerIds": ["a"]}, statusWords={"Purchase": "1"}))
-    after, secret, _ = manage.update("mine", {"name": "New", "partnerId": "other", "signingSecret": "mine"})
-    assert (after, secret) == (before.with_changes(name="New", revision=2), None)
+    before = manage.create(given(partnerId="mine", filters={"offerIds": ["a"]}, statusWords={"Purchase": "1"})).partner
+    saved = manage.update("mine", {"name": "New", "partnerId": "other", "signingSecret": "mine"})
+    changed = before.with_changes(name="New", revision=2, updated_at=saved.partner.updated_at)
+    assert (saved.partner, saved.secret) == (changed, None)
 
 
 def test_a_secret_is_renewed_on_demand(manage):
-    before, old, _ = manage.create(given(partnerId="mine"))
-    after, new, _ = manage.update("mine", {"rotateSigningSecret": True})
-    assert after.signing_secret == new != old
-    assert after.with_changes(signing_secret=old, revision=1) == before
+    before = manage.create(given(partnerId="mine"))
+    after = manage.update("mine", {"rotateSigningSecret": True})
+    assert after.partner.signing_secret == after.secret != before.secret
+    assert after.partner.name == before.partner.name
+
+
+def test_what_was_to_be_told_in_a_pause_is_not_and_resuming_says_what_was_missed(manage, health):
+    manage.create(given(partnerId="mine"))
+    paused = manage.update("mine", {"status": "paused"}).partner
+    saved = manage.update("mine", {"status": "active"})
+    assert (paused.pause_reason, saved.partner.pause_reason) == ("an operator paused it", None)
+    assert (saved.missed.since, saved.missed.until) == (paused.paused_at, saved.partner.updated_at)
+    assert health.forgiven == ["mine"]
+    first, second = saved.partner.spells
+    told = {
+        moment: saved.partner.was_to_be_told(a_notice(timestamp=moment))
+        for moment in (first.since, first.until, second.since, "2026-03-01T11:59:59.999Z")
+    }
+    assert list(told.values()) == [True, False, True, False]
+
+
+def test_a_spell_ends_when_a_partner_wants_something_else(manage):
+    manage.create(given(partnerId="mine", events=["Lead"]))
+    manage.update("mine", {"name": "only another name"})
+    partner = manage.update("mine", {"events": ["Purchase"]}).partner
+    assert [spell.events for spell in partner.spells] == [("Lead",), ("Purchase",)]
+    lead = a_notice(status=Status.PENDING, timestamp=partner.spells[0].since)
+    assert partner.was_to_be_told(lead)
+    assert not partner.wants(lead)
+
+
+def test_a_login_belongs_to_one_partner(manage, logins):
+    manage.create(given(partnerId="mine", logins=["u-1", "u-2"]))
+    manage.update("mine", {"logins": ["u-2", "u-3"]})
+    assert logins.partner_of == {"u-2": "mine", "u-3": "mine"}
+    with pytest.raises(LoginTakenError):
+        manage.create(given(partnerId="other", logins=["u-3"]))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"maxPerSecond": 0},
+        {"maxPerSecond": "fast"},
+        {"maxPerSecond": 1001},
+        {"filters": {"ownClicks": {"sub9": ["a"]}}},
+        {"filters": {"ownClicks": {"sub1": []}}},
+        {"logins": ["u"] * 21},
+        {"replyUpdatesStatus": "perhaps"},
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused_by_its_name(fields):
+    with pytest.raises(InvalidRequestError) as refused:
+        given(**fields)
+    assert refused.value.details[0].startswith(next(iter(fields)))
 
 
 @pytest.mark.parametrize(
@@ -213,7 +303,7 @@ def test_a_secret_is_renewed_on_demand(manage):
     ],
 )
 def test_a_patch_is_checked_like_a_new_partner(manage, patch, refusal):
-    before, _, _ = manage.create(given(partnerId="mine"))
+    before = manage.create(given(partnerId="mine")).partner
     with pytest.raises(refusal):
         manage.update("mine", patch)
     assert manage.get("mine") == before
@@ -234,6 +324,11 @@ def test_a_partner_that_is_not_there_is_not_found(manage):
         ({"product_ids": ("p",)}, {"product_id": "p", "offer_id": "x"}, True),
         ({"product_ids": ("p",)}, {"product_id": "q"}, False),
         ({"product_ids": ("p",), "offer_ids": ("a",)}, {"product_id": "p", "offer_id": "b"}, False),
+        ({"network_ids": ("n",)}, {"network": "n"}, True),
+        ({"network_ids": ("n",)}, {"network": ""}, False),
+        ({"own_clicks": {"sub1": ("acme",)}}, {"sub1": "acme"}, True),
+        ({"own_clicks": {"sub1": ("acme",)}}, {"sub1": "other"}, False),
+        ({"own_clicks": {"sub1": ("acme",), "px": ("1",)}}, {"sub1": "acme"}, False),
     ],
 )
 def test_filters_must_all_match_and_an_empty_one_always_does(filters, notice, matches):

@@ -13,12 +13,15 @@ from tests.unit.builders import IN_AN_HOUR, a_delivery, a_postback
 
 
 class Sqs:
-    def __init__(self, failed=(), error=None):
-        self.batches, self.messages, self.failed, self.error = [], [], list(failed), error
+    def __init__(self, refusals=0, error=None):
+        self.batches, self.messages, self.refusals, self.error = [], [], refusals, error
 
     def send_message_batch(self, **call):
+        """Refuses the first message of each of the first `refusals` batches."""
         self.batches.append(call["Entries"])
-        return {"Failed": self.failed} if self.failed else {}
+        if len(self.batches) > self.refusals:
+            return {}
+        return {"Failed": [{"Id": call["Entries"][0]["Id"], "Code": "InternalError", "Message": "try again"}]}
 
     def send_message(self, **call):
         if self.error:
@@ -49,16 +52,22 @@ def test_messages_go_out_ten_at_a_time(number, portions):
 def test_a_message_waits_as_its_delivery_does_and_is_grouped_by_partner():
     sqs, row = Sqs(), a_delivery(next_attempt_at=times.plus(IN_AN_HOUR, seconds=60))
     DeliveryQueue(sqs, "url").send([row], IN_AN_HOUR)
-    DeliveryQueue(sqs, "url").send([row], IN_AN_HOUR, at_once=True)
-    assert [batch[0]["DelaySeconds"] for batch in sqs.batches] == [60, 0]
+    assert [batch[0]["DelaySeconds"] for batch in sqs.batches] == [60]
     assert sqs.batches[0][0]["MessageGroupId"] == "part_1"
 
 
-def test_a_message_that_is_refused_is_no_silent_loss():
-    sqs = Sqs(failed=[{"Id": "0", "Code": "InternalError", "Message": "try again"}])
+def test_a_message_that_is_refused_is_sent_once_more():
+    sqs = Sqs(refusals=1)
+    DeliveryQueue(sqs, "url").send([a_delivery()] * 3, IN_AN_HOUR)
+    assert [len(batch) for batch in sqs.batches] == [3, 1]
+
+
+def test_a_message_that_is_refused_twice_is_no_silent_loss_and_the_others_are_sent():
+    sqs, row = Sqs(refusals=2), a_delivery()
     with pytest.raises(QueueRefusedError) as refused:
-        DeliveryQueue(sqs, "url").send([a_delivery()], IN_AN_HOUR)
-    assert refused.value.details == ["InternalError: try again"]
+        DeliveryQueue(sqs, "url").send([row] * 12, IN_AN_HOUR)
+    assert refused.value.details == [row.delivery_id]
+    assert [len(batch) for batch in sqs.batches] == [10, 1, 2]
 
 
 def test_a_postback_is_queued_whole():

@@ -16,6 +16,7 @@ from botocore.loaders import Loader, create_loader
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sqs import SQSClient
 
 # Three tries of at most 3 s each stay well within API Gateway's 30 s.
@@ -37,7 +38,7 @@ class _KnownServices:
         self._loader = loader
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - the loader's own signature
-        return ["dynamodb", "sqs"]
+        return ["dynamodb", "events", "sqs"]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
@@ -58,3 +59,8 @@ def dynamodb() -> DynamoDBClient:
 @cache
 def sqs() -> SQSClient:
     return cast("SQSClient", _session().create_client("sqs", config=_QUICK))
+
+
+@cache
+def events() -> EventBridgeClient:
+    return cast("EventBridgeClient", _session().create_client("events", config=_QUICK))

@@ -26,6 +26,7 @@ RicochetError
 │   │   ├── ProductPausedError
 │   │   ├── ProductExistsError
 │   │   ├── PartnerExistsError
+│   │   ├── LoginTakenError
 │   │   ├── NetworkExistsError
 │   │   ├── ReceiptIncompleteError
 │   │   ├── ClickOwnerMismatchError
@@ -165,6 +166,10 @@ class ProductExistsError(ConflictError):
 
 
 class PartnerExistsError(ConflictError):
+    pass
+
+
+class LoginTakenError(ConflictError):
     pass
 
 

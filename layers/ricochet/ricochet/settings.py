@@ -79,12 +79,13 @@ class ReferralSettings(Settings):
 
 
 class ReleaseSettings(Settings):
+    partners_table: str
     deliveries_table: str
+    health_table: str
     retry_queue_url: str
 
 
 class DeliverySettings(ReleaseSettings):
-    partners_table: str
     parking_queue_url: str
     retry_schedule: Schedule
     allowed_targets: Targets = AllowedTargets()
@@ -107,6 +108,12 @@ class ManageReceiptsSettings(AdminSettings, NetworkPostbackSettings):
     pass
 
 
-class ManagePartnersSettings(AdminSettings):
+class PartnerSettings(Settings):
     partners_table: str
+    users_table: str
+    health_table: str
     allowed_targets: Targets = AllowedTargets()
+
+
+class ManagePartnersSettings(AdminSettings, PartnerSettings):
+    pass

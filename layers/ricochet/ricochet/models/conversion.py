@@ -70,7 +70,7 @@ class PastVersion(Entity):
     source_status: str
     amount: Amount
     payout: Price | None = None
-    at: str  # `updatedAt` as it was last in that version
+    at: str  # since when it was so
     changed_by: str | None = None
 
 
@@ -89,6 +89,7 @@ class Conversion(Entity):
     is_tombstone: bool | None = None  # reversed before it was reported
     version: int
     versions: tuple[PastVersion, ...] = ()  # all earlier ones, oldest first
+    version_at: str | None = None  # since when, if this is not the first
     changed_by: str | None = None  # who made the present version, as in `Report`
     click_id: str | None = None  # as the source sent it, known to us or not
     user_id: str | None = None  # None: credits nobody
@@ -126,6 +127,11 @@ class Conversion(Entity):
         return self.source_conversion_id or self.conversion_id
 
     @property
+    def since(self) -> str:
+        """When it became what it is."""
+        return self.version_at or self.created_at
+
+    @property
     def as_past(self) -> PastVersion:
         return PastVersion(
             version=self.version,
@@ -133,7 +139,7 @@ class Conversion(Entity):
             source_status=self.source_status,
             amount=self.amount,
             payout=self.payout,
-            at=self.updated_at,
+            at=self.since,
             changed_by=self.changed_by,
         )
 

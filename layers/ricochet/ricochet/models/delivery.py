@@ -5,12 +5,15 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, Self
 
+from pydantic import computed_field
+
 from ricochet.models import ids, times
 from ricochet.models.conversion import Conversion
 from ricochet.models.entity import Entity
 from ricochet.models.statuses import Status
 
 KEPT_DAYS = 90
+SHARDS = 8
 
 
 class DeliveryState(StrEnum):
@@ -24,6 +27,15 @@ class DeliveryState(StrEnum):
         return self is not DeliveryState.RETRYING
 
 
+OPEN_STATES = (DeliveryState.RETRYING, DeliveryState.PARKED)
+"""What the index `byState` lists."""
+
+
+def shards_of(name: str) -> list[str]:
+    """Every partition of the index `byPartner` for a partner's id, or of `byState` for a state."""
+    return [f"{name}#{number}" for number in range(SHARDS)]
+
+
 class Attempt(Entity):
     """One request to a partner, successful or not. `ms` is the wall time, DNS included."""
 
@@ -32,6 +44,16 @@ class Attempt(Entity):
     status_code: int | None = None
     error: str | None = None
     reply: str | None = None
+    timed_out: bool | None = None
+
+
+class Hold(StrEnum):
+    """What a delivery waits for, other than its own next attempt."""
+
+    BREAKER = "breaker"  # the partner's server is unwell
+    RATE = "rate"  # the partner gets no more than so many a second
+    PAUSED = "paused"  # the partner is paused; nothing is sent until it is active again
+    EARLIER = "earlier"  # an attempt at an earlier version is under way
 
 
 class Notice(Entity):
@@ -71,7 +93,7 @@ class Notice(Entity):
             currency=conversion.currency,
             conversion_id=conversion.shown_id,
             network=conversion.network_id or "",
-            timestamp=conversion.updated_at,
+            timestamp=conversion.since,
             **{name: getattr(conversion, name) or "" for name in _AS_IN_CONVERSION},
         )
 
@@ -92,13 +114,33 @@ class Delivery(Entity):
     url: str | None = None  # as last sent, secrets masked
     attempt_count: int = 0
     attempts: tuple[Attempt, ...] = ()
+    tries_from: int | None = None  # how many attempts had been made when it was replayed: the schedule began anew
     next_attempt_at: str | None = None
     lease_until: str | None = None  # an attempt is under way until then at the latest
-    due_shard: str | None = None  # both only while it waits longer than a queue can delay
-    due_at: str | None = None
+    due_at: str | None = None  # only while it waits without a message, in the due index
+    held_by: Hold | None = None
+    partner_status: Status | None = None  # what the partner's reply calls the conversion
+    detail: str | None = None  # why it ended as it did, where the attempts do not say
     created_at: str
     updated_at: str
     ttl: int
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def partner_shard(self) -> str:
+        """The partition of the index `byPartner` that this row is in."""
+        return shards_of(self.partner_id)[ids.shard(self.delivery_id, SHARDS)]
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def state_shard(self) -> str | None:
+        """The partition of the index `byState`; None for what went well, which is not in it."""
+        return shards_of(self.state)[ids.shard(self.delivery_id, SHARDS)] if self.state in OPEN_STATES else None
+
+    @property
+    def tries(self) -> int:
+        """Attempts made on the present schedule."""
+        return self.attempt_count - (self.tries_from or 0)
 
     def for_log(self) -> dict[str, Any]:
         last = self.attempts[-1] if self.attempts else None
@@ -107,6 +149,7 @@ class Delivery(Entity):
             "conversion_id": self.conversion_id,
             "partner_id": self.partner_id,
             "state": self.state,
+            "held_by": self.held_by,
             "attempt": self.attempt_count,
             "status_code": last.status_code if last else None,
             "reason": last.error if last else None,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
 from ricochet.models.delivery import Notice
 from ricochet.models.entity import Entity
+from ricochet.models.money import Price
 from ricochet.models.product import Lifecycle
 from ricochet.models.statuses import LEAD_WORDS, Status
 
+KEPT_SPELLS = 50
 ALL_EVENTS = tuple(dict.fromkeys(LEAD_WORDS.values()))
 
 
@@ -27,11 +30,30 @@ class Filters(Entity):
 
     offer_ids: tuple[str, ...] = ()
     product_ids: tuple[str, ...] = ()
+    network_ids: tuple[str, ...] = ()
+    own_clicks: dict[str, tuple[str, ...]] = {}  # a click's tag -> the values by which the partner's clicks are known
 
     def match(self, notice: Notice) -> bool:
-        return (not self.offer_ids or notice.offer_id in self.offer_ids) and (
-            not self.product_ids or notice.product_id in self.product_ids
+        return (
+            (not self.offer_ids or notice.offer_id in self.offer_ids)
+            and (not self.product_ids or notice.product_id in self.product_ids)
+            and (not self.network_ids or notice.network in self.network_ids)
+            and all(getattr(notice, tag, "") in values for tag, values in self.own_clicks.items())
         )
+
+
+class Spell(Entity):
+    """A time in which a partner was active and wanted the same; `until` is None for the present one."""
+
+    since: str
+    until: str | None = None
+    events: tuple[str, ...]
+    filters: Filters
+
+    def covers(self, notice: Notice) -> bool:
+        """Whether the partner is to be told, going by when the conversion got this version."""
+        inside = self.since <= notice.timestamp and (self.until is None or notice.timestamp < self.until)
+        return inside and notice.status.lead_word in self.events and self.filters.match(notice)
 
 
 class Partner(Entity):
@@ -45,10 +67,55 @@ class Partner(Entity):
     status_words: dict[str, str] = {}  # canonical status -> the partner's own word
     filters: Filters = Filters()
     signing_secret: str
+    max_per_second: Price | None = None  # None: as fast as it answers
+    reply_updates_status: bool = False
+    logins: tuple[str, ...] = ()  # user ids that may see and set up this partner
     status: Lifecycle = Lifecycle.ACTIVE
+    paused_at: str | None = None
+    pause_reason: str | None = None
+    spells: tuple[Spell, ...] = ()  # the latest, oldest first
     revision: int = 1
     created_at: str
     updated_at: str
+
+    @property
+    def rate(self) -> float | None:
+        """Postbacks a second at most; None: no limit."""
+        return None if self.max_per_second is None else float(self.max_per_second)
+
+    @property
+    def mark(self) -> str:
+        """By which conversions that it moved itself are known."""
+        return f"partner:{self.partner_id}"
+
+    def paused(self, reason: str, moment: str) -> Self:
+        """The partner as it is when we give up on it."""
+        paused = self.with_changes(
+            status=Lifecycle.PAUSED,
+            paused_at=moment,
+            pause_reason=reason,
+            revision=self.revision + 1,
+            updated_at=moment,
+        )
+        return paused.with_spells(moment)
+
+    def with_spells(self, moment: str) -> Self:
+        """The partner, its present spell ended if it is another now, and begun if it is active."""
+        now = Spell(since=moment, events=self.events, filters=self.filters)
+        spells = list(self.spells)
+        last = spells[-1] if spells and spells[-1].until is None else None
+        active = self.status is Lifecycle.ACTIVE
+        if last is not None and active and (last.events, last.filters) == (now.events, now.filters):
+            return self
+        if last is not None:
+            spells[-1] = last.with_changes(until=moment)
+        if active:
+            spells.append(now)
+        return self.with_changes(spells=tuple(spells[-KEPT_SPELLS:]))
+
+    def was_to_be_told(self, notice: Notice) -> bool:
+        """Whether the partner was active, and wanted this, when it happened."""
+        return any(spell.covers(notice) for spell in self.spells)
 
     def wants(self, notice: Notice) -> bool:
         return notice.status.lead_word in self.events and self.filters.match(notice)

@@ -10,3 +10,4 @@ class User(Entity):
     referral_code: str | None = None
     referrer_id: str | None = None
     referrer_set_at: str | None = None
+    partner_id: str | None = None  # whose deliveries this login may see

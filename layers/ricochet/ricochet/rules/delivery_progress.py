@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from ricochet.models import times
-from ricochet.models.delivery import Attempt, Delivery, DeliveryState
-from ricochet.models.ids import digest
+from ricochet.models.delivery import Attempt, Delivery, DeliveryState, Hold
 from ricochet.rules.retry_schedule import MAX_QUEUE_DELAY, RetrySchedule, is_success
 
-DUE_SHARDS = 4
+KEPT_ATTEMPTS = 40
+"""The latest; a delivery that is replayed again and again must still fit into one item."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Why, how long and where a delivery is put off."""
+
+    reason: Hold
+    seconds: float
+    by_queue: bool = False  # else in the due index, to be released at the partner's rate
 
 
 def after_attempt(
@@ -17,10 +27,10 @@ def after_attempt(
 ) -> Delivery:
     """The row with one attempt more: delivered, waiting for the next, or parked after the last."""
     earlier = tuple(past.with_changes(reply=None) for past in delivery.attempts)
-    done = delivery.with_changes(attempts=(*earlier, attempt), lease_until=None, **_not_waiting(), updated_at=moment)
+    done = _moved(delivery, moment, attempts=(*earlier, attempt)[-KEPT_ATTEMPTS:])
     if is_success(attempt.status_code):
         return done.with_changes(state=DeliveryState.DELIVERED)
-    wait = schedule.wait_after(done.attempt_count, attempt.status_code, retry_after)
+    wait = schedule.wait_after(done.tries, attempt.status_code, retry_after)
     if wait is None:
         return done.with_changes(state=DeliveryState.PARKED)
     return waiting(done, wait, moment)
@@ -29,15 +39,36 @@ def after_attempt(
 def waiting(delivery: Delivery, seconds: float, moment: str) -> Delivery:
     """The row waiting so long for its next attempt: by a queue's delay, or in the due index if that is too short."""
     at = times.plus(moment, seconds=seconds)
-    longer = seconds > MAX_QUEUE_DELAY
-    due = {"due_shard": due_shard(delivery.delivery_id), "due_at": at} if longer else {}
-    return delivery.with_changes(
-        **_not_waiting() | {"next_attempt_at": at, "updated_at": moment, "lease_until": None} | due
+    if seconds > MAX_QUEUE_DELAY:
+        return in_due_index(delivery, at, moment)
+    return _moved(delivery, moment, next_attempt_at=at)
+
+
+def in_due_index(delivery: Delivery, at: str, moment: str) -> Delivery:
+    """The row waiting without a message until it is released, not before `at`."""
+    return _moved(delivery, moment, next_attempt_at=at, due_at=at)
+
+
+def held(delivery: Delivery, wait: Wait, moment: str) -> Delivery:
+    """The row put off, without an attempt used up."""
+    put_off = waiting if wait.by_queue else _in_due_index_for
+    return put_off(delivery, wait.seconds, moment).with_changes(held_by=wait.reason)
+
+
+def ended(delivery: Delivery, state: DeliveryState, moment: str, detail: str | None = None) -> Delivery:
+    return _moved(delivery, moment, state=state, detail=detail)
+
+
+def replayed(delivery: Delivery, moment: str) -> Delivery:
+    """The row as if it had just failed for the first time, under the same delivery id, to be tried at once."""
+    return _moved(
+        delivery,
+        moment,
+        state=DeliveryState.RETRYING,
+        tries_from=delivery.attempt_count,
+        next_attempt_at=moment,
+        due_at=moment,
     )
-
-
-def ended(delivery: Delivery, state: DeliveryState, moment: str) -> Delivery:
-    return delivery.with_changes(state=state, updated_at=moment, lease_until=None, **_not_waiting())
 
 
 def queue_delay(delivery: Delivery, moment: str) -> int:
@@ -48,13 +79,11 @@ def queue_delay(delivery: Delivery, moment: str) -> int:
     return max(0, min(MAX_QUEUE_DELAY, round(seconds)))
 
 
-def due_shard(delivery_id: str) -> str:
-    return f"due#{int(digest(delivery_id)[:8], 16) % DUE_SHARDS}"
+def _in_due_index_for(delivery: Delivery, seconds: float, moment: str) -> Delivery:
+    return in_due_index(delivery, times.plus(moment, seconds=seconds), moment)
 
 
-def due_shards() -> list[str]:
-    return [f"due#{number}" for number in range(DUE_SHARDS)]
-
-
-def _not_waiting() -> dict[str, Any]:
-    return {"next_attempt_at": None, "due_shard": None, "due_at": None}
+def _moved(delivery: Delivery, moment: str, **changes: Any) -> Delivery:
+    """The row with `changes`, and nothing left of what it waited for before."""
+    rested = {"next_attempt_at": None, "due_at": None, "lease_until": None, "held_by": None}
+    return delivery.with_changes(**rested | {"updated_at": moment} | changes)

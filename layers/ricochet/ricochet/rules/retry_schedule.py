@@ -29,6 +29,10 @@ class RetrySchedule:
             raise ValueError("delays are seconds, not negative")
         return cls(delays)
 
+    @property
+    def first_delay(self) -> int:
+        return self.delays[0] if self.delays else 0
+
     def wait_after(self, failures: int, status_code: int | None, retry_after: int | None) -> float | None:
         """Seconds until the next attempt after so many failures, with 0-10 % of jitter; None: give up."""
         allowed = len(self.delays)
@@ -40,6 +44,11 @@ class RetrySchedule:
         if retry_after is not None:
             delay = max(delay, min(retry_after, MAX_RETRY_AFTER))
         return delay * random.uniform(1.0, 1.1)  # noqa: S311 - jitter
+
+
+def speaks_of_the_server(status_code: int | None) -> bool:
+    """Whether a failure says that the partner's server is unwell, and not that it dislikes this one postback."""
+    return status_code is None or status_code >= 500 or status_code in _RETRIED
 
 
 def is_success(status_code: int | None) -> bool:

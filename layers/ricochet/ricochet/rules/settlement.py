@@ -364,7 +364,10 @@ def _is_partial(report: Report, prior: Conversion) -> bool:
 def _next(report: Report, prior: Conversion, status: Status, moment: str) -> Conversion:
     if status is not prior.status:
         prior = prior.with_changes(
-            version=prior.version + 1, versions=(*prior.versions, prior.as_past), changed_by=report.changed_by
+            version=prior.version + 1,
+            versions=(*prior.versions, prior.as_past),
+            version_at=moment,
+            changed_by=report.changed_by,
         )
     return prior.with_changes(
         status=status,

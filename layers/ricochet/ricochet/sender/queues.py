@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Self
@@ -33,6 +33,10 @@ class DeliveryMessage:
     def of(cls, delivery: Delivery) -> Self:
         return cls(delivery.conversion_id, delivery.delivery_key, delivery.attempt_count)
 
+    @property
+    def partner_id(self) -> str:
+        return self.delivery_key.partition("#")[2]
+
     @classmethod
     def parse(cls, body: str) -> Self:
         fields = json.loads(body)
@@ -51,20 +55,31 @@ class DeliveryQueue:
         self._client = client
         self._url = url
 
-    def send(self, deliveries: Sequence[Delivery], moment: str, *, at_once: bool = False) -> None:
-        """One message each, delayed until the next attempt unless `at_once`; QueueRefusedError if any was refused."""
+    def send(self, deliveries: Sequence[Delivery], moment: str) -> None:
+        """One message each, delayed until its next attempt, ten to a call; all are tried, then QueueRefusedError.
+
+        Its details name the deliveries that have no message now.
+        """
+        refused: list[str] = []
         for batch in batched(deliveries, BATCH, strict=False):
-            entries: list[Any] = [
-                {
-                    "Id": str(number),
-                    "MessageBody": DeliveryMessage.of(delivery).to_body(),
-                    "DelaySeconds": 0 if at_once else queue_delay(delivery, moment),
-                    "MessageGroupId": delivery.partner_id,
-                }
-                for number, delivery in enumerate(batch)
-            ]
-            reply = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
-            _check(reply.get("Failed", []))
+            left = self._send_batch(batch, moment)
+            refused += [row.delivery_id for row in (self._send_batch(left, moment) if left else ())]
+        if refused:
+            raise QueueRefusedError("the queue refused messages", refused)
+
+    def _send_batch(self, batch: Sequence[Delivery], moment: str) -> list[Delivery]:
+        """Those of `batch` that the queue did not take."""
+        entries: list[Any] = [
+            {
+                "Id": str(number),
+                "MessageBody": DeliveryMessage.of(delivery).to_body(),
+                "DelaySeconds": queue_delay(delivery, moment),
+                "MessageGroupId": delivery.partner_id,
+            }
+            for number, delivery in enumerate(batch)
+        ]
+        reply = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
+        return [batch[int(entry["Id"])] for entry in reply.get("Failed", [])]
 
 
 class PostbackQueue:
@@ -80,9 +95,3 @@ class PostbackQueue:
             self._client.send_message(QueueUrl=self._url, MessageBody=raw.to_message())
         except (BotoCoreError, ClientError) as error:
             raise QueueRefusedError("the postback could not be taken in; please send it again") from error
-
-
-def _check(failed: Iterable[Any]) -> None:
-    refused = [f"{entry.get('Code')}: {entry.get('Message')}" for entry in failed]
-    if refused:
-        raise QueueRefusedError("the queue refused messages", refused)

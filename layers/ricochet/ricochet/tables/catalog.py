@@ -65,6 +65,10 @@ class Partners(CatalogTable[Partner]):
         pages = self.client.get_paginator("query").paginate(TableName=self.name, **_with_status(Lifecycle.ACTIVE))
         return [Partner.from_item(from_wire(item)) for page in pages for item in page["Items"]]
 
+    def all(self) -> list[Partner]:
+        pages = self.client.get_paginator("scan").paginate(TableName=self.name)
+        return [Partner.from_item(from_wire(item)) for page in pages for item in page["Items"]]
+
 
 def _with_status(status: Lifecycle) -> dict[str, Any]:
     return {

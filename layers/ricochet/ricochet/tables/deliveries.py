@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from botocore.exceptions import ClientError
 
-from ricochet.models.delivery import Delivery, DeliveryState, delivery_key, version_prefix
+from ricochet.models.delivery import Delivery, DeliveryState, delivery_key
 from ricochet.tables.items import condition_failed, from_wire, to_wire
 from ricochet.tables.table import Table
 
 BY_DUE = "byDue"
+BY_PARTNER = "byPartner"
+BY_STATE = "byState"
 
 
 class Deliveries(Table[Delivery]):
@@ -19,13 +21,9 @@ class Deliveries(Table[Delivery]):
     def get(self, conversion_id: str, key: str) -> Delivery | None:
         return self._get({"conversionId": conversion_id, "deliveryKey": key})
 
-    def of_version(self, conversion_id: str, version: int) -> dict[str, Delivery]:
-        """What is recorded for one version, by partner id."""
-        rows = self._query(
-            "conversionId = :id AND begins_with(deliveryKey, :version)",
-            {":id": conversion_id, ":version": version_prefix(version)},
-        )
-        return {row.partner_id: row for row in rows}
+    def of_conversion(self, conversion_id: str) -> list[Delivery]:
+        """All versions' deliveries, the oldest version first."""
+        return list(self._query("conversionId = :id", {":id": conversion_id}))
 
     def newer_is_delivered(self, delivery: Delivery) -> bool:
         """Whether the partner has been told of a later version already."""
@@ -77,13 +75,13 @@ class Deliveries(Table[Delivery]):
             state="state",
         )
 
-    def due(self, shard: str, moment: str, limit: int) -> list[Delivery]:
-        """At most `limit` rows of a shard whose time has come, the longest waiting first."""
+    def due(self, partner_id: str, moment: str, limit: int) -> list[Delivery]:
+        """At most `limit` of a partner's rows whose time has come, the longest waiting first."""
         reply = self.client.query(
             TableName=self.name,
             IndexName=BY_DUE,
-            KeyConditionExpression="dueShard = :shard AND dueAt <= :now",
-            ExpressionAttributeValues=to_wire({":shard": shard, ":now": moment}),
+            KeyConditionExpression="partnerId = :partner AND dueAt <= :now",
+            ExpressionAttributeValues=to_wire({":partner": partner_id, ":now": moment}),
             Limit=limit,
         )
         return [Delivery.from_item(from_wire(item)) for item in reply["Items"]]
@@ -94,7 +92,7 @@ class Deliveries(Table[Delivery]):
             self.client.update_item(
                 TableName=self.name,
                 Key=to_wire({"conversionId": delivery.conversion_id, "deliveryKey": delivery.delivery_key}),
-                UpdateExpression="REMOVE dueShard, dueAt",
+                UpdateExpression="REMOVE dueAt",
                 ConditionExpression="dueAt = :due",
                 ExpressionAttributeValues=to_wire({":due": delivery.due_at}),
             )

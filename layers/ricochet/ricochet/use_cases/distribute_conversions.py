@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from itertools import chain
+from dataclasses import dataclass
 from typing import Any
 
+from ricochet.models import times
 from ricochet.models.conversion import Conversion
-from ricochet.models.delivery import Delivery, DeliveryState, Notice, new_delivery
+from ricochet.models.delivery import Delivery, DeliveryState, Hold, Notice, new_delivery
 from ricochet.models.partner import Partner
+from ricochet.rules.delivery_progress import Wait, held
 from ricochet.tables.conversions import images
-from ricochet.use_cases.telling_partners import TellingPartners
-
-THREADS = 64
+from ricochet.use_cases.lanes import in_lanes
+from ricochet.use_cases.partner_gate import GateSession
+from ricochet.use_cases.telling_partners import TellingPartners, Told, needs_message
 
 
 @dataclass
-class Distribution:
-    """What one invocation did: the rows as they stand now, sent or waiting, and how many needed nothing."""
-
-    attempted: list[Delivery] = field(default_factory=list)
-    waiting: list[Delivery] = field(default_factory=list)
+class Distribution(Told):
     already_done: int = 0
 
 
@@ -31,6 +26,7 @@ class Distribution:
 class _Job:
     delivery: Delivery
     partner: Partner
+    wait: Wait | None = None  # known before anything is tried
 
 
 class DistributeConversions(TellingPartners):
@@ -44,47 +40,57 @@ class DistributeConversions(TellingPartners):
         conversions = list(filter(None, map(_new_version, records)))
         partners = self._partners.active() if conversions else []
         jobs = [job for conversion in conversions for job in self._jobs(conversion, partners, result)]
-        lanes, sending = _lanes(jobs), list[Future[list[Delivery]]]()
-        if lanes:
-            with ThreadPoolExecutor(max_workers=min(THREADS, len(lanes)), thread_name_prefix="send") as pool:
-                sending = [pool.submit(self._send_lane, lane, has_time) for lane in lanes]
-            result.attempted += chain.from_iterable(lane.result() for lane in sending if not lane.exception())
-        self._retries.send([row for row in result.attempted if _needs_message(row)] + result.waiting, self._clock())
-        self._parking.send([row for row in result.attempted if row.state is DeliveryState.PARKED], self._clock())
-        for failure in filter(None, (lane.exception() for lane in sending)):
-            raise failure
+        without_message = [row for row in result.rows if needs_message(row)]
+        if jobs:
+            gate = self._gate.opened()
+            done = in_lanes(
+                jobs,
+                lambda job: self._tell(job, gate, has_time),
+                partner_of=lambda job: job.partner.partner_id,
+                chain_of=lambda job: job.delivery.conversion_id,  # a partner hears of its versions in their order
+            )
+            result.rows = done.results
+            self._queue(without_message + done.results)
+            result.learned = gate.close()
+            for failure in done.failures:
+                raise failure
+        else:
+            self._queue(without_message)
         return result
 
     def _jobs(self, conversion: Conversion, partners: list[Partner], result: Distribution) -> Iterable[_Job]:
         notice = Notice.of(conversion)
-        recorded = self._deliveries.of_version(conversion.conversion_id, conversion.version)
+        recorded = self._deliveries.of_conversion(conversion.conversion_id)
         for partner in partners:
-            row = recorded.get(partner.partner_id)
+            rows = [row for row in recorded if row.partner_id == partner.partner_id]
+            row = next((row for row in rows if row.version == conversion.version), None)
             if row is None:
-                if partner.wants(notice):
-                    yield _Job(_fresh(conversion, partner, notice, self._clock()), partner)
+                if partner.wants(notice) and conversion.changed_by != partner.mark:
+                    earlier = [row for row in rows if row.version < conversion.version]
+                    yield _Job(_fresh(conversion, partner, notice, self._clock()), partner, self._wait_for(earlier))
             elif row.state.is_terminal:
                 result.already_done += 1
-            elif _needs_message(row):  # recorded by an invocation that may have died before it reached the queue
-                result.waiting.append(row)
+            else:  # recorded by an invocation that may have died before it reached the queue
+                result.rows.append(row)
 
-    def _send_lane(self, lane: list[_Job], has_time: Callable[[], bool]) -> list[Delivery]:
-        return [self._attempt(job, has_time) for job in lane]
+    def _wait_for(self, earlier: list[Delivery]) -> Wait | None:
+        """Until attempts at earlier versions, which are under way elsewhere, are over at the latest."""
+        moment = self._clock()
+        leases = [row.lease_until for row in earlier if row.lease_until is not None and row.lease_until > moment]
+        if not leases:
+            return None
+        seconds = (times.parse(max(leases)) - times.parse(moment)).total_seconds()
+        return Wait(Hold.EARLIER, seconds, by_queue=True)
 
-    def _attempt(self, job: _Job, has_time: Callable[[], bool]) -> Delivery:
-        row = job.delivery
-        if has_time():
-            row = self._attempts(row.with_changes(attempt_count=1), job.partner)
+    def _tell(self, job: _Job, gate: GateSession, has_time: Callable[[], bool]) -> Delivery:
+        row, partner = job.delivery, job.partner
+        if job.wait is not None:
+            row = held(row, job.wait, self._clock())
+        elif has_time():
+            put_off = self._hold(row, partner, gate)
+            row = put_off or self._attempt(row.with_changes(attempt_count=1), partner, gate)
         self._deliveries.put_first(row)
         return row
-
-
-def _lanes(jobs: Iterable[_Job]) -> list[list[_Job]]:
-    """Jobs that must go one after another: a partner is told of a conversion's versions in their order."""
-    lanes: dict[tuple[str, str], list[_Job]] = defaultdict(list)
-    for job in jobs:
-        lanes[job.delivery.conversion_id, job.partner.partner_id].append(job)
-    return list(lanes.values())
 
 
 def _new_version(record: dict[str, Any]) -> Conversion | None:
@@ -108,7 +114,3 @@ def _fresh(conversion: Conversion, partner: Partner, notice: Notice, moment: str
         state=DeliveryState.RETRYING,
         next_attempt_at=moment,
     )
-
-
-def _needs_message(row: Delivery) -> bool:
-    return row.state is DeliveryState.RETRYING and row.due_at is None

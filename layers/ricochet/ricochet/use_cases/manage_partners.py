@@ -6,7 +6,9 @@ import json
 import re
 import socket
 from collections.abc import Callable
-from typing import Annotated, Any
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, StringConstraints, field_validator
 
@@ -21,6 +23,7 @@ from ricochet.errors import (
 )
 from ricochet.models import ids, times
 from ricochet.models.entity import Entity
+from ricochet.models.money import Price
 from ricochet.models.partner import ALL_EVENTS, ContentType, Filters, Method, Partner
 from ricochet.models.product import Lifecycle
 from ricochet.models.statuses import LEAD_WORDS, Status
@@ -30,8 +33,15 @@ from ricochet.rules.addresses import AllowedTargets, literal_address, may_connec
 from ricochet.rules.task_urls import split_task_url
 from ricochet.sender.resolve import vetted_addresses
 from ricochet.tables.catalog import Partners
+from ricochet.tables.health import Health
 from ricochet.tables.paging import Page
+from ricochet.tables.users import Users
 from ricochet.use_cases.manage_products import Name, RowId
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from ricochet.settings import PartnerSettings
 
 MAX_TEMPLATE = 8192
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -40,9 +50,23 @@ _EVENTS = {word.lower(): word for word in ALL_EVENTS}
 Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 
+Ids = Annotated[tuple[Id, ...], Field(max_length=100)]
+TAGS = ("subid", "sub1", "sub2", "sub3", "sub4", "sub5", "prelanding", "landing", "px", "domain")
+
+
 class FiltersInput(Entity):
-    offer_ids: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
-    product_ids: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
+    offer_ids: Ids = ()
+    product_ids: Ids = ()
+    network_ids: Ids = ()
+    own_clicks: dict[str, Annotated[tuple[Id, ...], Field(min_length=1, max_length=100)]] = {}
+
+    @field_validator("own_clicks")
+    @classmethod
+    def _known_tags(cls, tags: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        unknown = [tag for tag in tags if tag not in TAGS]
+        if unknown:
+            raise ValueError(f"{unknown[0]} is no tag of a click; there are {', '.join(TAGS)}")
+        return tags
 
 
 class PartnerInput(Entity):
@@ -57,6 +81,9 @@ class PartnerInput(Entity):
     events: Annotated[tuple[str, ...], Field(min_length=1)] = ALL_EVENTS
     status_words: dict[str, Annotated[str, StringConstraints(min_length=1, max_length=64)]] = {}
     filters: FiltersInput = FiltersInput()
+    max_per_second: Annotated[Price, Field(ge=Decimal("0.01"), le=1000)] | None = None
+    reply_updates_status: bool = False
+    logins: Annotated[tuple[Id, ...], Field(max_length=20)] = ()
     status: Lifecycle = Lifecycle.ACTIVE
     rotate_signing_secret: bool = False
 
@@ -92,23 +119,63 @@ class PartnerInput(Entity):
 
 def shown(partner: Partner) -> dict[str, Any]:
     """A partner as operators see it: its secret is not in it."""
-    return partner.to_json(leave_out={"signing_secret", "revision"})
+    return partner.to_json(leave_out={"signing_secret", "spells", "revision"})
+
+
+@dataclass(frozen=True)
+class SavedPartner:
+    """A partner as it is now; its secret, the only time it is shown; and what to mind."""
+
+    partner: Partner
+    secret: str | None = None
+    warnings: list[str] = field(default_factory=list)
+    missed: Gap | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        secret = {"signingSecret": self.secret} if self.secret else {}
+        return shown(self.partner) | secret | ({"missed": self.missed.to_json()} if self.missed else {})
+
+
+class Gap(Entity):
+    """A time in which a partner was paused: what happened then can be replayed to it."""
+
+    since: str
+    until: str
+    replay: str = "POST /api/v1/admin/deliveries/replay"
 
 
 class ManagePartners:
-    def __init__(self, partners: Partners, allowed: AllowedTargets, clock: Callable[[], str] = times.now) -> None:
+    def __init__(
+        self,
+        partners: Partners,
+        users: Users,
+        health: Health,
+        allowed: AllowedTargets,
+        clock: Callable[[], str] = times.now,
+    ) -> None:
         self._partners = partners
+        self._users = users
+        self._health = health
         self._allowed = allowed
         self._clock = clock
 
-    def create(self, given: PartnerInput) -> tuple[Partner, str, list[str]]:
-        """The partner, its signing secret (the only time it is shown), and warnings."""
+    @classmethod
+    def over(cls, client: DynamoDBClient, settings: PartnerSettings) -> Self:
+        return cls(
+            Partners(client, settings.partners_table),
+            Users(client, settings.users_table),
+            Health(client, settings.health_table),
+            settings.allowed_targets,
+        )
+
+    def create(self, given: PartnerInput) -> SavedPartner:
         warnings = self._check(given)
         moment, secret = self._clock(), signing.new_secret()
-        partner = _partner(given, given.partner_id or ids.new_id("part"), secret, moment, moment)
+        partner = _partner(given, given.partner_id or ids.new_id("part"), secret, moment, moment).with_spells(moment)
         if not self._partners.create(partner):
             raise PartnerExistsError(f"partner {partner.partner_id} exists already")
-        return partner, secret, warnings
+        self._tie_logins(partner.partner_id, partner.logins, ())
+        return SavedPartner(partner, secret, warnings)
 
     def get(self, partner_id: str) -> Partner:
         partner = self._partners.get(partner_id)
@@ -116,18 +183,40 @@ class ManagePartners:
             raise PartnerNotFoundError("there is no such partner")
         return partner
 
-    def update(self, partner_id: str, patch: dict[str, Any]) -> tuple[Partner, str | None, list[str]]:
-        """The partner with `patch` said over it, a new secret if one was asked for, and warnings."""
+    def update(self, partner_id: str, patch: dict[str, Any]) -> SavedPartner:
+        """The partner with `patch` said over it, and a new secret if one was asked for."""
         before = self.get(partner_id)
         given = validate(before.to_item() | patch, PartnerInput)
         warnings = self._check(given)
         secret = signing.new_secret() if given.rotate_signing_secret else None
-        kept = secret or before.signing_secret
-        after = _partner(given, before.partner_id, kept, before.created_at, self._clock())
-        after = after.with_changes(revision=before.revision + 1)
+        after = self._replaced(before, given, secret)
+        self._tie_logins(partner_id, after.logins, before.logins)
+        missed = None
+        if before.status is Lifecycle.PAUSED and after.status is Lifecycle.ACTIVE:
+            self._health.forgive(partner_id, after.updated_at)
+            missed = Gap(since=before.paused_at or before.updated_at, until=after.updated_at)
         if not self._partners.replace(after, before.revision):
             raise ChangedMeanwhileError("the partner was changed meanwhile; read it again")
-        return after, secret, warnings
+        return SavedPartner(after, secret, warnings, missed)
+
+    def _replaced(self, before: Partner, given: PartnerInput, secret: str | None) -> Partner:
+        moment = self._clock()
+        after = _partner(given, before.partner_id, secret or before.signing_secret, before.created_at, moment)
+        after = after.with_changes(spells=before.spells, revision=before.revision + 1)
+        if given.status is Lifecycle.PAUSED:
+            paused = before.status is Lifecycle.PAUSED
+            after = after.with_changes(
+                paused_at=before.paused_at if paused else moment,
+                pause_reason=before.pause_reason if paused else "an operator paused it",
+            )
+        return after.with_spells(moment)
+
+    def _tie_logins(self, partner_id: str, logins: tuple[str, ...], before: tuple[str, ...]) -> None:
+        """LoginTakenError for a user who belongs to another partner."""
+        for user_id in logins:
+            self._users.tie_to_partner(user_id, partner_id)
+        for user_id in set(before) - set(logins):
+            self._users.untie_from_partner(user_id, partner_id)
 
     def list_page(self, status: Lifecycle | None, limit: int, cursor: str | None) -> Page[Partner]:
         return self._partners.list_page(status, limit, cursor)

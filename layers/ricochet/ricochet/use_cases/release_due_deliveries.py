@@ -1,33 +1,83 @@
-"""Deliveries that waited longer than a queue can delay are handed to the queue when their time has come."""
+"""Deliveries that wait in the due index are handed to the queue when their time has come, at their partner's rate."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from ricochet.models import times
-from ricochet.rules.delivery_progress import due_shards
+from ricochet.models.delivery import Delivery
+from ricochet.models.health import Breaker, PartnerHealth
+from ricochet.models.partner import Partner
+from ricochet.models.product import Lifecycle
+from ricochet.rules.partner_health import rate_at
 from ricochet.sender.queues import DeliveryQueue
+from ricochet.tables.catalog import Partners
 from ricochet.tables.deliveries import Deliveries
+from ricochet.tables.health import Health
+from ricochet.use_cases.lanes import in_lanes
+
+EACH_SECONDS = 60
+"""How often this runs: what it releases is spread over the time until it runs again."""
+
+RATE = 50.0
+"""A second, for a partner without a rate of its own: a backlog need not come as one wave."""
 
 AT_ONCE = 100
 
 
 class ReleaseDueDeliveries:
-    def __init__(self, deliveries: Deliveries, retries: DeliveryQueue, clock: Callable[[], str] = times.now) -> None:
+    def __init__(
+        self,
+        partners: Partners,
+        deliveries: Deliveries,
+        health: Health,
+        retries: DeliveryQueue,
+        clock: Callable[[], str] = times.now,
+    ) -> None:
+        self._partners = partners
         self._deliveries = deliveries
+        self._health = health
         self._retries = retries
         self._clock = clock
 
     def __call__(self, has_time: Callable[[], bool]) -> int:
-        """How many were handed over. Message first, then row: a crash in between costs a second message, not a loss."""
-        released = 0
-        for shard in due_shards():
-            while has_time():
-                rows = self._deliveries.due(shard, self._clock(), AT_ONCE)
-                self._retries.send(rows, self._clock(), at_once=True)
-                for row in rows:
-                    self._deliveries.clear_due(row)
-                released += len(rows)
-                if len(rows) < AT_ONCE:
-                    break
+        """How many were handed over. What belongs to a paused partner, or to one whose breaker is open, stays."""
+        troubled = self._health.of_partners()
+        done = in_lanes(
+            [partner for partner in self._partners.all() if partner.status is not Lifecycle.PAUSED],
+            lambda partner: self._release(partner, troubled.get(partner.partner_id), has_time),
+            partner_of=lambda partner: partner.partner_id,
+            chain_of=lambda partner: partner.partner_id,
+        )
+        for failure in done.failures:
+            raise failure
+        return sum(done.results)
+
+    def _release(self, partner: Partner, health: PartnerHealth | None, has_time: Callable[[], bool]) -> int:
+        """Message first, then row: a crash in between costs a second message, not a loss."""
+        released, rate = 0, rate_at(health, partner.rate, self._clock()) or RATE
+        budget = _budget(rate, health, self._clock())
+        while budget > released and has_time():
+            rows = self._deliveries.due(partner.partner_id, self._clock(), min(AT_ONCE, budget - released))
+            self._retries.send(self._spread(rows, released, rate), self._clock())
+            for row in rows:
+                self._deliveries.clear_due(row)
+            released += len(rows)
+            if len(rows) < AT_ONCE:
+                break
         return released
+
+    def _spread(self, rows: list[Delivery], sent_before: int, rate: float) -> list[Delivery]:
+        """The rows with times at which they keep the rate."""
+        moment = self._clock()
+        return [
+            row.with_changes(next_attempt_at=times.plus(moment, seconds=(sent_before + number) / rate))
+            for number, row in enumerate(rows)
+        ]
+
+
+def _budget(rate: float, health: PartnerHealth | None, moment: str) -> int:
+    """How many may be released until the next run: one, to probe, where the breaker was open."""
+    if health is not None and health.breaker is Breaker.OPEN:
+        return int((health.open_until or "") <= moment)
+    return max(1, int(rate * EACH_SECONDS))

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from ricochet.models import times
+from ricochet.models.delivery import Delivery, DeliveryState
+from ricochet.models.partner import Partner
+from ricochet.rules.delivery_progress import held
+from ricochet.sender.announcements import Announcements
 from ricochet.sender.attempt import Attempts
 from ricochet.sender.http import Limits, Sender
 from ricochet.sender.queues import DeliveryQueue
 from ricochet.tables.catalog import Partners
 from ricochet.tables.deliveries import Deliveries
+from ricochet.tables.health import Health
+from ricochet.use_cases.partner_gate import GateSession, Learned, PartnerGate
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sqs import SQSClient
 
     from ricochet.settings import DeliverySettings
+
+
+@dataclass
+class Told:
+    """What one invocation did: the rows as they stand now, and what it learned of partners."""
+
+    rows: list[Delivery] = field(default_factory=list)
+    learned: Learned = field(default_factory=Learned)
 
 
 class TellingPartners:
@@ -24,6 +40,7 @@ class TellingPartners:
         self,
         partners: Partners,
         deliveries: Deliveries,
+        gate: PartnerGate,
         attempts: Attempts,
         retries: DeliveryQueue,
         parking: DeliveryQueue,
@@ -31,18 +48,50 @@ class TellingPartners:
     ) -> None:
         self._partners = partners
         self._deliveries = deliveries
+        self._gate = gate
         self._attempts = attempts
         self._retries = retries
         self._parking = parking
         self._clock = clock
 
     @classmethod
-    def over(cls, dynamodb: DynamoDBClient, sqs: SQSClient, settings: DeliverySettings, limits: Limits) -> Self:
-        sender = Sender(settings.allowed_targets, limits)
+    def over(
+        cls,
+        dynamodb: DynamoDBClient,
+        sqs: SQSClient,
+        events: EventBridgeClient,
+        settings: DeliverySettings,
+        limits: Limits,
+    ) -> Self:
+        partners, schedule = Partners(dynamodb, settings.partners_table), settings.retry_schedule
+        health = Health(dynamodb, settings.health_table)
         return cls(
-            Partners(dynamodb, settings.partners_table),
+            partners,
             Deliveries(dynamodb, settings.deliveries_table),
-            Attempts(sender, settings.retry_schedule, times.now),
+            PartnerGate(health, partners, Announcements(events), schedule),
+            Attempts(Sender(settings.allowed_targets, limits), schedule, times.now),
             DeliveryQueue(sqs, settings.retry_queue_url),
             DeliveryQueue(sqs, settings.parking_queue_url),
         )
+
+    def _attempt(self, row: Delivery, partner: Partner, gate: GateSession) -> Delivery:
+        """The row after the attempt that it counts already."""
+        row = self._attempts(row, partner)
+        gate.learn(partner.partner_id, row.attempts[-1])
+        return row
+
+    def _hold(self, row: Delivery, partner: Partner, gate: GateSession) -> Delivery | None:
+        """The row put off, if the gate does not let it through now."""
+        wait = gate.admit(partner)
+        return None if wait is None else held(row, wait, self._clock())
+
+    def _queue(self, rows: list[Delivery]) -> None:
+        """A message for every row that needs one; all are tried before QueueRefusedError."""
+        try:
+            self._retries.send([row for row in rows if needs_message(row)], self._clock())
+        finally:
+            self._parking.send([row for row in rows if row.state is DeliveryState.PARKED], self._clock())
+
+
+def needs_message(row: Delivery) -> bool:
+    return row.state is DeliveryState.RETRYING and row.due_at is None

@@ -1,0 +1,26 @@
+"""Events on the account's default EventBridge bus, for whoever wants to be told of what befalls partners."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from ricochet.errors import QueueRefusedError
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+
+SOURCE = "ricochet"
+
+
+class Announcements:
+    def __init__(self, client: EventBridgeClient) -> None:
+        self._client = client
+
+    def tell(self, kind: str, detail: dict[str, Any]) -> None:
+        """QueueRefusedError if the bus would not take it."""
+        entry: Any = {"Source": SOURCE, "DetailType": kind, "Detail": json.dumps(detail)}
+        reply = self._client.put_events(Entries=[entry])
+        if reply.get("FailedEntryCount"):
+            refused = [f"{one.get('ErrorCode')}: {one.get('ErrorMessage')}" for one in reply["Entries"]]
+            raise QueueRefusedError(f"the event {kind} was refused", refused)

@@ -1,0 +1,82 @@
+"""Health of partners that are in trouble, and how many postbacks those with a rate have had this second."""
+
+from __future__ import annotations
+
+import math
+
+from botocore.exceptions import ClientError
+
+from ricochet.errors import ChangedMeanwhileError
+from ricochet.models import times
+from ricochet.models.health import PARTNER, Breaker, PartnerHealth
+from ricochet.rules.partner_health import resumed
+from ricochet.tables.items import condition_failed, from_wire, to_wire
+from ricochet.tables.table import Table
+
+PERMITS = "permits"
+
+
+class Health(Table[PartnerHealth]):
+    entity = PartnerHealth
+
+    def of_partners(self) -> dict[str, PartnerHealth]:
+        """By partner id; partners in good health have none."""
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.name,
+            KeyConditionExpression="kind = :kind",
+            ExpressionAttributeValues=to_wire({":kind": PARTNER}),
+            ConsistentRead=True,
+        )
+        rows = (PartnerHealth.from_item(from_wire(item)) for page in pages for item in page["Items"])
+        return {row.partner_id: row for row in rows}
+
+    def of_partner(self, partner_id: str) -> PartnerHealth | None:
+        return self._get({"kind": PARTNER, "subject": partner_id})
+
+    def put(self, health: PartnerHealth, seen: PartnerHealth | None) -> bool:
+        """False if the row is another than `seen` by now."""
+        if seen is None:
+            return self._put_if(health, "attribute_not_exists(subject)")
+        return self._put_if(health, "revision = :seen", {":seen": seen.revision})
+
+    def forgive(self, partner_id: str, moment: str) -> None:
+        """What a partner's failures have added up to does not count any more; it is believed well, and goes slowly."""
+        health = self.of_partner(partner_id)
+        if health is not None and not self.put(resumed(health, moment), health):
+            raise ChangedMeanwhileError("deliveries to the partner were under way; please try again")
+
+    def claim_probe(self, health: PartnerHealth, lease_until: str) -> bool:
+        """Whether the one probe of an open breaker is ours; if nobody tells of it until then, there is another."""
+        claimed = health.with_changes(open_until=lease_until, revision=health.revision + 1)
+        return health.breaker is Breaker.OPEN and self.put(claimed, health)
+
+    def claim_permit(self, partner_id: str, per_second: float, moment: str) -> bool:
+        """Whether one more postback stays within the partner's rate, counted over all processes."""
+        window_seconds = max(1, math.ceil(1 / per_second))
+        window = times.epoch_seconds(moment) // window_seconds * window_seconds
+        allowed = max(1, int(per_second * window_seconds))
+        values = {":window": window, ":allowed": allowed, ":one": 1}
+        return self._permit(
+            partner_id, "SET used = used + :one", "#window = :window AND used < :allowed", values
+        ) or self._permit(
+            partner_id,
+            "SET #window = :window, used = :one",
+            "attribute_not_exists(#window) OR #window < :window",
+            {":window": window, ":one": 1},
+        )
+
+    def _permit(self, partner_id: str, change: str, condition: str, values: dict[str, int]) -> bool:
+        try:
+            self.client.update_item(
+                TableName=self.name,
+                Key=to_wire({"kind": PERMITS, "subject": partner_id}),
+                UpdateExpression=change,
+                ConditionExpression=condition,
+                ExpressionAttributeNames={"#window": "window"},
+                ExpressionAttributeValues=to_wire(values),
+            )
+        except ClientError as error:
+            if condition_failed(error):
+                return False
+            raise
+        return True

@@ -1,0 +1,186 @@
+"""A message from the retry queue leads to one attempt at most, and never to a loss."""
+
+import pytest
+
+from ricochet.errors import DeliveryBusyError, QueueRefusedError
+from ricochet.models import times
+from ricochet.models.delivery import DeliveryState, Hold
+from ricochet.models.product import Lifecycle
+from ricochet.rules.delivery_progress import Wait, after_attempt
+from ricochet.rules.retry_schedule import RetrySchedule
+from ricochet.sender.queues import DeliveryMessage
+from ricochet.use_cases.retry_deliveries import LEASE_SECONDS, RetryDeliveries, parse_messages
+from tests.unit.builders import IN_AN_HOUR, NOON, TOMORROW, OpenGate, a_delivery, a_partner, an_attempt
+
+RETRYING, DELIVERED, SUPERSEDED, PARKED = DeliveryState
+
+
+class World:
+    """One delivery, its partner, what the partner will answer, and what lies on the queues."""
+
+    def __init__(self, row=None, partner=None, answer=200):
+        self.row = row if row is not None else a_delivery(attempt_count=1)
+        self.partner, self.answer = partner if partner is not None else a_partner(), answer
+        self.newer, self.lost_race, self.sent, self.retries, self.parked = False, False, 0, [], []
+        queues = (self._queue(self.retries), self._queue(self.parked))
+        self.gate = OpenGate()
+        self.retry = RetryDeliveries(self, self, self.gate, self._attempt, *queues, clock=lambda: IN_AN_HOUR)
+
+    def take(self, attempt=None):
+        """The row after one message; what kept it from being taken is raised."""
+        made = self.row.attempt_count if attempt is None else attempt
+        result = self.retry({"m-1": DeliveryMessage("CONV-1", self.row.delivery_key, made)})
+        for reason in result.again.values():
+            raise reason
+        return self.row
+
+    def get(self, *key):
+        return self.row if len(key) == 2 else self.partner
+
+    def newer_is_delivered(self, row):
+        return self.newer
+
+    def claim(self, row, attempt, lease_until):
+        if self.lost_race:
+            return None
+        self.row = row.with_changes(attempt_count=attempt, lease_until=lease_until)
+        return self.row
+
+    def record(self, row):
+        self.row = row
+        return True
+
+    def _attempt(self, row, partner):
+        self.sent += 1
+        return after_attempt(row, an_attempt(self.answer), None, RetrySchedule((10, 7200)), IN_AN_HOUR)
+
+    @staticmethod
+    def _queue(messages):
+        class Queue:
+            def send(self, rows, moment):
+                messages.extend(row.attempt_count for row in rows)
+
+        return Queue()
+
+
+def test_a_success_ends_the_delivery():
+    world = World()
+    row = world.take()
+    assert (row.state, row.attempt_count, row.lease_until, world.sent) == (DELIVERED, 2, None, 1)
+    assert (world.row, world.retries, world.parked) == (row, [], [])
+
+
+def test_a_failure_leaves_one_message_for_the_next_attempt():
+    world = World(a_delivery(attempt_count=0), answer=500)
+    assert world.take().state is RETRYING
+    assert (world.retries, world.parked) == ([1], [])
+
+
+def test_a_long_wait_leaves_no_message_but_a_due_time():
+    world = World(answer=500)
+    row = world.take()
+    assert (row.due_at is not None, world.retries) == (True, [])
+
+
+def test_the_last_failure_is_parked():
+    world = World(a_delivery(attempt_count=2), answer=500)
+    assert world.take().state is PARKED
+    assert (world.retries, world.parked) == ([], [3])
+
+
+def test_a_claim_holds_longer_than_an_attempt_can_take():
+    world = World()
+    seen = []
+    world.retry._attempts = lambda row, partner: (
+        seen.append(row) or row.with_changes(state=DELIVERED, attempts=(an_attempt(),))
+    )
+    world.take()
+    assert seen[0].lease_until == times.plus(IN_AN_HOUR, seconds=LEASE_SECONDS)
+    assert seen[0].attempt_count == 2
+
+
+@pytest.mark.parametrize(("state", "parked"), [(DELIVERED, []), (SUPERSEDED, []), (PARKED, [1])])
+def test_what_is_over_is_not_sent_again(state, parked):
+    world = World(a_delivery(state=state))
+    assert world.take().state is state
+    assert (world.sent, world.retries, world.parked) == (0, [], parked)
+
+
+def test_an_old_message_sends_nothing_but_sees_that_there_is_a_new_one():
+    world = World(a_delivery(attempt_count=3))
+    world.take(attempt=2)
+    assert (world.sent, world.retries) == (0, [3])
+
+
+def test_an_attempt_under_way_is_left_alone():
+    world = World(a_delivery(lease_until=TOMORROW))
+    with pytest.raises(DeliveryBusyError):
+        world.take()
+    assert world.sent == 0
+
+
+def test_an_attempt_whose_maker_died_is_made_again_under_its_number():
+    world = World(a_delivery(attempt_count=2, lease_until=NOON))
+    assert world.take(attempt=1).attempt_count == 2
+    assert world.sent == 1
+
+
+def test_whoever_is_slower_sends_nothing():
+    world = World()
+    world.lost_race = True
+    with pytest.raises(DeliveryBusyError):
+        world.take()
+    assert world.sent == 0
+
+
+def test_no_partner_hears_of_an_older_version_after_a_newer():
+    world = World()
+    world.newer = True
+    assert world.take().state is SUPERSEDED
+    assert world.sent == 0
+
+
+def test_a_paused_partner_waits_in_the_due_index_without_using_up_an_attempt():
+    world = World(partner=a_partner(status=Lifecycle.PAUSED))
+    row = world.take()
+    assert (row.state, row.attempt_count, row.held_by, world.sent) == (RETRYING, 1, Hold.PAUSED, 0)
+    assert (row.due_at, world.retries) == (IN_AN_HOUR, [])
+
+
+def test_whom_the_gate_holds_back_is_put_off_without_an_attempt():
+    world = World()
+    world.gate.waits["part_1"] = Wait(Hold.RATE, 5, by_queue=True)
+    row = world.take()
+    assert (row.attempt_count, row.held_by, world.sent) == (1, Hold.RATE, 0)
+    assert (row.next_attempt_at, world.retries) == (times.plus(IN_AN_HOUR, seconds=5), [1])
+
+
+def test_a_message_whose_successor_was_refused_comes_back():
+    world = World(a_delivery(attempt_count=0), answer=500)
+    world.retry._retries.send = lambda rows, moment: refuse(rows)
+    with pytest.raises(QueueRefusedError):
+        world.take()
+    assert world.row.attempt_count == 1
+
+
+def refuse(rows):
+    raise QueueRefusedError("the queue refused messages", [row.delivery_id for row in rows])
+
+
+def test_messages_of_nobody_are_told_apart():
+    good = DeliveryMessage("CONV-1", "000001#part_1", 1)
+    messages, strange = parse_messages([("a", good.to_body()), ("b", "{}"), ("c", "no")])
+    assert (messages, strange) == ({"a": good}, ["b", "c"])
+
+
+def test_nothing_is_sent_to_a_partner_who_left():
+    world = World(partner=a_partner(status=Lifecycle.ARCHIVED))
+    assert world.take().state is PARKED
+    assert (world.sent, world.parked) == (0, [1])
+
+
+def test_a_message_about_nothing_does_nothing():
+    world = World()
+    world.get = lambda *key: None
+    world.take()
+    assert (world.sent, world.retries, world.parked) == (0, [], [])
