@@ -18,7 +18,7 @@ from ricochet.use_cases.manage_partners import (
     check_postback_url,
     shown,
 )
-from tests.unit.builders import NOON, a_delivery, a_notice, a_partner
+from tests.unit.builders import NOON, TOMORROW, a_delivery, a_notice, a_partner
 
 LEAST = {"name": "Partner", "postbackUrl": "https://1.1.1.1/cb?c={click_id}"}
 NOWHERE = AllowedTargets()
@@ -197,11 +197,47 @@ def test_a_patch_changes_what_it_names_and_keeps_the_secret(manage):
     assert (after, secret) == (before.with_changes(name="New", revision=2), None)
 
 
-def test_a_secret_is_renewed_on_demand(manage):
+def test_a_renewed_secret_signs_beside_the_old_one_for_a_day(manage):
     before, old, _ = manage.create(given(partnerId="mine"))
     after, new, _ = manage.update("mine", {"rotateSigningSecret": True})
-    assert after.signing_secret == new != old
-    assert after.with_changes(signing_secret=old, revision=1) == before
+    rotated = {"signing_secret": new, "previous_secret": old, "previous_secret_until": TOMORROW}
+    assert after == before.with_changes(**rotated, revision=2)
+    assert new != old
+    assert before.secrets_at(NOON) == (old,)
+    assert after.secrets_at(NOON) == after.secrets_at("2026-03-02T11:59:59.999Z") == (new, old)
+    assert after.secrets_at(TOMORROW) == (new,)
+
+
+def test_a_second_rotation_replaces_the_secret_before_the_first(manage):
+    manage.create(given(partnerId="mine"))
+    _, second, _ = manage.update("mine", {"rotateSigningSecret": True})
+    after, third, _ = manage.update("mine", {"rotateSigningSecret": True})
+    assert after.secrets_at(NOON) == (third, second)
+
+
+def test_neither_secret_is_shown_and_the_end_of_the_old_one_is(manage):
+    _, old, _ = manage.create(given(partnerId="mine"))
+    after, new, _ = manage.update("mine", {"rotateSigningSecret": True})
+    said = shown(after)
+    assert said["previousSecretUntil"] == TOMORROW
+    assert not {"signingSecret", "previousSecret"} & set(said)
+    assert old not in str(said)
+    assert new not in str(said)
+    assert "previousSecretUntil" not in shown(a_partner())
+
+
+def test_a_patch_can_neither_name_the_old_secret_nor_end_it(manage):
+    manage.create(given(partnerId="mine"))
+    rotated, _, _ = manage.update("mine", {"rotateSigningSecret": True})
+    patch = {"previousSecret": "mine", "previous_secret": "mine", "previousSecretUntil": NOON}
+    after, secret, _ = manage.update("mine", patch)
+    assert (after, secret) == (rotated.with_changes(revision=3), None)
+
+
+def test_a_rotated_partner_is_stored_and_read_back_whole(manage):
+    manage.create(given(partnerId="mine", filters={"offerIds": ["a"]}))
+    after, _, _ = manage.update("mine", {"rotateSigningSecret": True})
+    assert Partner.from_item(after.to_item()) == after
 
 
 @pytest.mark.parametrize(

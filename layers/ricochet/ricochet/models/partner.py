@@ -45,10 +45,18 @@ class Partner(Entity):
     status_words: dict[str, str] = {}  # canonical status -> the partner's own word
     filters: Filters = Filters()
     signing_secret: str
+    previous_secret: str | None = None
+    previous_secret_until: str | None = None
     status: Lifecycle = Lifecycle.ACTIVE
     revision: int = 1
     created_at: str
     updated_at: str
+
+    def secrets_at(self, moment: str) -> tuple[str, ...]:
+        """What a request at `moment` is signed with, newest first: the secret before a rotation goes on for a while."""
+        if self.previous_secret and self.previous_secret_until and moment < self.previous_secret_until:
+            return self.signing_secret, self.previous_secret
+        return (self.signing_secret,)
 
     def wants(self, notice: Notice) -> bool:
         return notice.status.lead_word in self.events and self.filters.match(notice)

@@ -52,7 +52,7 @@ def compose(delivery: Delivery, partner: Partner, moment: str) -> Outbound:
         json_body = partner.content_type is ContentType.JSON
         headers["content-type"] = "application/json" if json_body else "application/x-www-form-urlencoded"
     payload = body if body is not None else _path_and_query(url).encode()
-    headers |= signing.headers(partner.signing_secret, delivery.delivery_id, times.epoch_seconds(moment), payload)
+    headers |= signing.headers(partner.secrets_at(moment), delivery.delivery_id, times.epoch_seconds(moment), payload)
     return Outbound(partner.method, url, headers, body)
 
 

@@ -34,6 +34,9 @@ from ricochet.tables.paging import Page
 from ricochet.use_cases.manage_products import Name, RowId
 
 MAX_TEMPLATE = 8192
+BOTH_SECRETS_HOURS = 24
+"""How long the secret before a rotation goes on signing beside the new one."""
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MACRO_IN_HOST = re.compile(r"[^/?#]*(//[^/?#]*)?[{}]")
 _EVENTS = {word.lower(): word for word in ALL_EVENTS}
@@ -91,8 +94,8 @@ class PartnerInput(Entity):
 
 
 def shown(partner: Partner) -> dict[str, Any]:
-    """A partner as operators see it: its secret is not in it."""
-    return partner.to_json(leave_out={"signing_secret", "revision"})
+    """A partner as operators see it: its secrets are not in it."""
+    return partner.to_json(leave_out={"signing_secret", "previous_secret", "revision"})
 
 
 class ManagePartners:
@@ -105,7 +108,13 @@ class ManagePartners:
         """The partner, its signing secret (the only time it is shown), and warnings."""
         warnings = self._check(given)
         moment, secret = self._clock(), signing.new_secret()
-        partner = _partner(given, given.partner_id or ids.new_id("part"), secret, moment, moment)
+        partner = Partner(
+            **_settings(given),
+            partner_id=given.partner_id or ids.new_id("part"),
+            signing_secret=secret,
+            created_at=moment,
+            updated_at=moment,
+        )
         if not self._partners.create(partner):
             raise PartnerExistsError(f"partner {partner.partner_id} exists already")
         return partner, secret, warnings
@@ -117,14 +126,20 @@ class ManagePartners:
         return partner
 
     def update(self, partner_id: str, patch: dict[str, Any]) -> tuple[Partner, str | None, list[str]]:
-        """The partner with `patch` said over it, a new secret if one was asked for, and warnings."""
+        """The partner with `patch` said over it, a new secret if one was asked for, and warnings.
+
+        The secret until now goes on signing beside a new one for a while; the one before it ends with that.
+        """
         before = self.get(partner_id)
         given = validate(before.to_item() | patch, PartnerInput)
         warnings = self._check(given)
-        secret = signing.new_secret() if given.rotate_signing_secret else None
-        kept = secret or before.signing_secret
-        after = _partner(given, before.partner_id, kept, before.created_at, self._clock())
-        after = after.with_changes(revision=before.revision + 1)
+        moment, secret = self._clock(), signing.new_secret() if given.rotate_signing_secret else None
+        after = before.with_changes(**_settings(given), revision=before.revision + 1, updated_at=moment)
+        if secret is not None:
+            until = times.plus(moment, hours=BOTH_SECRETS_HOURS)
+            after = after.with_changes(
+                signing_secret=secret, previous_secret=before.signing_secret, previous_secret_until=until
+            )
         if not self._partners.replace(after, before.revision):
             raise ChangedMeanwhileError("the partner was changed meanwhile; read it again")
         return after, secret, warnings
@@ -172,15 +187,6 @@ def check_body_template(given: PartnerInput) -> None:
         raise InvalidRequestError(detail, [detail]) from error
 
 
-def _partner(given: PartnerInput, partner_id: str, secret: str, created_at: str, moment: str) -> Partner:
+def _settings(given: PartnerInput) -> dict[str, Any]:
     fields = given.model_dump(exclude={"partner_id", "rotate_signing_secret"})
-    return Partner(
-        **fields
-        | {
-            "partner_id": partner_id,
-            "filters": Filters(**given.filters.model_dump()),
-            "signing_secret": secret,
-            "created_at": created_at,
-            "updated_at": moment,
-        }
-    )
+    return fields | {"filters": Filters(**given.filters.model_dump())}
