@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ricochet.errors import CompositionError
 from ricochet.models.delivery import Attempt, Delivery
 from ricochet.models.partner import Partner
 from ricochet.rules.delivery_progress import after_attempt
@@ -22,8 +23,8 @@ class Attempts:
         """The row with attempt number `delivery.attempt_count` made; whatever the partner does is an outcome here."""
         try:
             outbound = compose(delivery, partner, self._clock())
-        except ValueError as error:
-            sent = Sent(Attempt(at=self._clock(), ms=0, error=f"the request cannot be composed: {error}"[:256]))
+        except CompositionError as error:
+            sent = Sent(Attempt(at=self._clock(), ms=0, error=error.message))
         else:
             delivery = delivery.with_changes(url=masked(outbound.url))
             sent = self._sender.send(outbound)

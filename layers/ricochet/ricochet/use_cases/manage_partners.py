@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from pydantic import Field, StringConstraints, field_validator
 
 from ricochet.errors import (
     ChangedMeanwhileError,
+    CompositionError,
     InvalidRequestError,
     PartnerExistsError,
     PartnerNotFoundError,
@@ -39,6 +39,7 @@ BOTH_SECRETS_HOURS = 24
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MACRO_IN_HOST = re.compile(r"[^/?#]*(//[^/?#]*)?[{}]")
+_SAMPLE = dict.fromkeys(macros.NAMES, 'a "word"') | dict.fromkeys(macros.NUMBERS, "1.5")
 _EVENTS = {word.lower(): word for word in ALL_EVENTS}
 Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
@@ -160,6 +161,10 @@ def check_postback_url(url: str, allowed: AllowedTargets) -> list[str]:
         parts = split_task_url(url)
     except TaskUrlNotAllowedError as error:
         raise PartnerUrlNotAllowedError(error.message.replace("taskUrl", "postbackUrl")) from error
+    try:
+        macros.fill_url(url, _SAMPLE)
+    except CompositionError as error:
+        raise PartnerUrlNotAllowedError(f"postbackUrl: {error.message}") from error
     host, port = parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme]
     literal = literal_address(host)
     if literal is not None:
@@ -179,11 +184,10 @@ def check_body_template(given: PartnerInput) -> None:
     """InvalidRequestError for a JSON template that would not be JSON once it is filled in."""
     if given.body_template is None or given.content_type is not ContentType.JSON:
         return
-    sample = dict.fromkeys(macros.NAMES, 'a "word"') | dict.fromkeys(macros.NUMBERS, "1.5")
     try:
-        json.loads(macros.fill(given.body_template, sample, macros.in_json))
-    except ValueError as error:
-        detail = f"bodyTemplate: is not JSON once its macros are filled in ({error})"
+        macros.fill_json(given.body_template, _SAMPLE)
+    except CompositionError as error:
+        detail = f"bodyTemplate: {error.message}"
         raise InvalidRequestError(detail, [detail]) from error
 
 
