@@ -1,6 +1,7 @@
 """What operators may say about a partner; where deliveries may not go is refused before they go there."""
 
 import json
+import socket
 
 import pytest
 
@@ -19,6 +20,7 @@ from ricochet.use_cases.manage_partners import (
     shown,
 )
 from tests.unit.builders import NOON, TOMORROW, a_delivery, a_notice, a_partner
+from tests.unit.hosts import INSIDE_IN_ANY_NOTATION, NO_HOSTS
 
 LEAST = {"name": "Partner", "postbackUrl": "https://1.1.1.1/cb?c={click_id}"}
 NOWHERE = AllowedTargets()
@@ -92,18 +94,56 @@ def test_a_public_address_is_taken_without_a_warning(url):
     assert check_postback_url(url, NOWHERE) == []
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        *("http://127.0.0.1/", "http://10.0.0.1:8080/", "http://169.254.169.254/latest/", "http://[::1]/", "http://0/"),
-        *("http://2130706433/", "http://0x7f.1/", "http://0177.0.0.1/", "http://127.1/", "http://[::ffff:127.0.0.1]/"),
-        *("http://[64:ff9b::7f00:1]/", "http://[2002:7f00:1::]/", "http://100.64.0.1/", "http://[fd00:ec2::254]/"),
-        *("https://1.1.1.1:9001/", "http://127.0.0.1:18081/", "http://127.0.0.1:9001/"),
-    ],
-)
-def test_an_address_that_is_not_public_is_refused(url):
+@pytest.mark.parametrize("port", ["", ":8080"])
+@pytest.mark.parametrize("host", INSIDE_IN_ANY_NOTATION)
+def test_an_address_that_is_not_public_is_refused_in_any_notation(host, port):
+    with pytest.raises(PartnerUrlNotAllowedError, match=r"postbackUrl leads to .*, which is not a public address"):
+        check_postback_url(f"https://{host}{port}/cb?c={{click_id}}", LOCAL)
+
+
+@pytest.mark.parametrize("host", NO_HOSTS)
+def test_a_host_that_others_might_read_as_an_address_is_refused(host):
+    with pytest.raises(PartnerUrlNotAllowedError, match="postbackUrl"):
+        check_postback_url(f"https://{host}/cb", NOWHERE)
+
+
+@pytest.mark.parametrize("url", ["https://1.1.1.1:9001/", "http://127.0.0.1:18081/", "http://127.0.0.1:9001/"])
+def test_a_port_that_was_not_allowed_is_refused(url):
     with pytest.raises(PartnerUrlNotAllowedError, match=r"postbackUrl leads to .*, which is not a public address"):
         check_postback_url(url, LOCAL)
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "localhost.", "127.0.0.1.partner.example", "1.2.3.4.5"])
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fe80::1%eth0", "64:ff9b::7f00:1"]
+)
+def test_a_name_that_leads_inside_is_refused(monkeypatch, host, address):
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, 443)) for one in ("1.1.1.1", address)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    with pytest.raises(PartnerUrlNotAllowedError, match=f"{host.lower()} leads to {address}:443"):
+        check_postback_url(f"https://{host}/cb", NOWHERE)
+
+
+def test_a_name_that_leads_nowhere_yet_is_a_warning(monkeypatch):
+    def unknown(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert check_postback_url("https://new.partner.example/", NOWHERE) == [
+        "new.partner.example has no address at the moment"
+    ]
+
+
+@pytest.mark.parametrize("path", ["/a/../b", "/./a", "/a/%2e%2E/b", "/a/.."])
+def test_a_path_that_climbs_is_refused(path):
+    with pytest.raises(PartnerUrlNotAllowedError, match=r"postbackUrl: the URL's path has \. or \.\. in it"):
+        check_postback_url(f"https://1.1.1.1{path}?c={{click_id}}", NOWHERE)
+
+
+def test_a_url_of_100_kilobytes_is_refused():
+    with pytest.raises(InvalidRequestError, match="postbackUrl: String should have at most 2048 characters"):
+        given(postbackUrl="https://1.1.1.1/?x=" + "x" * 100_000)
+    assert given(postbackUrl="https://1.1.1.1/".ljust(2048, "x"))
 
 
 @pytest.mark.parametrize(
