@@ -8,6 +8,7 @@ import pytest
 from ricochet.errors import TargetRefusedError
 from ricochet.rules.addresses import AllowedTargets, is_public, literal_address, may_connect
 from ricochet.sender.resolve import vetted_addresses
+from tests.unit.hosts import INSIDE_IN_ANY_NOTATION
 
 NONE = AllowedTargets()
 LOCAL = AllowedTargets.parse("127.0.0.1:18080, Partner.local:8080,[::1]:9000,127.0.0.1:9001,1.1.1.1:9001")
@@ -26,7 +27,7 @@ PRIVATE = {
     "6to4": ["2002:7f00:1::", "2002:a9fe:a9fe::1", "2002:808:808::1", "192.88.99.1"],
     "Teredo": ["2001::1", "2001:0:7f00:1::"],
     "IPv4 in IPv6": ["::127.0.0.1", "::ffff:0:127.0.0.1"],
-    "documentation": ["192.0.2.1", "198.51.100.1", "203.0.113.1", "2001:db8::1"],
+    "documentation": ["192.0.2.1", "198.51.100.1", "203.0.113.1", "2001:db8::1", "3fff::1"],
     "benchmarks": ["198.18.0.1", "198.19.255.255"],
     "protocols": ["192.0.0.1", "192.0.0.192"],
     "multicast": ["224.0.0.1", "239.255.255.255", "ff02::1", "ff0e::1"],
@@ -111,6 +112,14 @@ def test_an_address_is_known_in_any_notation(host, address):
 )
 def test_a_name_is_no_address(host):
     assert literal_address(host) is None
+
+
+@pytest.mark.parametrize("host", INSIDE_IN_ANY_NOTATION)
+def test_no_notation_of_an_inside_address_may_be_reached(host):
+    address = literal_address(host)
+    assert address is not None
+    for port in (80, 443, 8080, 9001):
+        assert not may_connect(address, port, host, NONE)
 
 
 def resolving_to(*addresses: str):

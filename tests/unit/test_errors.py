@@ -18,7 +18,10 @@ STATUSES = {
     errors.UnknownStatusError: 422,
     errors.OwnSideError: 503,
 }
-NEVER_ANSWERED = {errors.OnlyReceiptError, errors.RicochetError, errors.RequestError, errors.TargetRefusedError}
+NEVER_ANSWERED = {
+    *(errors.RicochetError, errors.RequestError),
+    *(errors.OnlyReceiptError, errors.TargetRefusedError, errors.CompositionError),
+}
 
 
 def drawn_tree() -> dict[str, str | None]:

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 
+from ricochet.errors import CompositionError
 from ricochet.rules import macros
 from tests.unit.builders import CLICK_ID, a_delivery, a_notice, a_partner
 
@@ -110,6 +111,9 @@ def test_what_is_no_macro_of_ours_brings_no_value(template):
         ("{Transaction-ID}", "{Transaction-ID} is no macro; did you mean {transaction_id}?"),
         ("{user id}", "{user id} is no macro; did you mean {user_id}?"),
         ("{sub6}", "{sub6} is no macro; did you mean {sub"),
+        ("{payout|round}", "{payout|round} is no macro; did you mean {payout}?"),
+        ("{clic\u212a_id}", "{clic\u212a_id} is no macro; did you mean {click_id}?"),
+        ("{\uff53\uff55\uff4d}", "{\uff53\uff55\uff4d} is no macro; did you mean {"),
     ],
 )
 def test_an_unknown_macro_names_the_nearest_known_one(template, complaint):
@@ -117,35 +121,117 @@ def test_an_unknown_macro_names_the_nearest_known_one(template, complaint):
     assert said.startswith(complaint)
 
 
-@pytest.mark.parametrize("template", ["", "plain", "{CLICK_id}{TxId}", '{"a": "{payout}", "b": {"c": [1]}}', "{}"])
+@pytest.mark.parametrize(
+    "template", ["", "plain", "{CLICK_id}{TxId}", '{"a": "{payout}", "b": {"c": [1]}, "d": { }}', '{\n"a": 1}', "{}"]
+)
 def test_a_template_without_unknown_macros_is_left_in_peace(template):
     assert macros.unknown_macros(template) == []
 
 
-NASTY = [
-    "a b&c=d",
-    "100%",
-    "?#/+",
-    "\r\nX-Evil: 1",
-    "\u00e9\u4e2d\U0001f600",
-    '"quoted"\\',
-    "{click_id}",
-    "\x00",
-    "%0d%0a",
-]
+NASTY = {
+    "a b": "a%20b",
+    "a&b=c": "a%26b%3Dc",
+    "100%": "100%25",
+    "?#/+": "%3F%23%2F%2B",
+    "a;b,c@d:e": "a%3Bb%2Cc%40d%3Ae",
+    "\r\nX-Evil: 1": "%0D%0AX-Evil%3A%201",
+    "%0d%0a": "%250d%250a",
+    "\u00e9": "%C3%A9",
+    "\u4e2d": "%E4%B8%AD",
+    "\U0001f600": "%F0%9F%98%80",
+    '"q"\\': "%22q%22%5C",
+    "{click_id}": "%7Bclick_id%7D",
+    "\x00\u2028": "%00%E2%80%A8",
+    "-._~": "-._~",
+    "": "",
+}
 
 
 @pytest.mark.parametrize("text", NASTY)
 def test_a_value_cannot_leave_its_place_in_a_url(text):
-    url = macros.fill("https://p.example/x/{sub1}?a={sub1}&b=2", {"sub1": text}, macros.in_url)
+    url = macros.fill_url("https://p.example/x/{sub1}?a={sub1}&b=2", {"sub1": text})
     parts = urlsplit(url)
-    assert parse_qsl(parts.query) == [("a", text), ("b", "2")]
-    assert (parts.netloc, parts.path, parts.fragment) == ("p.example", f"/x/{quote(text, safe='')}", "")
+    assert parse_qsl(parts.query, keep_blank_values=True) == [("a", text), ("b", "2")]
+    assert (parts.netloc, parts.path, parts.fragment) == ("p.example", f"/x/{NASTY[text]}", "")
     assert url.isascii()
     assert url.isprintable()
 
 
 @pytest.mark.parametrize("text", NASTY)
+def test_a_value_cannot_leave_its_place_in_a_form(text):
+    body = macros.fill("a={sub1}&b=2", {"sub1": text}, macros.in_url)
+    assert body == f"a={NASTY[text]}&b=2"
+    assert parse_qsl(body, keep_blank_values=True) == [("a", text), ("b", "2")]
+
+
+@pytest.mark.parametrize("text", NASTY)
 def test_a_value_cannot_leave_its_place_in_json(text):
-    body = macros.fill('{"a": "{sub1}", "b": ["x{sub1}y"]}', {"sub1": text}, macros.in_json)
-    assert json.loads(body) == {"a": text, "b": [f"x{text}y"]}
+    body = macros.fill_json('{"a": "{sub1}", "b": ["x{sub1}y"], "{sub1}": 1}', {"sub1": text})
+    assert json.loads(body) == {"a": text, "b": [f"x{text}y"]} | {text: 1}
+    assert body.isascii()
+    assert body.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ('"', r"\""),
+        ("\\", r"\\"),
+        ("\r\n\t", r"\r\n\t"),
+        ("\x00", r"\u0000"),
+        ("\u00e9", r"\u00e9"),
+        ("\U0001f600", r"\ud83d\ude00"),
+        ('", "payout": "999', r"\", \"payout\": \"999"),
+    ],
+)
+def test_json_is_escaped_as_json_wants(text, escaped):
+    assert macros.in_json(text) == escaped
+
+
+@pytest.mark.parametrize("template", ["https://p.example/?a={sub1}", "https://p.example/{sub1}"])
+@pytest.mark.parametrize("half", ["\ud800", "a\udfffb", "\ude00\ud83d"])
+def test_half_a_character_is_refused_in_words(template, half):
+    for fill in (macros.fill_url, macros.fill_json, lambda *given: macros.fill(*given, macros.in_url)):
+        with pytest.raises(CompositionError, match="a macro's value is not valid Unicode"):
+            fill(template, {"sub1": half})
+
+
+@pytest.mark.parametrize("text", [".", "..", "...", ". ", "%2e", "../x", ""])
+@pytest.mark.parametrize("path", ["/a/{sub1}/b", "/a/{sub1}", "/{sub1}?x=1", "/{sub1}#x"])
+def test_a_value_cannot_climb_about_in_a_path(path, text):
+    template = f"https://p.example{path}"
+    if text in {".", ".."}:
+        with pytest.raises(CompositionError, match=r"path has \. or \.\. in it"):
+            macros.fill_url(template, {"sub1": text})
+    else:
+        assert macros.fill_url(template, {"sub1": text}) == template.replace("{sub1}", quote(text, safe=""))
+
+
+@pytest.mark.parametrize("path", ["/../a", "/a/..", "/./a", "/a/%2e%2E/b", "/a/.%2e", "/.{sub1}", "/{sub1}{sub1}/x"])
+def test_a_path_that_climbs_whatever_way_it_is_written_is_refused(path):
+    with pytest.raises(CompositionError):
+        macros.fill_url(f"https://p.example{path}", {"sub1": "."})
+
+
+@pytest.mark.parametrize("query", ["?a=../b", "?a={sub1}", "#../{sub1}"])
+def test_dots_outside_the_path_are_just_dots(query):
+    assert macros.fill_url(f"https://p.example/{query}", {"sub1": ".."}).startswith("https://p.example/")
+
+
+@pytest.mark.parametrize(
+    ("template", "known"),
+    [
+        ('{"money": {payout}}', {"payout": ""}),
+        ('{"money": {payout}}', {}),
+        ('{"money": {payout}}', {"payout": "1,5"}),
+        ('{"money": {payout}}', {"payout": "NaN"}),
+        ('{"money": {payout}}', {"payout": "-Infinity"}),
+        ('{"money": 1{payout}}', {"payout": "x"}),
+        ("", {}),
+        ("[" * 100_000, {}),
+    ],
+)
+def test_a_body_that_is_not_json_any_more_is_refused_in_words(template, known):
+    with pytest.raises(CompositionError, match="the body is not JSON once its macros are filled in") as refused:
+        macros.fill_json(template, known)
+    assert len(refused.value.message) < 200

@@ -6,20 +6,23 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import requests
 
+from ricochet.errors import CompositionError
+from ricochet.models.delivery import Notice
 from ricochet.models.partner import ContentType, Method
 from ricochet.rules import signing
-from ricochet.rules.outbound import compose, masked
-from tests.unit.builders import CLICK_ID, IN_AN_HOUR, SECRET, a_delivery, a_notice, a_partner
+from ricochet.rules.outbound import MAX_BODY_BYTES, MAX_URL_BYTES, SECRET_PARAMETERS, compose, masked
+from tests.unit.builders import CLICK_ID, IN_AN_HOUR, NOON, SECRET, TOMORROW, a_delivery, a_notice, a_partner
 
 AN_HOUR_IN_EPOCH = 1772370000
+OLD_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 
 
 def outbound(notice: dict | None = None, **partner):
     return compose(a_delivery(a_notice(**notice or {})), a_partner(**partner), IN_AN_HOUR)
 
 
-def signature_of(payload: bytes) -> str:
-    return "v1," + signing.signature(SECRET, a_delivery().delivery_id, AN_HOUR_IN_EPOCH, payload)
+def signature_of(payload: bytes, secret: str = SECRET) -> str:
+    return "v1," + signing.signature(secret, a_delivery().delivery_id, AN_HOUR_IN_EPOCH, payload)
 
 
 def on_the_wire(url: str) -> str:
@@ -66,7 +69,7 @@ def test_a_get_is_signed_over_its_path_and_query(url, signed):
             "https://p.example/cb?x=a|b^c",
             "https://p.example/cb?x=\u00e9",
         ),
-        *("https://p.example/a/../cb", "https://p.example/./cb", "https://p.example//cb", "https://p.example/cb?"),
+        *("https://p.example//cb", "https://p.example/cb?", "https://p.example/a..b/.c/...", "https://p.example//"),
         *(
             "https://p.example/100%",
             "https://p.example/cb?x=%",
@@ -77,6 +80,20 @@ def test_a_get_is_signed_over_its_path_and_query(url, signed):
 )
 def test_what_is_signed_is_what_is_sent(url):
     request = outbound(postback_url=url)
+    assert request.headers["webhook-signature"] == signature_of(on_the_wire(request.url).encode())
+
+
+@pytest.mark.parametrize("method", Method)
+def test_both_secrets_sign_while_a_rotation_is_under_way(method):
+    request = outbound(method=method, previous_secret=OLD_SECRET, previous_secret_until=TOMORROW)
+    payload = request.body or on_the_wire(request.url).encode()
+    expected = [signature_of(payload), signature_of(payload, OLD_SECRET)]
+    assert request.headers["webhook-signature"].split(" ") == expected
+
+
+@pytest.mark.parametrize("until", [IN_AN_HOUR, NOON])
+def test_the_old_secret_signs_no_longer_once_its_time_is_over(until):
+    request = outbound(previous_secret=OLD_SECRET, previous_secret_until=until)
     assert request.headers["webhook-signature"] == signature_of(on_the_wire(request.url).encode())
 
 
@@ -140,15 +157,90 @@ def test_a_get_ignores_a_body_template():
     assert outbound(body_template='{"a": 1}').body is None
 
 
+TEXTS = [name for name in Notice.model_fields if name != "status"]
+EVERY_MACRO = "&".join(f"{name}={{{name}}}" for name in TEXTS)
+POSTED = [
+    {"method": Method.GET},
+    *(
+        {"method": Method.POST, "content_type": kind, "body_template": template}
+        for kind, template in [
+            *((kind, None) for kind in ContentType),
+            (ContentType.JSON, json.dumps({name: f"{{{name}}}" for name in TEXTS})),
+            (ContentType.FORM, EVERY_MACRO),
+        ]
+    ),
+]
+
+
+@pytest.mark.parametrize("partner", POSTED)
 @pytest.mark.parametrize(
-    "name", ["token", "secret", "key", "hash", "sig", "signature", "verifier", "security_token", "TOKEN"]
+    "value", ["\r\nx-evil: 1\r\n\r\nGET / HTTP/1.1", "\n", "\u0085\u2028", "\x00", "\u560a\u560d", "%0d%0a"]
 )
+def test_nothing_of_a_value_gets_into_a_header_or_changes_the_host(partner, value):
+    url = f"https://p.example/{{sub1}}?{EVERY_MACRO}"
+    plain = outbound(postback_url=url, **partner)
+    nasty = outbound(dict.fromkeys(TEXTS, value), postback_url=url, **partner)
+    unsigned = [{**one.headers, "webhook-signature": ""} for one in (plain, nasty)]
+    assert unsigned[0] == unsigned[1]
+    assert all(text.isascii() and text.isprintable() for text in (*nasty.headers.values(), nasty.url))
+    assert urlsplit(nasty.url).netloc == "p.example"
+
+
+@pytest.mark.parametrize("partner", POSTED[1:3])
+def test_half_a_character_in_a_value_is_an_outcome_and_no_crash(partner):
+    with pytest.raises(CompositionError, match="a macro's value is not valid Unicode"):
+        outbound({"transaction_id": "\ud800"}, **partner)
+
+
+def test_a_number_that_is_missing_spoils_a_json_body():
+    template = '{"money": {payout}}'
+    assert outbound({"payout": "2"}, method=Method.POST, body_template=template).body == b'{"money": 2}'
+    with pytest.raises(CompositionError, match="the body is not JSON once its macros are filled in"):
+        outbound({"payout": ""}, method=Method.POST, body_template=template)
+
+
+def test_a_url_may_grow_to_what_servers_take_and_no_further():
+    full = outbound({"sub1": "x" * (MAX_URL_BYTES - 20)}, postback_url="https://p.example/?a{sub1}")
+    assert len(full.url) == MAX_URL_BYTES
+    with pytest.raises(CompositionError, match="the URL is over 8 KiB once its macros are filled in"):
+        outbound({"sub1": "x" * (MAX_URL_BYTES - 19)}, postback_url="https://p.example/?a{sub1}")
+
+
+def test_the_longest_values_fill_the_longest_url_too_far():
+    with pytest.raises(CompositionError, match="the URL is over 8 KiB"):
+        outbound({"sub1": "\U0001f600" * 128}, postback_url="https://p.example/?" + "{sub1}" * 300)
+
+
+@pytest.mark.parametrize(("content_type", "template"), [(ContentType.JSON, '"{sub1}"'), (ContentType.FORM, "a={sub1}")])
+def test_a_body_has_a_limit_as_well(content_type, template):
+    posted = {"method": Method.POST, "content_type": content_type, "body_template": template}
+    assert len(outbound({"sub1": "x" * (MAX_BODY_BYTES - 2)}, **posted).body) == MAX_BODY_BYTES
+    with pytest.raises(CompositionError, match="the body is over 64 KiB once its macros are filled in"):
+        outbound({"sub1": "x" * (MAX_BODY_BYTES - 1)}, **posted)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "https://", "https://[::1/?token=s3cret", "/cb?token=s3cret", "https://*.p/?s3cret"]
+)
+def test_a_url_that_is_none_is_refused_without_showing_it(url):
+    with pytest.raises(CompositionError, match="the URL is none once its macros are filled in") as refused:
+        outbound(postback_url=url)
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", [*sorted(SECRET_PARAMETERS), "TOKEN", "Api_Key", "%74oken", "security%5Ftoken"])
 def test_secrets_in_a_url_are_not_shown(name):
-    shown = masked(f"https://p.example/cb?click=1&{name}=s3cret&x=")
-    assert "s3cret" not in shown
-    assert parse_qsl(urlsplit(shown).query, keep_blank_values=True) == [("click", "1"), (name, "***"), ("x", "")]
+    before, after = "https://p.example/a%2fb?click=%7e1+2&&b=%e9&", "&x=&y&token#part"
+    assert masked(f"{before}{name}=s3=cret%20{after}") == f"{before}{name}=***{after}"
+    assert masked(f"https://p.example/cb?{name}=s3cret#part") == f"https://p.example/cb?{name}=***#part"
 
 
-def test_a_url_without_secrets_is_shown_as_it_is():
-    url = "https://p.example/cb?b=%e9+1&&a"
-    assert masked(url) is url
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://p.example/cb?b=%e9+1&&a", "https://p.example/token=1/?x=token", "https://p.example", ""),
+        *("https://p.example/?", "https://p.example/?tokens=1&token", "https://p.example/#&a=1", "/?x=\u00e9[]|"),
+    ],
+)
+def test_a_url_without_secrets_is_shown_as_it_is(url):
+    assert masked(url) == url

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import socket
 
 import pytest
 
@@ -12,6 +13,7 @@ from ricochet.errors import (
     PartnerNotFoundError,
     PartnerUrlNotAllowedError,
 )
+from ricochet.models import times
 from ricochet.models.delivery import Notice
 from ricochet.models.partner import ALL_EVENTS, Filters, Partner
 from ricochet.models.statuses import Status
@@ -25,7 +27,8 @@ from ricochet.use_cases.manage_partners import (
     check_postback_url,
     shown,
 )
-from tests.unit.builders import a_delivery, a_notice, a_partner
+from tests.unit.builders import NOON, a_delivery, a_notice, a_partner
+from tests.unit.hosts import INSIDE_IN_ANY_NOTATION, NO_HOSTS
 
 LEAST = {"name": "Partner", "postbackUrl": "https://1.1.1.1/cb?c={click_id}"}
 NOWHERE = AllowedTargets()
@@ -99,18 +102,56 @@ def test_a_public_address_is_taken_without_a_warning(url):
     assert check_postback_url(url, NOWHERE) == []
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        *("http://127.0.0.1/", "http://10.0.0.1:8080/", "http://169.254.169.254/latest/", "http://[::1]/", "http://0/"),
-        *("http://2130706433/", "http://0x7f.1/", "http://0177.0.0.1/", "http://127.1/", "http://[::ffff:127.0.0.1]/"),
-        *("http://[64:ff9b::7f00:1]/", "http://[2002:7f00:1::]/", "http://100.64.0.1/", "http://[fd00:ec2::254]/"),
-        *("https://1.1.1.1:9001/", "http://127.0.0.1:18081/", "http://127.0.0.1:9001/"),
-    ],
-)
-def test_an_address_that_is_not_public_is_refused(url):
+@pytest.mark.parametrize("port", ["", ":8080"])
+@pytest.mark.parametrize("host", INSIDE_IN_ANY_NOTATION)
+def test_an_address_that_is_not_public_is_refused_in_any_notation(host, port):
+    with pytest.raises(PartnerUrlNotAllowedError, match=r"postbackUrl leads to .*, which is not a public address"):
+        check_postback_url(f"https://{host}{port}/cb?c={{click_id}}", LOCAL)
+
+
+@pytest.mark.parametrize("host", NO_HOSTS)
+def test_a_host_that_others_might_read_as_an_address_is_refused(host):
+    with pytest.raises(PartnerUrlNotAllowedError, match="postbackUrl"):
+        check_postback_url(f"https://{host}/cb", NOWHERE)
+
+
+@pytest.mark.parametrize("url", ["https://1.1.1.1:9001/", "http://127.0.0.1:18081/", "http://127.0.0.1:9001/"])
+def test_a_port_that_was_not_allowed_is_refused(url):
     with pytest.raises(PartnerUrlNotAllowedError, match=r"postbackUrl leads to .*, which is not a public address"):
         check_postback_url(url, LOCAL)
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "localhost.", "127.0.0.1.partner.example", "1.2.3.4.5"])
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fe80::1%eth0", "64:ff9b::7f00:1"]
+)
+def test_a_name_that_leads_inside_is_refused(monkeypatch, host, address):
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, 443)) for one in ("1.1.1.1", address)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    with pytest.raises(PartnerUrlNotAllowedError, match=f"{host.lower()} leads to {address}:443"):
+        check_postback_url(f"https://{host}/cb", NOWHERE)
+
+
+def test_a_name_that_leads_nowhere_yet_is_a_warning(monkeypatch):
+    def unknown(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert check_postback_url("https://new.partner.example/", NOWHERE) == [
+        "new.partner.example has no address at the moment"
+    ]
+
+
+@pytest.mark.parametrize("path", ["/a/../b", "/./a", "/a/%2e%2E/b", "/a/.."])
+def test_a_path_that_climbs_is_refused(path):
+    with pytest.raises(PartnerUrlNotAllowedError, match=r"postbackUrl: the URL's path has \. or \.\. in it"):
+        check_postback_url(f"https://1.1.1.1{path}?c={{click_id}}", NOWHERE)
+
+
+def test_a_url_of_100_kilobytes_is_refused():
+    with pytest.raises(InvalidRequestError, match="postbackUrl: String should have at most 2048 characters"):
+        given(postbackUrl="https://1.1.1.1/?x=" + "x" * 100_000)
+    assert given(postbackUrl="https://1.1.1.1/".ljust(2048, "x"))
 
 
 @pytest.mark.parametrize(
@@ -236,11 +277,53 @@ def test_a_patch_changes_what_it_names_and_keeps_the_secret(manage):
     assert (saved.partner, saved.secret) == (changed, None)
 
 
-def test_a_secret_is_renewed_on_demand(manage):
+def test_a_renewed_secret_signs_beside_the_old_one_for_a_day(manage):
     before = manage.create(given(partnerId="mine"))
+    saved = manage.update("mine", {"rotateSigningSecret": True})
+    after, until = saved.partner, times.plus(saved.partner.updated_at, hours=24)
+    assert (after.signing_secret, after.previous_secret, after.previous_secret_until) == (
+        saved.secret,
+        before.secret,
+        until,
+    )
+    assert saved.secret != before.secret
+    assert before.partner.secrets_at(NOON) == (before.secret,)
+    assert after.secrets_at(after.updated_at) == (saved.secret, before.secret)
+    assert after.secrets_at(times.plus(until, milliseconds=-1)) == (saved.secret, before.secret)
+    assert after.secrets_at(until) == (saved.secret,)
+
+
+def test_a_second_rotation_replaces_the_secret_before_the_first(manage):
+    manage.create(given(partnerId="mine"))
+    second = manage.update("mine", {"rotateSigningSecret": True}).secret
+    third = manage.update("mine", {"rotateSigningSecret": True})
+    assert third.partner.secrets_at(NOON) == (third.secret, second)
+
+
+def test_neither_secret_is_shown_and_the_end_of_the_old_one_is(manage):
+    old = manage.create(given(partnerId="mine")).secret
     after = manage.update("mine", {"rotateSigningSecret": True})
-    assert after.partner.signing_secret == after.secret != before.secret
-    assert after.partner.name == before.partner.name
+    said = shown(after.partner)
+    assert said["previousSecretUntil"] == times.plus(after.partner.updated_at, hours=24)
+    assert not {"signingSecret", "previousSecret"} & set(said)
+    assert old not in str(said)
+    assert after.secret not in str(said)
+    assert "previousSecretUntil" not in shown(a_partner())
+
+
+def test_a_patch_can_neither_name_the_old_secret_nor_end_it(manage):
+    manage.create(given(partnerId="mine"))
+    rotated = manage.update("mine", {"rotateSigningSecret": True}).partner
+    patch = {"previousSecret": "mine", "previous_secret": "mine", "previousSecretUntil": NOON}
+    after = manage.update("mine", patch)
+    assert after.secret is None
+    assert after.partner == rotated.with_changes(revision=3, updated_at=after.partner.updated_at)
+
+
+def test_a_rotated_partner_is_stored_and_read_back_whole(manage):
+    manage.create(given(partnerId="mine", filters={"offerIds": ["a"]}))
+    after = manage.update("mine", {"rotateSigningSecret": True}).partner
+    assert Partner.from_item(after.to_item()) == after
 
 
 def test_what_was_to_be_told_in_a_pause_is_not_and_resuming_says_what_was_missed(manage, health):

@@ -3,11 +3,15 @@
 import base64
 import hashlib
 import hmac
+import time
 
 import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from ricochet.rules import signing
 from tests.unit.builders import SECRET
+
+ANOTHER = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 
 
 def verify(secret: str, headers: dict[str, str], payload: bytes) -> bool:
@@ -24,7 +28,7 @@ def test_the_specifications_own_example_comes_out():
 
 @pytest.mark.parametrize("payload", [b"", b'{"a": "\xc3\xa9"}', b"/cb?click=1&status=Purchase", b"a.b.c"])
 def test_a_receiver_can_verify_what_we_send(payload):
-    headers = signing.headers(SECRET, "dlv_1", 1767225600, payload)
+    headers = signing.headers([SECRET], "dlv_1", 1767225600, payload)
     assert set(headers) == {"webhook-id", "webhook-timestamp", "webhook-signature"}
     assert (headers["webhook-id"], headers["webhook-timestamp"]) == ("dlv_1", "1767225600")
     assert verify(SECRET, headers, payload)
@@ -36,10 +40,28 @@ def test_a_receiver_can_verify_what_we_send(payload):
     ids=lambda forged: next(iter(forged)),
 )
 def test_nothing_that_is_signed_can_be_changed(forged):
-    headers = signing.headers(SECRET, "dlv_1", 1767225600, b"body")
+    headers = signing.headers([SECRET], "dlv_1", 1767225600, b"body")
     assert not verify(SECRET, headers | forged, b"body")
     assert not verify(SECRET, headers, b"body ")
     assert not verify(signing.new_secret(), headers, b"body")
+
+
+def test_each_secret_gets_a_signature_of_its_own_the_newest_first():
+    headers = signing.headers([ANOTHER, SECRET], "dlv_1", 1767225600, b"body")
+    alone = [signing.headers([one], "dlv_1", 1767225600, b"body")["webhook-signature"] for one in (ANOTHER, SECRET)]
+    assert headers["webhook-signature"].split(" ") == alone
+    assert verify(SECRET, headers, b"body")
+    assert verify(ANOTHER, headers, b"body")
+    assert not verify(signing.new_secret(), headers, b"body")
+
+
+@pytest.mark.parametrize("secret", [SECRET, ANOTHER, SECRET.removeprefix("whsec_")])
+@pytest.mark.parametrize("payload", [b'{"a": "\xc3\xa9"}', b"/cb?click=1&status=Purchase"])
+def test_the_specifications_own_library_takes_either_of_two_signatures(secret, payload):
+    headers = signing.headers([ANOTHER, SECRET], "dlv_1", int(time.time()), payload)
+    Webhook(secret).verify(payload, headers, json_parse=False)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(signing.new_secret()).verify(payload, headers, json_parse=False)
 
 
 def test_a_new_secret_is_32_random_bytes():

@@ -40,6 +40,7 @@ RicochetError
 │   └── UnknownStatusError
 ├── OnlyReceiptError                 a postback that is kept, and that is all that is to be done with it
 ├── TargetRefusedError               a delivery would have gone where none may go
+├── CompositionError                 a delivery has no request that could be sent, and patience will not change that
 └── OwnSideError                     we are wrong, and the same request may succeed later
     ├── LedgerBusyError
     ├── DeliveryBusyError
@@ -222,6 +223,10 @@ class OnlyReceiptError(RicochetError):
 
 
 class TargetRefusedError(RicochetError):
+    pass
+
+
+class CompositionError(RicochetError):
     pass
 
 

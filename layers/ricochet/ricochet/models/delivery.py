@@ -46,6 +46,7 @@ class Attempt(Entity):
     error: str | None = None
     reply: str | None = None
     timed_out: bool | None = None
+    not_sent: bool | None = None  # there was no request
 
 
 class Hold(StrEnum):

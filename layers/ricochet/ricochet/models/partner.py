@@ -67,6 +67,8 @@ class Partner(Entity):
     status_words: dict[str, str] = {}  # canonical status -> the partner's own word
     filters: Filters = Filters()
     signing_secret: str
+    previous_secret: str | None = None
+    previous_secret_until: str | None = None
     max_per_second: Price | None = None  # None: as fast as it answers
     reply_updates_status: bool = False
     logins: tuple[str, ...] = ()  # user ids that may see and set up this partner
@@ -116,6 +118,12 @@ class Partner(Entity):
     def was_to_be_told(self, notice: Notice) -> bool:
         """Whether the partner was active, and wanted this, when it happened."""
         return any(spell.covers(notice) for spell in self.spells)
+
+    def secrets_at(self, moment: str) -> tuple[str, ...]:
+        """What a request at `moment` is signed with, newest first: the secret before a rotation goes on for a while."""
+        if self.previous_secret and self.previous_secret_until and moment < self.previous_secret_until:
+            return self.signing_secret, self.previous_secret
+        return (self.signing_secret,)
 
     def wants(self, notice: Notice) -> bool:
         return notice.status.lead_word in self.events and self.filters.match(notice)

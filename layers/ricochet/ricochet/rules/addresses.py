@@ -23,6 +23,7 @@ _REFUSED = tuple(
         "2001::/32",  # Teredo, likewise
         "fd00:ec2::/32",  # metadata over IPv6
         "fec0::/10",  # site-local, of old
+        "3fff::/20",  # documentation, which Python does not know yet
     )
 )
 
@@ -65,7 +66,7 @@ def may_connect(address: str, port: int, host: str, allowed: AllowedTargets) -> 
 
 def literal_address(host: str) -> str | None:
     """The address that `host` spells in any notation a resolver accepts (`0x7f.1`, `2130706433`, `[::1]`), or None."""
-    bare = host.strip("[]")
+    bare = host.strip("[]").rstrip(".")
     try:
         return str(ipaddress.ip_address(bare))
     except ValueError:

@@ -26,14 +26,19 @@ def after_attempt(
     delivery: Delivery, attempt: Attempt, retry_after: int | None, schedule: RetrySchedule, moment: str
 ) -> Delivery:
     """The row with one attempt more: delivered, waiting for the next, or parked after the last."""
-    earlier = tuple(past.with_changes(reply=None) for past in delivery.attempts)
-    done = _moved(delivery, moment, attempts=(*earlier, attempt)[-KEPT_ATTEMPTS:])
+    done = _with_attempt(delivery, attempt, moment)
     if is_success(attempt.status_code):
         return done.with_changes(state=DeliveryState.DELIVERED)
     wait = schedule.wait_after(done.tries, attempt.status_code, retry_after)
     if wait is None:
         return done.with_changes(state=DeliveryState.PARKED)
     return waiting(done, wait, moment)
+
+
+def not_composed(delivery: Delivery, reason: str, moment: str) -> Delivery:
+    """Parked without a request: patience mends no template."""
+    attempt = Attempt(at=moment, ms=0, error=reason[:256], not_sent=True)
+    return ended(_with_attempt(delivery, attempt, moment), DeliveryState.PARKED, moment, "it makes no request")
 
 
 def waiting(delivery: Delivery, seconds: float, moment: str) -> Delivery:
@@ -77,6 +82,11 @@ def queue_delay(delivery: Delivery, moment: str) -> int:
         return 0
     seconds = (times.parse(delivery.next_attempt_at) - times.parse(moment)).total_seconds()
     return max(0, min(MAX_QUEUE_DELAY, round(seconds)))
+
+
+def _with_attempt(delivery: Delivery, attempt: Attempt, moment: str) -> Delivery:
+    earlier = tuple(past.with_changes(reply=None) for past in delivery.attempts)
+    return _moved(delivery, moment, attempts=(*earlier, attempt)[-KEPT_ATTEMPTS:])
 
 
 def _in_due_index_for(delivery: Delivery, seconds: float, moment: str) -> Delivery:

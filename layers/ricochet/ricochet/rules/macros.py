@@ -10,13 +10,16 @@ import json
 import random
 import re
 from collections.abc import Callable
-from urllib.parse import quote
+from typing import Never
+from urllib.parse import quote, unquote, urlsplit
 
+from ricochet.errors import CompositionError
 from ricochet.models.delivery import Delivery, Notice
 from ricochet.models.partner import Partner
 
 _MACRO = re.compile(r"\{([A-Za-z][A-Za-z0-9_]*)\}")
-_LOOKS_LIKE_ONE = re.compile(r"\{([\w .-]+)\}")
+_LOOKS_LIKE_ONE = re.compile(r"\{([^{}\"]+)\}")  # a JSON object has quotes in it
+_DOT_SEGMENTS = frozenset({".", ".."})
 
 ALIASES = {
     "clickid": "click_id",
@@ -39,8 +42,8 @@ Encoding = Callable[[str], str]
 def unknown_macros(template: str) -> list[str]:
     """A text for each macro that nobody fills, naming the nearest one that exists."""
     complaints = []
-    for name in dict.fromkeys(_LOOKS_LIKE_ONE.findall(template)):
-        if name.lower() not in NAMES:
+    for name in filter(str.strip, dict.fromkeys(_LOOKS_LIKE_ONE.findall(template))):
+        if not name.isascii() or name.lower() not in NAMES:
             near = difflib.get_close_matches(name.lower(), NAMES, n=1, cutoff=0.0)
             complaints.append(f"{{{name}}} is no macro; did you mean {{{near[0]}}}?")
     return complaints
@@ -62,14 +65,45 @@ def values(delivery: Delivery, partner: Partner) -> dict[str, str]:
     return known | {alias: known[name] for alias, name in ALIASES.items()}
 
 
+def fill_url(template: str, known: dict[str, str]) -> str:
+    """A URL; CompositionError if its path has `.` or `..` in it, since everyone on the way would resolve those."""
+    url = fill(template, known, in_url)
+    if any(unquote(segment) in _DOT_SEGMENTS for segment in urlsplit(url).path.split("/")):
+        raise CompositionError("the URL's path has . or .. in it once its macros are filled in")
+    return url
+
+
+def fill_json(template: str, known: dict[str, str]) -> str:
+    """A JSON text; CompositionError if it is none, as where a number is missing."""
+    text = fill(template, known, in_json)
+    try:
+        _JSON.decode(text)
+    except (ValueError, RecursionError) as error:
+        raise CompositionError(f"the body is not JSON once its macros are filled in ({error})") from error
+    return text
+
+
 def fill(template: str, known: dict[str, str], encode: Encoding) -> str:
-    return _MACRO.sub(lambda match: encode(known.get(match[1].lower(), "")), template)
+    """`template` with each macro replaced; CompositionError for a value that no encoding can carry."""
+    try:
+        return _MACRO.sub(lambda match: encode(known.get(match[1].lower(), "")), template)
+    except UnicodeEncodeError as error:
+        raise CompositionError("a macro's value is not valid Unicode") from error
 
 
 def in_url(text: str) -> str:
+    """For a macro in a URL or in a form."""
     return quote(text, safe="")
 
 
 def in_json(text: str) -> str:
     """For a macro inside a JSON string of a body template."""
+    text.encode()  # half a character would pass as an escape that few JSON readers take
     return json.dumps(text)[1:-1]
+
+
+def _no_constant(name: str) -> Never:
+    raise ValueError(f"{name} is not JSON")
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_constant)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import unquote_plus
 
 import requests
 
+from ricochet.errors import CompositionError
 from ricochet.models import times
 from ricochet.models.delivery import Delivery
 from ricochet.models.partner import ContentType, Method, Partner
@@ -15,11 +17,18 @@ from ricochet.rules import macros, signing
 
 USER_AGENT = "Ricochet/1"
 SECRET_PARAMETERS = frozenset({"token", "secret", "key", "api_key", "apikey", "hash", "sig", "signature"}) | {
-    *("verifier", "security_token", "password"),
+    *("verifier", "security_token", "access_token", "client_secret", "password", "pwd", "auth"),
 }
 
+MAX_URL_BYTES = 8 * 1024
+"""What common servers take (nginx, Apache); a longer one would be answered 414 at best."""
+
+MAX_BODY_BYTES = 64 * 1024
+
+_PAIR = re.compile(r"(?<=[?&])([^=&#]*)=[^&#]*")
+
 # What a POST without a template of its own says; the names are those of our own API.
-DEFAULT_BODY = {
+_USUAL_FIELDS = {
     "deliveryId": "delivery_id",
     "conversionId": "conversion_id",
     "clickId": "click_id",
@@ -32,6 +41,11 @@ DEFAULT_BODY = {
     "subid": "subid",
     "timestamp": "timestamp",
 }
+_USUAL_BODIES = {
+    ContentType.JSON: json.dumps({name: f"{{{macro}}}" for name, macro in _USUAL_FIELDS.items()}),
+    ContentType.FORM: "&".join(f"{name}={{{macro}}}" for name, macro in _USUAL_FIELDS.items()),
+}
+_CONTENT_TYPES = {ContentType.JSON: "application/json", ContentType.FORM: "application/x-www-form-urlencoded"}
 
 
 @dataclass(frozen=True)
@@ -43,37 +57,50 @@ class Outbound:
 
 
 def compose(delivery: Delivery, partner: Partner, moment: str) -> Outbound:
-    """The request with all macros filled in, signed for the partner."""
+    """The request with all macros filled in, signed for the partner; CompositionError if there can be none.
+
+    What the macros stand for goes into the URL and the body only, never into a header.
+    """
     known = macros.values(delivery, partner)
-    url = _as_sent(macros.fill(partner.postback_url, known, macros.in_url))
+    url = _url(partner, known)
     body = _body(partner, known) if partner.method is Method.POST else None
     headers = {"user-agent": USER_AGENT, "accept": "*/*"}
     if body is not None:
-        json_body = partner.content_type is ContentType.JSON
-        headers["content-type"] = "application/json" if json_body else "application/x-www-form-urlencoded"
+        headers["content-type"] = _CONTENT_TYPES[partner.content_type]
     payload = body if body is not None else _path_and_query(url).encode()
-    headers |= signing.headers(partner.signing_secret, delivery.delivery_id, times.epoch_seconds(moment), payload)
+    timestamp = times.epoch_seconds(moment)
+    headers |= signing.headers(partner.secrets_at(moment), delivery.delivery_id, timestamp, payload)
     return Outbound(partner.method, url, headers, body)
 
 
 def masked(url: str) -> str:
-    """`url` as logs and rows may show it: values of secret parameters are starred out."""
-    parts = urlsplit(url)
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
-    if not any(name.lower() in SECRET_PARAMETERS for name, _ in pairs):
-        return url
-    shown = [(name, "***" if name.lower() in SECRET_PARAMETERS else value) for name, value in pairs]
-    return urlunsplit(parts._replace(query=urlencode(shown)))
+    """`url` as logs and rows may show it: values of secret parameters are starred out, and all else is as it was."""
+    return _PAIR.sub(lambda pair: f"{pair[1]}=***" if _is_secret(pair[1]) else pair[0], url)
+
+
+def _is_secret(name: str) -> bool:
+    return unquote_plus(name).lower() in SECRET_PARAMETERS
+
+
+def _url(partner: Partner, known: dict[str, str]) -> str:
+    try:
+        url = _as_sent(macros.fill_url(partner.postback_url, known))
+    except ValueError as error:  # its own text would show the URL, and with it secrets
+        raise CompositionError("the URL is none once its macros are filled in") from error
+    if len(url) > MAX_URL_BYTES:
+        raise CompositionError(f"the URL is over {MAX_URL_BYTES // 1024} KiB once its macros are filled in")
+    return url
 
 
 def _body(partner: Partner, known: dict[str, str]) -> bytes:
+    template = _USUAL_BODIES[partner.content_type] if partner.body_template is None else partner.body_template
     if partner.content_type is ContentType.JSON:
-        if partner.body_template is not None:
-            return macros.fill(partner.body_template, known, macros.in_json).encode()
-        return json.dumps({name: known[macro] for name, macro in DEFAULT_BODY.items()}).encode()
-    if partner.body_template is not None:
-        return macros.fill(partner.body_template, known, macros.in_url).encode()
-    return urlencode({name: known[macro] for name, macro in DEFAULT_BODY.items()}).encode()
+        body = macros.fill_json(template, known).encode()
+    else:
+        body = macros.fill(template, known, macros.in_url).encode()
+    if len(body) > MAX_BODY_BYTES:
+        raise CompositionError(f"the body is over {MAX_BODY_BYTES // 1024} KiB once its macros are filled in")
+    return body
 
 
 def _as_sent(url: str) -> str:

@@ -44,6 +44,8 @@ class Tally:
     probed: bool = False
 
     def add(self, attempt: Attempt) -> None:
+        if attempt.not_sent:
+            return
         if is_success(attempt.status_code):
             self.succeeded, self.first_failure_at = True, None
             self.failures = self.unwell = self.gone = self.timeouts = 0

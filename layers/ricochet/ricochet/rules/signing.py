@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 
 PREFIX = "whsec_"
 
@@ -15,12 +16,16 @@ def new_secret() -> str:
     return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def headers(secret: str, message_id: str, timestamp: int, payload: bytes) -> dict[str, str]:
-    """The three headers; `timestamp` in epoch seconds, `payload` the body (of a GET: its path and query)."""
+def headers(keys: Sequence[str], message_id: str, timestamp: int, payload: bytes) -> dict[str, str]:
+    """The three headers; `keys` are secrets, newest first, each with a signature of its own.
+
+    `timestamp` is in epoch seconds, `payload` is the body (of a GET: its path and query).
+    """
+    signatures = (f"v1,{signature(key, message_id, timestamp, payload)}" for key in keys)
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": f"v1,{signature(secret, message_id, timestamp, payload)}",
+        "webhook-signature": " ".join(signatures),
     }
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ricochet.models.delivery import Attempt, Delivery
+from ricochet.errors import CompositionError
+from ricochet.models.delivery import Delivery
 from ricochet.models.partner import Partner
-from ricochet.rules.delivery_progress import after_attempt
+from ricochet.rules.delivery_progress import after_attempt, not_composed
 from ricochet.rules.outbound import compose, masked
 from ricochet.rules.retry_schedule import RetrySchedule
-from ricochet.sender.http import Sender, Sent
+from ricochet.sender.http import Sender
 
 
 class Attempts:
@@ -22,9 +23,8 @@ class Attempts:
         """The row with attempt number `delivery.attempt_count` made; whatever the partner does is an outcome here."""
         try:
             outbound = compose(delivery, partner, self._clock())
-        except ValueError as error:
-            sent = Sent(Attempt(at=self._clock(), ms=0, error=f"the request cannot be composed: {error}"[:256]))
-        else:
-            delivery = delivery.with_changes(url=masked(outbound.url))
-            sent = self._sender.send(outbound)
+        except CompositionError as error:
+            return not_composed(delivery, error.message, self._clock())
+        delivery = delivery.with_changes(url=masked(outbound.url))
+        sent = self._sender.send(outbound)
         return after_attempt(delivery, sent.attempt, sent.retry_after, self._schedule, self._clock())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from pydantic import Field, StringConstraints, field_validator
 
 from ricochet.errors import (
     ChangedMeanwhileError,
+    CompositionError,
     InvalidRequestError,
     PartnerExistsError,
     PartnerNotFoundError,
@@ -44,8 +44,12 @@ if TYPE_CHECKING:
     from ricochet.settings import PartnerSettings
 
 MAX_TEMPLATE = 8192
+BOTH_SECRETS_HOURS = 24
+"""How long the secret before a rotation goes on signing beside the new one."""
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MACRO_IN_HOST = re.compile(r"[^/?#]*(//[^/?#]*)?[{}]")
+_SAMPLE = dict.fromkeys(macros.NAMES, 'a "word"') | dict.fromkeys(macros.NUMBERS, "1.5")
 _EVENTS = {word.lower(): word for word in ALL_EVENTS}
 Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
@@ -118,8 +122,8 @@ class PartnerInput(Entity):
 
 
 def shown(partner: Partner) -> dict[str, Any]:
-    """A partner as operators see it: its secret is not in it."""
-    return partner.to_json(leave_out={"signing_secret", "spells", "revision"})
+    """A partner as operators see it: its secrets are not in it."""
+    return partner.to_json(leave_out={"signing_secret", "previous_secret", "spells", "revision"})
 
 
 @dataclass(frozen=True)
@@ -171,7 +175,13 @@ class ManagePartners:
     def create(self, given: PartnerInput) -> SavedPartner:
         warnings = self._check(given)
         moment, secret = self._clock(), signing.new_secret()
-        partner = _partner(given, given.partner_id or ids.new_id("part"), secret, moment, moment).with_spells(moment)
+        partner = Partner(
+            **_settings(given),
+            partner_id=given.partner_id or ids.new_id("part"),
+            signing_secret=secret,
+            created_at=moment,
+            updated_at=moment,
+        ).with_spells(moment)
         if not self._partners.create(partner):
             raise PartnerExistsError(f"partner {partner.partner_id} exists already")
         self._tie_logins(partner.partner_id, partner.logins, ())
@@ -184,7 +194,10 @@ class ManagePartners:
         return partner
 
     def update(self, partner_id: str, patch: dict[str, Any]) -> SavedPartner:
-        """The partner with `patch` said over it, and a new secret if one was asked for."""
+        """The partner with `patch` said over it, and a new secret if one was asked for.
+
+        The secret until now goes on signing beside a new one for a while; the one before it ends with that.
+        """
         before = self.get(partner_id)
         given = validate(before.to_item() | patch, PartnerInput)
         warnings = self._check(given)
@@ -201,14 +214,16 @@ class ManagePartners:
 
     def _replaced(self, before: Partner, given: PartnerInput, secret: str | None) -> Partner:
         moment = self._clock()
-        after = _partner(given, before.partner_id, secret or before.signing_secret, before.created_at, moment)
-        after = after.with_changes(spells=before.spells, revision=before.revision + 1)
-        if given.status is Lifecycle.PAUSED:
-            paused = before.status is Lifecycle.PAUSED
+        after = before.with_changes(**_settings(given), revision=before.revision + 1, updated_at=moment)
+        if secret is not None:
+            until = times.plus(moment, hours=BOTH_SECRETS_HOURS)
             after = after.with_changes(
-                paused_at=before.paused_at if paused else moment,
-                pause_reason=before.pause_reason if paused else "an operator paused it",
+                signing_secret=secret, previous_secret=before.signing_secret, previous_secret_until=until
             )
+        if given.status is not Lifecycle.PAUSED:
+            after = after.with_changes(paused_at=None, pause_reason=None)
+        elif before.status is not Lifecycle.PAUSED:
+            after = after.with_changes(paused_at=moment, pause_reason="an operator paused it")
         return after.with_spells(moment)
 
     def _tie_logins(self, partner_id: str, logins: tuple[str, ...], before: tuple[str, ...]) -> None:
@@ -234,6 +249,10 @@ def check_postback_url(url: str, allowed: AllowedTargets) -> list[str]:
         parts = split_task_url(url)
     except TaskUrlNotAllowedError as error:
         raise PartnerUrlNotAllowedError(error.message.replace("taskUrl", "postbackUrl")) from error
+    try:
+        macros.fill_url(url, _SAMPLE)
+    except CompositionError as error:
+        raise PartnerUrlNotAllowedError(f"postbackUrl: {error.message}") from error
     host, port = parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme]
     literal = literal_address(host)
     if literal is not None:
@@ -253,23 +272,13 @@ def check_body_template(given: PartnerInput) -> None:
     """InvalidRequestError for a JSON template that would not be JSON once it is filled in."""
     if given.body_template is None or given.content_type is not ContentType.JSON:
         return
-    sample = dict.fromkeys(macros.NAMES, 'a "word"') | dict.fromkeys(macros.NUMBERS, "1.5")
     try:
-        json.loads(macros.fill(given.body_template, sample, macros.in_json))
-    except ValueError as error:
-        detail = f"bodyTemplate: is not JSON once its macros are filled in ({error})"
+        macros.fill_json(given.body_template, _SAMPLE)
+    except CompositionError as error:
+        detail = f"bodyTemplate: {error.message}"
         raise InvalidRequestError(detail, [detail]) from error
 
 
-def _partner(given: PartnerInput, partner_id: str, secret: str, created_at: str, moment: str) -> Partner:
+def _settings(given: PartnerInput) -> dict[str, Any]:
     fields = given.model_dump(exclude={"partner_id", "rotate_signing_secret"})
-    return Partner(
-        **fields
-        | {
-            "partner_id": partner_id,
-            "filters": Filters(**given.filters.model_dump()),
-            "signing_secret": secret,
-            "created_at": created_at,
-            "updated_at": moment,
-        }
-    )
+    return fields | {"filters": Filters(**given.filters.model_dump())}
