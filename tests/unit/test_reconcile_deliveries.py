@@ -1,0 +1,176 @@
+"""The sweep finds what nobody was told of, and nothing else."""
+
+import pytest
+
+from ricochet.models import times
+from ricochet.models.conversion import PastVersion
+from ricochet.models.delivery import DeliveryState, Hold, new_delivery, versions_of
+from ricochet.models.product import Lifecycle
+from ricochet.models.statuses import Status
+from ricochet.use_cases.reconcile_deliveries import PATIENCE_DAYS, ReconcileDeliveries
+from tests.unit.builders import IN_AN_HOUR, NOON, TOMORROW, a_conversion, a_delivery, a_notice, a_partner
+
+LEAD_THEN_PURCHASE = a_conversion(
+    version=2,
+    versions=(
+        PastVersion(version=1, status=Status.PENDING, source_status="lead", amount=3, at="2026-03-01T12:30:00.000Z"),
+    ),
+    created_at="2026-03-01T12:30:00.000Z",
+    version_at=IN_AN_HOUR,
+)
+AN_HOUR_AGO = times.plus(TOMORROW, hours=-1)
+
+
+class World:
+    def __init__(self, *conversions, partners=None, rows=(), swept=None):
+        self.conversions = conversions
+        self.partners = partners or [a_partner().with_spells(NOON)]
+        self.rows = {(row.conversion_id, row.delivery_key): row for row in rows}
+        self.swept, self.parked = swept, []
+
+    def sweep(self, has_time=lambda: True, **stretch):
+        reconcile = ReconcileDeliveries(self, self, self, self, self, clock=lambda: TOMORROW)
+        return reconcile(has_time, **stretch)
+
+    def all(self):
+        return self.partners
+
+    def changed(self, shard, since, until):
+        return (row for row in self.conversions if row.day_shard == shard and since <= row.updated_at < until)
+
+    def of_conversion(self, conversion_id):
+        return [row for (conversion, _), row in self.rows.items() if conversion == conversion_id]
+
+    def in_state(self, shard):
+        return (row for row in list(self.rows.values()) if row.state_shard == shard)
+
+    def put_first(self, row):
+        return self.rows.setdefault((row.conversion_id, row.delivery_key), row) is row
+
+    def record(self, row):
+        self.rows[row.conversion_id, row.delivery_key] = row
+        return True
+
+    def revive(self, row, moment):
+        return self.record(row.with_changes(due_at=moment))
+
+    def swept_until(self):
+        return self.swept
+
+    def advance(self, until):
+        self.swept = until
+
+    def send(self, rows, moment):
+        self.parked += rows
+
+
+def told(version=1, partner_id="part_1", **state):
+    return new_delivery("CONV-1", version, partner_id, a_notice(), IN_AN_HOUR, **state)
+
+
+def test_a_version_without_a_delivery_is_made_due():
+    world = World(LEAD_THEN_PURCHASE, rows=[told(1, state=DeliveryState.DELIVERED)])
+    result = world.sweep()
+    (row,) = result.missing
+    assert (row.version, row.partner_id, row.state, row.due_at) == (2, "part_1", DeliveryState.RETRYING, TOMORROW)
+    assert (row.notice.status, row.notice.payout, row.attempt_count) == (Status.APPROVED, "5", 0)
+    assert (result.gaps, result.conversions, result.is_complete) == (1, 1, True)
+
+
+def test_an_earlier_version_is_told_as_it_was():
+    world = World(LEAD_THEN_PURCHASE, rows=[told(2, state=DeliveryState.DELIVERED)])
+    (row,) = world.sweep().missing
+    assert (row.version, row.notice.status, row.notice.original_status) == (1, Status.PENDING, "lead")
+    assert (row.notice.payout, row.notice.timestamp) == ("3", "2026-03-01T12:30:00.000Z")
+
+
+@pytest.mark.parametrize("state", DeliveryState)
+def test_what_is_on_record_is_no_gap(state):
+    world = World(a_conversion(), rows=[told(1, state=state, due_at=TOMORROW)])
+    assert (world.sweep().gaps, len(world.rows)) == (0, 1)
+
+
+def test_a_second_sweep_finds_nothing():
+    world = World(LEAD_THEN_PURCHASE)
+    assert world.sweep().gaps == 2
+    assert world.sweep(since=NOON, until=TOMORROW).gaps == 0
+
+
+def test_a_partner_is_owed_what_it_wanted_while_it_was_active():
+    late = a_partner(partner_id="late").with_spells(TOMORROW)
+    leads = a_partner(partner_id="leads", events=("Lead",)).with_spells(NOON)
+    paused = a_partner(partner_id="paused").with_spells(NOON).paused("no success", AN_HOUR_AGO)
+    archived = a_partner(partner_id="archived", status=Lifecycle.ARCHIVED).with_spells(NOON)
+    world = World(LEAD_THEN_PURCHASE, partners=[late, leads, paused, archived])
+    found = sorted((row.partner_id, row.version) for row in world.sweep().missing)
+    assert found == [("leads", 1), ("paused", 1), ("paused", 2)]
+
+
+def test_a_partner_is_not_owed_its_own_word():
+    assert World(a_conversion(changed_by="partner:part_1")).sweep().gaps == 0
+
+
+@pytest.mark.parametrize(
+    "conversion",
+    [a_conversion(is_tombstone=True, status=Status.REVERSED), a_conversion(status=Status.REVERSED)],
+    ids=["a tombstone", "a sale that came after it"],
+)
+def test_a_reversal_of_what_nobody_heard_of_is_owed_to_nobody(conversion):
+    assert World(conversion).sweep().gaps == 0
+    assert versions_of(a_conversion(status=Status.REVERSED)) == []
+
+
+def test_what_is_younger_than_a_queue_can_delay_is_left_alone():
+    fresh = a_conversion(updated_at=times.plus(TOMORROW, minutes=-20), created_at=times.plus(TOMORROW, minutes=-20))
+    assert World(fresh).sweep().gaps == 0
+    assert World(fresh).sweep(since=NOON, until=TOMORROW).gaps == 1
+
+
+def test_a_sweep_begins_where_the_last_one_ended_with_an_hour_to_spare():
+    world = World(a_conversion(), swept=times.plus(IN_AN_HOUR, minutes=59))
+    assert world.sweep().gaps == 1
+    assert world.swept == times.plus(TOMORROW, minutes=-30)
+    assert World(a_conversion(), swept=times.plus(IN_AN_HOUR, minutes=61)).sweep().gaps == 0
+
+
+def test_a_sweep_that_runs_out_of_time_goes_on_where_it_stopped():
+    world, turns = World(a_conversion(), swept=IN_AN_HOUR), iter([True, False])
+    result = world.sweep(has_time=lambda: next(turns))
+    assert (result.is_complete, result.until, world.swept) == (False, IN_AN_HOUR, IN_AN_HOUR)
+
+
+def test_a_stretch_that_an_operator_names_moves_no_mark():
+    world = World(a_conversion(), swept=NOON)
+    world.sweep(since=NOON, until=TOMORROW)
+    assert world.swept == NOON
+
+
+def test_what_waits_for_a_message_that_never_came_is_made_due():
+    lost = a_delivery(next_attempt_at=AN_HOUR_AGO)
+    dead = a_delivery(next_attempt_at=NOON, lease_until=AN_HOUR_AGO)
+    for row in (lost, dead):
+        world = World(rows=[row])
+        assert [found.delivery_id for found in world.sweep().stranded] == [row.delivery_id]
+        assert world.rows[row.conversion_id, row.delivery_key].due_at == TOMORROW
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        a_delivery(next_attempt_at=times.plus(TOMORROW, minutes=-10)),
+        a_delivery(next_attempt_at=NOON, lease_until=TOMORROW),
+        a_delivery(next_attempt_at=NOON, due_at=NOON),
+        a_delivery(state=DeliveryState.PARKED),
+    ],
+    ids=["a message is on its way", "an attempt is under way", "it waits to be released", "parked"],
+)
+def test_what_is_being_seen_to_is_left_alone(row):
+    assert World(rows=[row]).sweep().gaps == 0
+
+
+def test_what_is_held_for_months_is_parked_before_its_row_expires():
+    old = times.plus(TOMORROW, days=-PATIENCE_DAYS - 1)
+    world = World(rows=[a_delivery(held_by=Hold.PAUSED, due_at=old).with_changes(created_at=old)])
+    result = world.sweep()
+    assert [row.state for row in result.given_up] == [row.state for row in world.parked] == [DeliveryState.PARKED]
+    assert next(iter(world.rows.values())).detail == "held for 60 days"

@@ -1,0 +1,89 @@
+"""What waits in the due index comes back at its partner's rate."""
+
+import pytest
+
+from ricochet.models import times
+from ricochet.models.health import PARTNER, Breaker, PartnerHealth
+from ricochet.models.product import Lifecycle
+from ricochet.rules.delivery_progress import queue_delay
+from ricochet.use_cases.release_due_deliveries import EACH_SECONDS, RATE, ReleaseDueDeliveries
+from tests.unit.builders import IN_AN_HOUR, NOON, a_delivery, a_partner
+
+
+class World:
+    def __init__(self, waiting=0, health=None, **partner):
+        self.partner, self.health = a_partner(**partner), health
+        self.index = [a_delivery(due_at=NOON).with_changes(delivery_id=f"dlv_{number}") for number in range(waiting)]
+        self.messages = []
+
+    def release(self, has_time=lambda: True):
+        return ReleaseDueDeliveries(self, self, self, self, clock=lambda: IN_AN_HOUR)(has_time)
+
+    def all(self):
+        return [self.partner]
+
+    def of_partners(self):
+        return {"part_1": self.health} if self.health else {}
+
+    def due(self, partner_id, moment, limit):
+        return self.index[:limit]
+
+    def send(self, rows, moment):
+        self.messages += [(row.delivery_id, queue_delay(row, moment)) for row in rows]
+
+    def clear_due(self, row):
+        self.index.remove(next(one for one in self.index if one.delivery_id == row.delivery_id))
+
+
+def a_health(**changes) -> PartnerHealth:
+    return PartnerHealth(**{"kind": PARTNER, "subject": "part_1", "updated_at": NOON, "ttl": 0} | changes)
+
+
+def test_each_is_handed_over_once_and_leaves_the_index():
+    world = World(waiting=250)
+    assert world.release() == 250
+    assert (len({delivery_id for delivery_id, _ in world.messages}), world.index) == (250, [])
+    assert world.release() == 0
+
+
+def test_a_partner_gets_no_more_than_its_rate_spread_over_the_minute():
+    world = World(waiting=500, max_per_second=2)
+    assert world.release() == 2 * EACH_SECONDS
+    delays = [delay for _, delay in world.messages]
+    assert delays == sorted(delays)
+    assert max(delays.count(second) for second in set(delays)) <= 3  # whole seconds: 2 and a rounded neighbour
+    assert len(world.index) == 380
+
+
+def test_a_partner_without_a_rate_gets_its_backlog_in_waves_that_are_bounded():
+    world = World(waiting=int(RATE * EACH_SECONDS) + 7)
+    assert world.release() == RATE * EACH_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("health", "released"),
+    [
+        (a_health(breaker=Breaker.OPEN, open_until=times.plus(IN_AN_HOUR, seconds=1)), 0),
+        (a_health(breaker=Breaker.OPEN, open_until=IN_AN_HOUR), 1),
+        (a_health(breaker=Breaker.RECOVERING, recovered_at=IN_AN_HOUR), EACH_SECONDS),
+        (a_health(breaker=Breaker.RECOVERING, recovered_at=times.plus(IN_AN_HOUR, seconds=-60)), 4 * EACH_SECONDS),
+        (a_health(failures=3), 400),
+    ],
+    ids=["open", "to be probed", "just recovered", "recovering", "failing a little"],
+)
+def test_a_partner_in_trouble_gets_what_it_can_take(health, released):
+    assert World(waiting=400, health=health).release() == released
+
+
+def test_what_is_for_a_paused_partner_stays():
+    world = World(waiting=3, status=Lifecycle.PAUSED)
+    assert (world.release(), len(world.index)) == (0, 3)
+
+
+def test_what_is_for_a_partner_who_left_is_handed_over_to_be_parked():
+    assert World(waiting=3, status=Lifecycle.ARCHIVED).release() == 3
+
+
+def test_what_there_is_no_time_for_stays():
+    world = World(waiting=3)
+    assert (world.release(has_time=lambda: False), len(world.index)) == (0, 3)

@@ -1,0 +1,45 @@
+"""What a partner's reply calls a conversion."""
+
+import pytest
+
+from ricochet.models.statuses import Status
+from ricochet.rules.reply import named_status
+from tests.unit.builders import a_partner
+
+OWN_WORDS = a_partner(status_words={"approved": "1", "rejected": "2", "reversed": "2", "trash": "Müll"})
+
+
+@pytest.mark.parametrize(
+    ("reply", "status"),
+    [
+        ('{"status": "Purchase"}', Status.APPROVED),
+        (' {"id": 7, "status": "REJECT"} ', Status.REJECTED),
+        ("status=Trash&id=7", Status.TRASH),
+        ("id=7&status=lead", Status.PENDING),
+        ("Lead\n", Status.PENDING),
+        ("approved", Status.APPROVED),
+        ("reversed", Status.REVERSED),
+    ],
+)
+def test_a_reply_names_a_status_in_json_in_a_form_or_bare(reply, status):
+    assert named_status(reply, a_partner()) is status
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        *(None, "", "OK", "1", "success", '{"status": "success"}', '{"status": "ok"}', "<html>Purchase</html>"),
+        *('{"status": 1}', '{"status": null}', '{"status": {"a": "Purchase"}}', '{"state": "Purchase"}'),
+        *('{"status": "Purchase"', '["Purchase"]', "status=", "state=Purchase", "Purchase " * 100),
+    ],
+)
+def test_an_acknowledgement_names_none(reply):
+    assert named_status(reply, a_partner()) is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "status"),
+    [("1", Status.APPROVED), ("status=2", Status.REJECTED), ('{"status": "MÜLL"}', Status.TRASH)],
+)
+def test_a_partners_own_words_count(reply, status):
+    assert named_status(reply, OWN_WORDS) is status
