@@ -1,0 +1,174 @@
+"""The delivery engine as deployed: partners in trouble are held back, nothing is lost, and gaps are found."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from local.stack import Stack
+from ricochet.models import times
+from ricochet.models.delivery import DeliveryState, Hold
+from ricochet.models.health import Breaker
+from ricochet.tables.items import to_wire
+from tests.integration.conftest import Rows, eventually
+from tests.integration.telling import path
+
+
+def run(stack: Stack, function: str, **event: str) -> dict:
+    reply = stack.aws.lambda_.invoke(FunctionName=stack.function(function), Payload=json.dumps(event).encode())
+    assert "FunctionError" not in reply
+    return json.loads(reply["Payload"].read())
+
+
+@pytest.fixture
+def release(stack):
+    return lambda: run(stack, "ReleaseDueDeliveries")["released"]
+
+
+def health(rows: Rows, partner_id: str) -> dict:
+    return next((row for row in rows.scan("Health") if row["subject"] == partner_id), {})
+
+
+def in_state(told, state: DeliveryState) -> list:
+    return [row for row in told.all_rows() if row.state is state]
+
+
+def test_a_partner_that_is_down_is_left_alone_and_told_everything_when_it_is_back(told, partners, rows, release):
+    where = path("as-told")
+    partner = told.partner(where)
+    partners.answers[where] = 503
+    told.convert_anew(12)
+    eventually(lambda: health(rows, partner["partnerId"]).get("breaker") == Breaker.OPEN, "an open breaker")
+    eventually(lambda: len(told.all_rows()) == 12, "a row for each")
+    held = told.convert_anew(8)
+    waiting = eventually(
+        lambda: (
+            (found := [row for row in told.all_rows() if row.notice.click_id in held]) and len(found) == 8 and found
+        ),
+        "what came while the breaker was open",
+    )
+    assert {row.state for row in waiting} == {DeliveryState.RETRYING}
+    assert min(row.attempt_count for row in waiting) == 0
+    assert Hold.BREAKER in {row.held_by for row in waiting}
+    before_it_was_back = len(partners.at(where))
+    assert before_it_was_back < 40
+    partners.answers[where] = 200
+    parked = {row.delivery_id for row in in_state(told, DeliveryState.PARKED)}
+
+    def all_told() -> bool:
+        release()
+        return len(in_state(told, DeliveryState.DELIVERED)) == 20 - len(parked)
+
+    eventually(all_told, "everything told", seconds=120)
+    ids = [received.delivery_id for received in partners.at(where) if received.answered == 200]
+    assert len(ids) == len(set(ids)) == 20 - len(parked)
+
+
+def test_a_partner_gets_no_more_a_second_than_it_wants(told, partners, release):
+    where = path("ok")
+    told.partner(where, maxPerSecond=2)
+    told.convert_anew(9)
+
+    def all_told() -> bool:
+        release()
+        return len(partners.at(where)) == 9
+
+    eventually(all_told, "all nine")
+    seconds = sorted(received.at for received in partners.at(where))
+    assert all(later - earlier > 1 for earlier, later in zip(seconds, seconds[5:], strict=False))
+    assert len({received.delivery_id for received in partners.at(where)}) == 9
+
+
+def test_a_partner_that_is_gone_is_paused_and_resuming_says_what_it_missed(told, partners, admin, rows):
+    where = path("as-told")
+    partner_id = told.partner(where)["partnerId"]
+    partners.answers[where] = 410
+    told.convert_anew(2)
+    paused = eventually(
+        lambda: (found := admin.get(f"/api/v1/admin/partners/{partner_id}").data)["status"] == "paused" and found,
+        "the pause",
+    )
+    assert paused["pauseReason"] == "it answered 410 Gone 2 times"
+    asked = len(partners.at(where))
+    missed = told.convert_anew(1)
+    time.sleep(1.5)
+    assert len(partners.at(where)) == asked
+    assert not [row for row in told.all_rows() if row.notice.click_id in missed]
+    partners.answers[where] = 200
+    resumed = admin.patch("partners", partner_id, status="active").data
+    assert resumed["missed"]["since"] == paused["pausedAt"]
+    assert "pauseReason" not in resumed
+    assert health(rows, partner_id)["gone"] == 0
+
+
+def test_operators_are_told_of_a_pause_by_an_event(told, partners, stack):
+    queue = stack.aws.sqs.create_queue(QueueName="partner-events")["QueueUrl"]
+    arn = stack.aws.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    stack.aws.events.put_rule(Name="partner-events", EventPattern=json.dumps({"source": ["ricochet"]}))
+    stack.aws.events.put_targets(Rule="partner-events", Targets=[{"Id": "1", "Arn": arn}])
+    where = path("as-told")
+    partner_id = told.partner(where)["partnerId"]
+    partners.answers[where] = 410
+    told.convert_anew(2)
+
+    def event() -> dict:
+        messages = stack.aws.sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages", [])
+        found = [json.loads(message["Body"]) for message in messages]
+        return next((one for one in found if one["detail"]["partnerId"] == partner_id), {})
+
+    told_of = eventually(event, "the event")
+    assert (told_of["detail-type"], told_of["detail"]["percent"]) == ("Partner Paused", 100)
+
+
+def test_the_sweep_finds_a_delivery_that_is_missing(told, partners, stack, rows, release):
+    where = path("ok")
+    told.partner(where)
+    told.convert()
+    row = told.row(DeliveryState.DELIVERED)
+    key = {"conversionId": row.conversion_id, "deliveryKey": row.delivery_key}
+    stack.aws.dynamodb.delete_item(TableName=stack.table("Deliveries"), Key=to_wire(key))
+    since = times.plus(row.created_at, minutes=-1)
+    swept = run(stack, "ReconcileDeliveries", since=since, until=times.now())
+    assert (swept["missing"], swept["complete"]) == (1, True)
+    release()
+    again = told.row(DeliveryState.DELIVERED)
+    assert again.delivery_id == row.delivery_id
+    assert [received.delivery_id for received in partners.at(where)] == [row.delivery_id] * 2
+    assert run(stack, "ReconcileDeliveries", since=since, until=times.now())["missing"] == 0
+
+
+def test_the_sweep_finds_a_delivery_whose_message_was_lost(told, partners, stack, release):
+    """As a queue that was purged leaves it: the row waits, and nobody will ever come for it."""
+    where = path("as-told")
+    told.partner(where)
+    partners.answers[where] = 503
+    queue_url = stack.outputs["FailedDeliveriesQueueUrl"]
+    (mapping,) = stack.aws.lambda_.list_event_source_mappings(FunctionName=stack.function("RetryDeliveries"))[
+        "EventSourceMappings"
+    ]
+    stack.aws.lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    try:
+        time.sleep(1)
+        told.convert()
+        row = told.row(DeliveryState.RETRYING)
+        assert row.attempt_count == 1
+        eventually(lambda: take_messages(stack, queue_url, row.conversion_id), "the message")
+    finally:
+        stack.aws.lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+    partners.answers[where] = 200
+    time.sleep(2)
+    assert told.row(DeliveryState.RETRYING).attempt_count == 1
+    swept = run(stack, "ReconcileDeliveries", since=times.now(), until=times.plus(times.now(), seconds=1))
+    assert swept["stranded"] >= 1
+    release()
+    assert told.row(DeliveryState.DELIVERED).attempt_count == 2
+
+
+def take_messages(stack: Stack, queue_url: str, conversion_id: str) -> bool:
+    """Takes what is on the queue and loses it; whether this conversion's was there."""
+    messages = stack.aws.sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages", [])
+    for message in messages:
+        stack.aws.sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+    return any(conversion_id in message["Body"] for message in messages)
