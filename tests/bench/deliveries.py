@@ -1,0 +1,223 @@
+"""The delivery engine against partners on real sockets; only it is measured, so tables and queues are in memory."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, cast
+
+from ricochet.models import times
+from ricochet.models.conversion import Conversion
+from ricochet.models.delivery import Attempt, Delivery, DeliveryState
+from ricochet.models.health import PartnerHealth
+from ricochet.models.partner import Partner
+from ricochet.models.statuses import Status
+from ricochet.rules.addresses import AllowedTargets
+from ricochet.rules.delivery_progress import after_attempt
+from ricochet.rules.retry_schedule import RetrySchedule
+from ricochet.sender.attempt import Attempts
+from ricochet.sender.http import FIRST_ATTEMPT, Sender
+from ricochet.sender.queues import BATCH, DeliveryMessage, DeliveryQueue
+from ricochet.tables.items import to_wire
+from ricochet.use_cases.distribute_conversions import DistributeConversions
+from ricochet.use_cases.lanes import PER_PARTNER, THREADS
+from ricochet.use_cases.partner_gate import PartnerGate
+from ricochet.use_cases.retry_deliveries import RetryDeliveries
+from tests.bench.fleet import Arrivals, Fleet, fleet
+from tests.bench.report import Row
+from tests.bench.sizes import percentile
+
+LATENCY_MS = 150
+PARTNERS, CONVERSIONS = 50, 20
+SCHEDULE = RetrySchedule((10, 60, 300, 900, 3600, 10800, 21600, 43200, 86400, 86400))
+MANY, RECORDS_AT_ONCE = 1000, 25
+
+
+class Memory:
+    """Tables and queues as the engine knows them, each call counted by its name where that matters."""
+
+    def __init__(self, partners: list[Partner]) -> None:
+        self.partners = {partner.partner_id: partner for partner in partners}
+        self.rows: dict[tuple[str, str], Delivery] = {}
+        self.health: dict[str, PartnerHealth] = {}
+        self.messages: list[DeliveryMessage] = []
+        self.send_calls = 0
+        self.failed_attempts = 0
+        self.clock = times.now()
+        self._lock = threading.Lock()
+
+    # Partners, Deliveries
+    def active(self) -> list[Partner]:
+        return list(self.partners.values())
+
+    def get(self, *key: str) -> Partner | Delivery | None:
+        return self.partners.get(key[0]) if len(key) == 1 else self.rows.get((key[0], key[1]))
+
+    def of_conversion(self, conversion_id: str) -> list[Delivery]:
+        return []
+
+    def newer_is_delivered(self, row: Delivery) -> bool:
+        return False
+
+    def put_first(self, row: Delivery) -> bool:
+        return self.record(row)
+
+    def claim(self, row: Delivery, attempt: int, lease_until: str) -> Delivery:
+        return row.with_changes(attempt_count=attempt, lease_until=lease_until)
+
+    def record(self, row: Delivery) -> bool:
+        with self._lock:
+            self.rows[row.conversion_id, row.delivery_key] = row
+        return True
+
+    # Health
+    def of_partners(self) -> dict[str, PartnerHealth]:
+        return dict(self.health)
+
+    def of_partner(self, partner_id: str) -> PartnerHealth | None:
+        return self.health.get(partner_id)
+
+    def put(self, health: PartnerHealth, seen: PartnerHealth | None) -> bool:
+        self.health[health.partner_id] = health
+        return True
+
+    def claim_probe(self, health: PartnerHealth, lease_until: str) -> bool:
+        return self.put(health.with_changes(open_until=lease_until), health)
+
+    def claim_permit(self, *_: object) -> bool:
+        return True
+
+    # SQS
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        self.send_calls += 1
+        if QueueUrl == "retries":
+            self.messages += [DeliveryMessage.parse(entry["MessageBody"]) for entry in Entries]
+        return {}
+
+
+class Engine:
+    """First attempts and retries over one memory; `attempts` stands for the partners, else they are real servers."""
+
+    def __init__(self, ports: list[int], attempts: Callable[[Delivery, Partner], Delivery] | None = None) -> None:
+        allowed = AllowedTargets.parse(",".join(f"127.0.0.1:{port}" for port in ports))
+        self.memory = Memory([_partner(port) for port in ports])
+        anything = cast("Any", self.memory)
+        parts = (
+            *(anything, anything, PartnerGate(anything, anything, anything, SCHEDULE)),
+            attempts or Attempts(Sender(allowed, FIRST_ATTEMPT), SCHEDULE, times.now),
+            *(DeliveryQueue(anything, "retries"), DeliveryQueue(anything, "parking")),
+        )
+        self._distribute = DistributeConversions(*cast("Any", parts))
+        self._retry = RetryDeliveries(*cast("Any", parts))
+
+    def distribute(self, conversions: range) -> None:
+        self._distribute([_record(number) for number in conversions], lambda: True)
+
+    def retry_all(self) -> None:
+        """Until no message is left, as if no wait were long."""
+        while self.memory.messages:
+            taken, self.memory.messages = self.memory.messages[:BATCH], self.memory.messages[BATCH:]
+            self._retry({str(number): message for number, message in enumerate(taken)})
+
+
+def rows() -> list[Row]:
+    with fleet(PARTNERS, 1, LATENCY_MS) as partners:
+        return [*_fan_out(partners), *_one_dead(partners), *_failing()]
+
+
+def _fan_out(partners: Fleet) -> list[Row]:
+    """Each partner takes up four threads at most, so that fifty of them can use all."""
+    seconds, arrivals = _distribute(partners, partners.healthy)
+    sends = sum(map(len, arrivals.times.values()))
+    assert sends == PARTNERS * CONVERSIONS
+    ideal = math.ceil(sends / THREADS) * LATENCY_MS / 1000
+    return [
+        Row(f"fan-out of {sends} sends / ({THREADS} threads' worth of latency)", seconds / ideal, 1.25),
+        Row("at once to one partner", max(arrivals.peaks.values()), PER_PARTNER),
+    ]
+
+
+def _one_dead(partners: Fleet) -> list[Row]:
+    """Healthy partners' p95 of the time from the record to the postback, with and without a dead one among them."""
+    healthy = partners.healthy[1:]
+    ratios, lost = [], 0
+    for _ in range(3):
+        without = _distribute(partners, healthy, p95=True)[0]
+        with_it, arrivals = _distribute(partners, [partners.dead[0], *healthy], p95=True)
+        ratios.append(with_it / without)
+        lost += len(healthy) * CONVERSIONS - sum(map(len, arrivals.times.values()))
+    what = f"one dead among {PARTNERS}: healthy partners' p95 / without it"
+    return [Row(what, sorted(ratios)[1], 1.2), Row("  postbacks to healthy partners lost", lost, 0, exact=True)]
+
+
+def _failing() -> list[Row]:
+    return [
+        Row(f"SQS sends per failed delivery, {MANY:,} of one partner that is down", _sends_per_failure(503), 0.2),
+        Row("  per failed attempt, of one that answers 404", _sends_per_failure(404), 0.2),
+    ]
+
+
+def _sends_per_failure(status_code: int) -> float:
+    """A partner that answers so to everything, until all is held back or parked."""
+    made = Counter[str]()
+
+    def attempt(row: Delivery, _: Partner) -> Delivery:
+        made[row.conversion_id] += 1
+        return after_attempt(row, Attempt(at=times.now(), ms=1, status_code=status_code), None, SCHEDULE, times.now())
+
+    engine = Engine([1], attempt)
+    for start in range(0, MANY, RECORDS_AT_ONCE):
+        engine.distribute(range(start, start + RECORDS_AT_ONCE))
+    engine.retry_all()
+    rows = engine.memory.rows.values()
+    assert len(rows) == MANY
+    assert DeliveryState.DELIVERED not in {row.state for row in rows}
+    return engine.memory.send_calls / (made.total() if status_code == 404 else MANY)
+
+
+def _distribute(partners: Fleet, ports: list[int], *, p95: bool = False) -> tuple[float, Arrivals]:
+    """Wall seconds of one batch of records to these partners (or the healthy ones' p95), connections being open."""
+    engine, alive = Engine(ports), set(partners.healthy)
+    if set(ports) <= alive:
+        engine.distribute(range(PER_PARTNER))
+    partners.arrivals()
+    started = time.time()
+    engine.distribute(range(CONVERSIONS))
+    seconds = time.time() - started
+    arrivals = partners.arrivals()
+    if p95:
+        came = [moment - started for port, moments in arrivals.times.items() if port in alive for moment in moments]
+        return percentile(came, 95), arrivals
+    return seconds, arrivals
+
+
+def _record(number: int) -> dict[str, Any]:
+    moment = times.now()
+    conversion = Conversion(
+        conversion_id=f"CONV-{number:024}",
+        source="network:bench",
+        status=Status.APPROVED,
+        source_status="sale",
+        reported=Status.APPROVED,
+        version=1,
+        amount=1,
+        currency="USD",
+        created_at=moment,
+        updated_at=moment,
+    )
+    return {"dynamodb": {"NewImage": to_wire(conversion.to_item())}}
+
+
+def _partner(port: int) -> Partner:
+    moment = times.now()
+    return Partner(
+        partner_id=f"part_{port}",
+        name="bench",
+        postback_url=f"http://127.0.0.1:{port}/pb?click_id={{click_id}}&status={{status}}&payout={{payout}}",
+        signing_secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        created_at=moment,
+        updated_at=moment,
+    )

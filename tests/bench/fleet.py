@@ -1,0 +1,108 @@
+"""Many partners in a process of their own: each on a port, each answering after the same while, or never.
+
+`python -m tests.bench.fleet HEALTHY DEAD LATENCY_MS` prints its ports; a line on its standard input makes it print
+when each postback came and how many were in work at most, and begin anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from local.workspace import ROOT, clean_environment
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """By port: seconds of the clock at which postbacks came, and how many were being answered at once at most."""
+
+    times: dict[int, list[float]]
+    peaks: dict[int, int]
+
+
+class Fleet:
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        ports = json.loads(self._read())
+        self.healthy: list[int] = ports["healthy"]
+        self.dead: list[int] = ports["dead"]
+
+    def arrivals(self) -> Arrivals:
+        """Since the last time."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        told = json.loads(self._read())
+        return Arrivals(*({int(port): seen for port, seen in told[name].items()} for name in ("times", "peaks")))
+
+    def _read(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+
+@contextmanager
+def fleet(healthy: int, dead: int, latency_ms: int) -> Iterator[Fleet]:
+    command = [sys.executable, "-m", __name__, str(healthy), str(dead), str(latency_ms)]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=clean_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield Fleet(process)
+        finally:
+            process.terminate()
+
+
+class _Partners:
+    def __init__(self, latency: float) -> None:
+        self._latency = latency
+        self.times: dict[int, list[float]] = {}
+        self.peaks: dict[int, int] = {}
+        self._busy: dict[int, int] = {}
+
+    async def serve(self, *, alive: bool) -> int:
+        answer = self._answer if alive else self._ignore
+        server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=512)
+        port: int = server.sockets[0].getsockname()[1]
+        self._busy[port] = 0
+        return port
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        port: int = writer.get_extra_info("sockname")[1]
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                self.times.setdefault(port, []).append(time.time())
+                self._busy[port] += 1
+                self.peaks[port] = max(self.peaks.get(port, 0), self._busy[port])
+                await asyncio.sleep(self._latency)
+                self._busy[port] -= 1
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOK")
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    async def _ignore(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(4096):
+            """It listens, and says nothing."""
+        writer.close()
+
+
+async def _main(healthy: int, dead: int, latency_ms: int) -> None:
+    partners = _Partners(latency_ms / 1000)
+    ports = {
+        "healthy": [await partners.serve(alive=True) for _ in range(healthy)],
+        "dead": [await partners.serve(alive=False) for _ in range(dead)],
+    }
+    print(json.dumps(ports), flush=True)
+    while await asyncio.to_thread(sys.stdin.readline):
+        print(json.dumps({"times": partners.times, "peaks": partners.peaks}), flush=True)
+        partners.times, partners.peaks = {}, {}
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(*map(int, sys.argv[1:4])))
