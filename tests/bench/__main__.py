@@ -14,7 +14,7 @@ from pathlib import Path
 
 from local import stack as stacks
 from local.workspace import LOCAL
-from tests.bench import calls, cpu, deliveries, imports, sizes
+from tests.bench import calls, cpu, deliveries, exactly_once, imports, sizes
 from tests.bench.deployed import deployed
 from tests.bench.report import Section, lines
 
@@ -36,6 +36,8 @@ def measure(folder: Path) -> list[Section]:
     with deployed(folder / "aws", build) as running:
         say("making requests")
         results = calls.run(running)
+        say("reporting conversions from eight threads")
+        credit_rows = exactly_once.rows(running)
     say("importing functions in fresh processes")
     import_rows = imports.rows(build, folder, running.settings)
     say("running warm handlers")
@@ -48,6 +50,7 @@ def measure(folder: Path) -> list[Section]:
         Section("Item sizes, bytes", sizes.rows(results.items)),
         Section("CPU of a cold import", import_rows),
         Section("CPU of a warm handler", cpu_rows),
+        Section("Credits under pressure", credit_rows),
         Section("Deliveries", delivery_rows),
     ]
 

@@ -66,7 +66,7 @@ def _stubbed(client: BaseClient, items: dict[str, dict[str, Any]]) -> Iterator[N
     def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         reads = request.headers["X-Amz-Target"].endswith(b".GetItem")
         body = next(text for table, text in found.items() if table in request.body) if reads else b"{}"
-        return AWSResponse(request.url, 200, {"Content-Type": "application/x-amz-json-1.0"}, _Stream(body))
+        return AWSResponse(request.url, 200, {"Content-Type": "application/x-amz-json-1.0"}, Stream(body))
 
     client.meta.events.register("before-send", answer)
     try:
@@ -75,6 +75,8 @@ def _stubbed(client: BaseClient, items: dict[str, dict[str, Any]]) -> Iterator[N
         client.meta.events.unregister("before-send", answer)
 
 
-class _Stream(io.BytesIO):
+class Stream(io.BytesIO):
+    """A body as botocore reads it."""
+
     def stream(self, **_: Any) -> Iterator[bytes]:
         yield self.read()
