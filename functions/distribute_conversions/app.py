@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from ricochet.clients import dynamodb, events, sqs
+from ricochet.clients import dynamodb, events, sqs, when_needed
 from ricochet.sender.http import FIRST_ATTEMPT
 from ricochet.settings import DeliverySettings
 from ricochet.telemetry import logger, metrics, tell_delivery, tell_health
@@ -12,7 +12,7 @@ from ricochet.use_cases.distribute_conversions import DistributeConversions
 SPARE_MILLISECONDS = 10_000
 
 settings = DeliverySettings.load(os.environ)
-distribute = DistributeConversions.over(dynamodb(), sqs(), events(), settings, FIRST_ATTEMPT)
+distribute = DistributeConversions.over(dynamodb(), when_needed(sqs), when_needed(events), settings, FIRST_ATTEMPT)
 
 
 @logger.inject_lambda_context(clear_state=True)

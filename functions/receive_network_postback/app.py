@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import failure, public_base_url, queued, resolver, status_of
-from ricochet.clients import dynamodb, sqs
+from ricochet.clients import dynamodb, sqs, when_needed
 from ricochet.errors import NetworkNotFoundError, RequestError
 from ricochet.models import times
 from ricochet.models.postback import RawPostback
@@ -19,7 +19,7 @@ from ricochet.use_cases.networks import NetworkSource, NetworkSources
 app = resolver()
 settings = NetworkPostbackSettings.load(os.environ)
 networks, take_in = NetworkSources.over(dynamodb(), settings), Intake.over(dynamodb(), settings)
-fallback = PostbackQueue(sqs(), PostbackQueueSettings.load(os.environ).postback_queue_url)
+fallback = PostbackQueue(when_needed(sqs), PostbackQueueSettings.load(os.environ).postback_queue_url)
 
 
 @app.route("/postback/<unique_key>", method=["GET", "POST"])

@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import queued, resolver, success
-from ricochet.clients import dynamodb, sqs
+from ricochet.clients import dynamodb, sqs, when_needed
 from ricochet.errors import RequestError
 from ricochet.models import times
 from ricochet.models.postback import RawPostback
@@ -19,7 +19,7 @@ from ricochet.use_cases.intake import Intake
 app = resolver()
 settings = PostbackSettings.load(os.environ)
 advertisers, take_in = Advertisers.over(dynamodb(), settings), Intake.over(dynamodb(), settings)
-fallback = PostbackQueue(sqs(), PostbackQueueSettings.load(os.environ).postback_queue_url)
+fallback = PostbackQueue(when_needed(sqs), PostbackQueueSettings.load(os.environ).postback_queue_url)
 
 
 @app.route("/api/v1/earn/postback", method=["GET", "POST"])

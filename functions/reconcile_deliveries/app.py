@@ -3,14 +3,14 @@
 import os
 from typing import Any
 
-from ricochet.clients import dynamodb, sqs
+from ricochet.clients import dynamodb, sqs, when_needed
 from ricochet.settings import ReconcileSettings
 from ricochet.telemetry import count, logger, metrics
 from ricochet.use_cases.reconcile_deliveries import ReconcileDeliveries
 
 SPARE_MILLISECONDS = 30_000
 
-reconcile = ReconcileDeliveries.over(dynamodb(), sqs(), ReconcileSettings.load(os.environ))
+reconcile = ReconcileDeliveries.over(dynamodb(), when_needed(sqs), ReconcileSettings.load(os.environ))
 
 
 @logger.inject_lambda_context(clear_state=True)

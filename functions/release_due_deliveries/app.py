@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from ricochet.clients import dynamodb, sqs
+from ricochet.clients import dynamodb, sqs, when_needed
 from ricochet.sender.queues import DeliveryQueue
 from ricochet.settings import ReleaseSettings
 from ricochet.tables.catalog import Partners
@@ -19,7 +19,7 @@ release = ReleaseDueDeliveries(
     Partners(dynamodb(), settings.partners_table),
     Deliveries(dynamodb(), settings.deliveries_table),
     Health(dynamodb(), settings.health_table),
-    DeliveryQueue(sqs(), settings.retry_queue_url),
+    DeliveryQueue(when_needed(sqs), settings.retry_queue_url),
 )
 
 

@@ -3,14 +3,16 @@
 import os
 from typing import Any
 
-from ricochet.clients import dynamodb, events, sqs
+from ricochet.clients import dynamodb, events, sqs, when_needed
 from ricochet.errors import DeliveryBusyError
 from ricochet.sender.http import RETRY
 from ricochet.settings import DeliverySettings
 from ricochet.telemetry import logger, metrics, tell_delivery, tell_health
 from ricochet.use_cases.retry_deliveries import RetryDeliveries, parse_messages
 
-retry = RetryDeliveries.over(dynamodb(), sqs(), events(), DeliverySettings.load(os.environ), RETRY)
+retry = RetryDeliveries.over(
+    dynamodb(), when_needed(sqs), when_needed(events), DeliverySettings.load(os.environ), RETRY
+)
 
 
 def tell(message_id: str, reason: Exception) -> None:

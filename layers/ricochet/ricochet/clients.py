@@ -15,6 +15,8 @@ from botocore.config import Config
 from botocore.loaders import Loader, create_loader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sqs import SQSClient
@@ -64,3 +66,16 @@ def sqs() -> SQSClient:
 @cache
 def events() -> EventBridgeClient:
     return cast("EventBridgeClient", _session().create_client("events", config=_QUICK))
+
+
+def when_needed[C](make: Callable[[], C]) -> C:
+    """A client that is built by its first call: one for what seldom happens must not delay every cold start."""
+    return cast("C", _WhenNeeded(make))
+
+
+class _WhenNeeded:
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._make(), name)
