@@ -11,7 +11,7 @@ from ricochet.models.partner import Partner
 from ricochet.models.postback import Receipt
 from ricochet.models.product import Product
 from ricochet.models.user import User
-from ricochet.tables import catalog, deliveries, networks, receipts, users
+from ricochet.tables import catalog, conversions, deliveries, networks, receipts, users
 from tests.template.cloudformation import load
 
 TEMPLATE = load()
@@ -46,6 +46,7 @@ INDEXES = {
     "Partners": {catalog.BY_STATUS: ["status", "partnerId"]},
     "Users": {users.BY_REFERRAL_CODE: ["referralCode"]},
     "Networks": {networks.BY_NETWORK_ID: ["networkId"]},
+    "Conversions": {conversions.BY_DAY: ["dayShard", "updatedAt"]},
     "Receipts": {
         receipts.BY_SOURCE_DAY: ["sourceDay", "receiptId"],
         receipts.BY_CLICK: ["clickId", "receiptId"],
@@ -65,7 +66,8 @@ def indexes(table: str) -> dict[str, list[str]]:
 
 
 def attributes(table: str) -> set[str]:
-    return {field.alias for field in ENTITIES[table].model_fields.values()}
+    entity = ENTITIES[table]
+    return {field.alias for field in (*entity.model_fields.values(), *entity.model_computed_fields.values())}
 
 
 def test_there_is_a_table_for_each_entity():

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
+from ricochet.models.conversion import day_shards
 from ricochet.models.delivery import DeliveryState
 from ricochet.models.postback import receipt_of
 from ricochet.models.user import User
@@ -27,7 +28,7 @@ ENTITIES = [
     a_product(referral_rate="0.25", postback_auth={"mode": "ip", "allowedCidrs": ["192.0.2.0/24"]}),
     a_partner(status_words={"approved": "1"}, filters={"offerIds": ["a"]}, body_template="{}"),
     a_click(outcome=Books().tell(a_report()).click.outcome, closed=True, visits=3),
-    a_conversion(payout="7.5", sub1="one"),
+    a_conversion(payout="7.5", sub1="one", versions=(a_conversion(changed_by="partner:part_1").as_past,)),
     Books().tell(a_report()).new_earning,
     waiting(a_delivery(attempts=(an_attempt(500, reply="no"), an_attempt(None, error="late"))), 5000, NOON),
     receipt_of(
@@ -49,6 +50,13 @@ def test_an_entity_comes_back_from_its_table_as_it_went(entity):
 @pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: type(entity).__name__)
 def test_a_stored_item_has_camel_case_names_and_no_empty_values(entity):
     assert all("_" not in name and value is not None for name, value in entity.to_item().items())
+
+
+def test_a_conversion_says_in_which_partition_of_its_day_it_is():
+    conversions = [
+        a_conversion(conversion_id=f"CONV-{number}", updated_at="2026-03-02T00:00:00.000Z") for number in range(99)
+    ]
+    assert {conversion.to_item()["dayShard"] for conversion in conversions} == set(day_shards("2026-03-02"))
 
 
 def test_an_entity_cannot_be_changed_only_copied():

@@ -354,6 +354,36 @@ def test_each_change_is_later_than_the_last_although_the_clock_stands_still():
     assert moments == [times.plus(IN_AN_HOUR, milliseconds=step) for step in range(3)]
 
 
+# ------------------------------------------------------------------------------------------------ earlier versions
+
+
+def test_a_new_conversion_has_no_past():
+    conversion = Books().tell(a_report(PENDING, 4)).conversion
+    assert (conversion.version, conversion.versions, conversion.changed_by) == (1, (), None)
+
+
+def test_a_conversion_keeps_what_it_was_in_each_earlier_version():
+    books = Books()
+    lead = books.tell(a_report(PENDING, 4, payout="6")).conversion
+    purchase = books.tell(a_report(APPROVED, 3, payout="7"), LATER).conversion
+    refund = books.tell(a_report(REVERSED, changed_by="partner:part_1")).conversion
+    assert refund.versions == (lead.as_past, purchase.as_past)
+    first, second = refund.versions
+    assert (first.version, first.status, first.source_status, first.at) == (1, PENDING, "Lead", IN_AN_HOUR)
+    assert (first.amount, first.payout, second.amount, second.payout) == (4, 6, 3, 7)
+    assert (second.version, second.status, second.at, second.changed_by) == (2, APPROVED, LATER, None)
+    assert (refund.version, refund.changed_by) == (3, "partner:part_1")
+
+
+def test_what_is_held_and_what_is_taken_back_in_part_are_no_new_versions():
+    books = Books()
+    books.tell(a_report(PENDING, 4))
+    assert books.tell(a_report(APPROVED, 6)).conversion.versions == ()
+    books = Books()
+    books.tell(a_report(APPROVED, 4))
+    assert books.tell(a_report(REVERSED, 1, changed_by="partner:part_1")).conversion.changed_by is None
+
+
 # ------------------------------------------------------------------------------------------------ the money's currency
 
 

@@ -6,10 +6,14 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 
+from pydantic import computed_field
+
 from ricochet.models import ids
 from ricochet.models.entity import Entity
 from ricochet.models.money import Amount, Currency, Price
 from ricochet.models.statuses import Status
+
+DAY_SHARDS = 4
 
 
 class HoldReason(StrEnum):
@@ -21,7 +25,7 @@ class HoldReason(StrEnum):
 
 
 class Report(Entity):
-    """What one authenticated postback says, in our words."""
+    """What one authenticated postback says, in our words; or what somebody else says of a conversion that is known."""
 
     source: str  # `product:<productId>` or `network:<networkId>`: transaction ids are unique within it
     click_id: str | None = None
@@ -37,6 +41,7 @@ class Report(Entity):
     offer_id: str | None = None
     payout: Price | None = None
     is_rebill: bool = False  # a conversion of its own on a click that has converted
+    changed_by: str | None = None  # `operator:<sub>`, `partner:<partnerId>`; None: the conversion's own source
     received_at: str
 
     @cached_property
@@ -57,6 +62,18 @@ class Report(Entity):
         return ("click", self.click_id or self.user_id or "", event)
 
 
+class PastVersion(Entity):
+    """What a conversion was before its version grew: with the rest of it, enough to tell of that version once more."""
+
+    version: int
+    status: Status
+    source_status: str
+    amount: Amount
+    payout: Price | None = None
+    at: str  # `updatedAt` as it was last in that version
+    changed_by: str | None = None
+
+
 class Conversion(Entity):
     conversion_id: str
     source: str
@@ -71,6 +88,8 @@ class Conversion(Entity):
     hold_reason: HoldReason | None = None
     is_tombstone: bool | None = None  # reversed before it was reported
     version: int
+    versions: tuple[PastVersion, ...] = ()  # all earlier ones, oldest first
+    changed_by: str | None = None  # who made the present version, as in `Report`
     click_id: str | None = None  # as the source sent it, known to us or not
     user_id: str | None = None  # None: credits nobody
     product_id: str | None = None
@@ -96,6 +115,29 @@ class Conversion(Entity):
     created_at: str
     updated_at: str
 
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def day_shard(self) -> str:
+        """The partition of the index `byDay` that this conversion is in: the day of its last change."""
+        return day_shards(self.updated_at[:10])[ids.shard(self.conversion_id, DAY_SHARDS)]
+
     @property
     def shown_id(self) -> str:
         return self.source_conversion_id or self.conversion_id
+
+    @property
+    def as_past(self) -> PastVersion:
+        return PastVersion(
+            version=self.version,
+            status=self.status,
+            source_status=self.source_status,
+            amount=self.amount,
+            payout=self.payout,
+            at=self.updated_at,
+            changed_by=self.changed_by,
+        )
+
+
+def day_shards(day: str) -> list[str]:
+    """Every partition of the index `byDay` for one day, such as 2026-11-21."""
+    return [f"{day}#{number}" for number in range(DAY_SHARDS)]

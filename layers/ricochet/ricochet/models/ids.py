@@ -39,6 +39,11 @@ def digest(*parts: object) -> str:
     return hashlib.sha256(json.dumps([str(part) for part in parts]).encode()).hexdigest().upper()
 
 
+def shard(text: str, shards: int) -> int:
+    """From 0 below `shards`, the same for the same text: spreads rows over the partitions of an index."""
+    return int(digest(text)[:8], 16) % shards
+
+
 def conversion_id(source: str, dedupe_key: tuple[str, ...]) -> str:
     """`CONV-` and 24 hex digits of SHA-256 over who reported it and what they call it."""
     return f"CONV-{digest(source, *dedupe_key)[:24]}"

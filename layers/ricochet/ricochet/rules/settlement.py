@@ -211,6 +211,7 @@ def _begin(report: Report, terms: Terms, moment: str) -> Settlement:
         reports=(report.key,),
         hold_reason=hold,
         version=1,
+        changed_by=report.changed_by,
         click_id=report.click_id,
         user_id=terms.user_id,
         product_id=terms.product.product_id if terms.product else None,
@@ -361,12 +362,15 @@ def _is_partial(report: Report, prior: Conversion) -> bool:
 
 
 def _next(report: Report, prior: Conversion, status: Status, moment: str) -> Conversion:
+    if status is not prior.status:
+        prior = prior.with_changes(
+            version=prior.version + 1, versions=(*prior.versions, prior.as_past), changed_by=report.changed_by
+        )
     return prior.with_changes(
         status=status,
         source_status=report.source_status,
         reported=report.status,
         reports=(*prior.reports, report.key),
-        version=prior.version if status is prior.status else prior.version + 1,
         payout=prior.payout if report.payout is None or report.status is Status.REVERSED else report.payout,
         updated_at=moment,
     )

@@ -8,6 +8,8 @@ from ricochet.models.conversion import Conversion
 from ricochet.tables.items import from_wire
 from ricochet.tables.table import Table
 
+BY_DAY = "byDay"
+
 
 class Conversions(Table[Conversion]):
     entity = Conversion
