@@ -17,7 +17,7 @@ from ricochet.use_cases.manage_products import ManageProducts, ProductInput, sho
 app = resolver()
 settings = ManageProductsSettings.load(os.environ)
 admins_only(app, settings.groups_claim)
-manage = ManageProducts(Products(dynamodb(), settings.products_table))
+manage = ManageProducts(Products(dynamodb(), settings.products_table), settings.default_currency)
 
 
 @app.post("/api/v1/admin/products")

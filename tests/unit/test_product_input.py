@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from ricochet.errors import ChangedMeanwhileError, InvalidRequestError, ProductExistsError, ProductNotFoundError
-from ricochet.models.product import Approval, hash_token
+from ricochet.models.product import Approval, Caps, hash_token
 from ricochet.models.validation import validate
 from ricochet.rules.advertiser_proofs import may_speak_for
 from ricochet.use_cases.manage_products import ManageProducts, ProductInput, shown, shown_to_users, warnings
@@ -33,7 +33,7 @@ class ProductsInMemory:
 
 @pytest.fixture
 def manage():
-    return ManageProducts(ProductsInMemory(), clock=lambda: NOON)
+    return ManageProducts(ProductsInMemory(), "USD", clock=lambda: NOON)
 
 
 def given(**fields) -> ProductInput:
@@ -63,6 +63,8 @@ def test_a_name_a_url_and_a_price_are_enough(manage):
         *(("defaultStatus", value) for value in ("paid", None)),
         *(("referralRate", value) for value in ("1.01", "-0.1", "ten")),
         *(("status", value) for value in ("deleted", None)),
+        *(("holdDays", value) for value in (-1, 91, Decimal("1.5"), "a week", None)),
+        *(("caps", value) for value in (5, None, {"perUser": 0}, {"minSeconds": 24 * 90 * 3600 + 1}, {"perWeek": 5})),
         *(("productId", value) for value in ("", "a b", "a/b", "p\n", "x" * 65, "\u00e9")),
         *(("postbackAuth", value) for value in ("secret", {"mode": "none"}, {"mode": "ip"}, None)),
         ("multipleConversions", "perhaps"),
@@ -72,6 +74,27 @@ def test_a_wrong_field_is_named(field, value):
     with pytest.raises(InvalidRequestError) as refused:
         given(**{field: value})
     assert any(field in detail for detail in refused.value.details)
+
+
+def test_a_cap_that_is_none_is_refused_and_not_ignored():
+    with pytest.raises(InvalidRequestError) as refused:
+        given(caps={"perUser": 1, "perUsr": 1, "perDay": "many"})
+    assert [detail.partition(":")[0] for detail in refused.value.details] == ["caps.perDay", "caps.perUsr"]
+
+
+def test_caps_and_days_are_kept_and_replaced_whole(manage):
+    product, _ = manage.create(given(caps={"perUser": 3, "minSeconds": 30}, holdDays=7))
+    assert (product.caps, product.hold_days) == (Caps(per_user=3, min_seconds=30), 7)
+    product, _ = manage.update(product.product_id, {"caps": {"perDay": 5}})
+    assert (product.caps, product.hold_days) == (Caps(per_day=5), 7)
+
+
+def test_a_product_has_the_deployments_currency_unless_it_says_another():
+    manage = ManageProducts(ProductsInMemory(), "COINS", clock=lambda: NOON)
+    product, _ = manage.create(given())
+    assert product.currency == "COINS"
+    assert manage.update(product.product_id, {"currency": "EUR"})[0].currency == "EUR"
+    assert manage.update(product.product_id, {"name": "x"})[0].currency == "EUR"
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ RicochetError
 │   │   ├── PartnerNotFoundError
 │   │   ├── NetworkNotFoundError
 │   │   ├── ReceiptNotFoundError
+│   │   ├── EarningNotFoundError
+│   │   ├── ConversionNotFoundError
 │   │   └── ReferrerNotFoundError
 │   ├── ConflictError
 │   │   ├── ProductPausedError
@@ -28,6 +30,9 @@ RicochetError
 │   │   ├── PartnerExistsError
 │   │   ├── NetworkExistsError
 │   │   ├── ReceiptIncompleteError
+│   │   ├── ReceiptNotAPostbackError
+│   │   ├── EarningNotWaitingError
+│   │   ├── StatusNotPossibleError
 │   │   ├── ClickOwnerMismatchError
 │   │   ├── ChangedMeanwhileError
 │   │   ├── ClickAlreadyConvertedError
@@ -148,6 +153,14 @@ class ReceiptNotFoundError(NotFoundError):
     pass
 
 
+class EarningNotFoundError(NotFoundError):
+    pass
+
+
+class ConversionNotFoundError(NotFoundError):
+    pass
+
+
 class ReferrerNotFoundError(NotFoundError):
     pass
 
@@ -173,6 +186,18 @@ class NetworkExistsError(ConflictError):
 
 
 class ReceiptIncompleteError(ConflictError):
+    pass
+
+
+class ReceiptNotAPostbackError(ConflictError):
+    pass
+
+
+class EarningNotWaitingError(ConflictError):
+    pass
+
+
+class StatusNotPossibleError(ConflictError):
     pass
 
 

@@ -22,6 +22,10 @@ class HoldReason(StrEnum):
     MANUAL_APPROVAL = "manual_approval"
     AMOUNT_OVER_CAP = "amount_over_cap"
     CURRENCY_MISMATCH = "currency_mismatch"
+    TOO_FAST = "too_fast"
+    OVER_USER_CAP = "over_user_cap"
+    OVER_USER_DAILY_CAP = "over_user_daily_cap"
+    OVER_DAILY_CAP = "over_daily_cap"
 
 
 class Report(Entity):
@@ -87,6 +91,7 @@ class Conversion(Entity):
     reports: tuple[str, ...] = ()  # keys of the reports that made it what it is
     hold_reason: HoldReason | None = None
     is_tombstone: bool | None = None  # reversed before it was reported
+    is_rebill: bool | None = None
     version: int
     versions: tuple[PastVersion, ...] = ()  # all earlier ones, oldest first
     changed_by: str | None = None  # who made the present version, as in `Report`
@@ -99,6 +104,8 @@ class Conversion(Entity):
     currency: Currency
     credited: Amount = Decimal(0)  # net of reversals
     credited_at: str | None = None  # the first time; who was the referrer then gets the commission
+    owed: Amount = Decimal(0)  # approved, and credited when `credit_after` has come; net of reversals
+    credit_after: str | None = None
     referral_rate: Price = Decimal(0)
     earning_id: str | None = None
     subid: str | None = None
@@ -119,11 +126,16 @@ class Conversion(Entity):
     @property
     def day_shard(self) -> str:
         """The partition of the index `byDay` that this conversion is in: the day of its last change."""
-        return day_shards(self.updated_at[:10])[ids.shard(self.conversion_id, DAY_SHARDS)]
+        return ids.pick(self.conversion_id, day_shards(self.updated_at[:10]))
 
     @property
     def shown_id(self) -> str:
         return self.source_conversion_id or self.conversion_id
+
+    @property
+    def waiting(self) -> Decimal:
+        """Its part of what the user's wallet shows as pending."""
+        return self.amount if self.status is Status.PENDING else self.owed
 
     @property
     def as_past(self) -> PastVersion:
