@@ -5,7 +5,8 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from ricochet.api import admins_only, json_object, page_of, resolver, status_filter_of, success
+from ricochet.api import admins_only, json_object, page_of, resolver, status_filter_of, success, user_of
+from ricochet.audit import audit
 from ricochet.clients import dynamodb
 from ricochet.models.partner import Partner
 from ricochet.models.validation import ignored_fields, validate
@@ -24,6 +25,7 @@ manage = ManagePartners(Partners(dynamodb(), settings.partners_table), settings.
 def create_partner() -> Response[Any]:
     given = json_object(app.current_event)
     partner, secret, warnings = manage.create(validate(given, PartnerInput))
+    audit(user_of(app.current_event), "partner.created", partner.partner_id, None, partner)
     return answer("Partner created", partner, secret, warnings + ignored_fields(given, PartnerInput), status=201)
 
 
@@ -41,12 +43,13 @@ def get_partner(partner_id: str) -> Response[Any]:
 @app.patch("/api/v1/admin/partners/<partner_id>")
 def update_partner(partner_id: str) -> Response[Any]:
     given = json_object(app.current_event)
+    before = manage.get(partner_id)
     partner, secret, warnings = manage.update(partner_id, given)
+    audit(user_of(app.current_event), "partner.updated", partner_id, before, partner)
     return answer("Partner updated", partner, secret, warnings + ignored_fields(given, PartnerInput))
 
 
 def answer(message: str, partner: Partner, secret: str | None, warnings: list[str], status: int = 200) -> Response[Any]:
-    logger.info(message, extra={"partner_id": partner.partner_id})
     data = shown(partner) | ({"signingSecret": secret} if secret else {})
     return success(message, data, status=status, warnings=warnings)
 

@@ -24,6 +24,7 @@ ALLOWED = {
     "presets": {"errors", "models", "rules"},
     "use_cases": {"errors", "models", "rules", "tables", "sender", "presets"},
     "telemetry": set(),
+    "audit": {"models", "telemetry"},
     "clients": set(),
     "settings": {"errors", "models", "rules"},
     "api": {"errors", "models", "rules", "tables", "telemetry"},

@@ -137,6 +137,10 @@ class Conversion(Entity):
         """Its part of what the user's wallet shows as pending."""
         return self.amount if self.status is Status.PENDING else self.owed
 
+    def is_due(self, earning_id: str, moment: str) -> bool:
+        """Whether what this very row says is owed is to be credited by now."""
+        return self.earning_id == earning_id and self.credit_after is not None and self.credit_after <= moment
+
     @property
     def as_past(self) -> PastVersion:
         return PastVersion(

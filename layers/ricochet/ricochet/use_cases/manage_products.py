@@ -150,9 +150,11 @@ class ManageProducts:
             raise ProductNotFoundError("there is no such product")
         return product
 
-    def update(self, product_id: str, patch: dict[str, Any]) -> tuple[Product, str | None]:
-        """The product with `patch` said over it, and a new token or secret if one was asked for or needed."""
-        before = self.get(product_id)
+    def update(self, before: Product, patch: dict[str, Any]) -> tuple[Product, str | None]:
+        """The product with `patch` said over it, and a new token or secret if one was asked for or needed.
+
+        ChangedMeanwhileError if it is no longer as it was `before`.
+        """
         given = validate(_as_input(before, patch) | patch, ProductInput)
         mode = given.postback_auth.mode
         proof = _Proof({"postback_token_hash": before.postback_token_hash, "postback_secret": before.postback_secret})

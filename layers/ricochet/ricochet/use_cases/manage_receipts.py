@@ -61,13 +61,12 @@ class ManageReceipts:
             raise ReceiptNotFoundError("there is no such receipt")
         return receipt
 
-    def replay(self, receipt_id: str) -> IntakeReply:
+    def replay(self, receipt: Receipt) -> IntakeReply:
         """Takes the postback in again, vouched for by the operator; its receipt then tells the new outcome.
 
         ReceiptNotAPostbackError for a person's decision; ReceiptIncompleteError where only the beginning was kept;
         RequestError where it is refused again.
         """
-        receipt = self.get(receipt_id)
         if not receipt.is_of_postback:
             raise ReceiptNotAPostbackError("this receipt is of a decision, which cannot be taken in again")
         if receipt.truncated:
