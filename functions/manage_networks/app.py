@@ -5,7 +5,8 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from ricochet.api import admins_only, json_object, page_of, public_base_url, resolver, success
+from ricochet.api import admins_only, json_object, page_of, public_base_url, resolver, success, user_of
+from ricochet.audit import audit
 from ricochet.clients import dynamodb
 from ricochet.models.network import Network
 from ricochet.models.validation import ignored_fields, validate
@@ -24,6 +25,7 @@ manage = ManageNetworks(Networks(dynamodb(), settings.networks_table))
 def create_network() -> Response[Any]:
     given = json_object(app.current_event)
     network = manage.create(validate(given, NetworkInput))
+    audit(user_of(app.current_event), "network.created", network.network_id or "", None, network)
     return answer("Network created", network, given, secret=network.secret, status=201)
 
 
@@ -41,14 +43,15 @@ def get_network(network_id: str) -> Response[Any]:
 @app.patch("/api/v1/admin/networks/<network_id>")
 def update_network(network_id: str) -> Response[Any]:
     given = json_object(app.current_event)
-    network, secret = manage.update(network_id, given)
+    before = manage.get(network_id)
+    network, secret = manage.update(before, given)
+    audit(user_of(app.current_event), "network.updated", network_id, before, network)
     return answer("Network updated", network, given, secret=secret)
 
 
 def answer(
     message: str, network: Network, given: dict[str, Any], *, secret: str | None, status: int = 200
 ) -> Response[Any]:
-    logger.info(message, extra={"network_id": network.network_id, "fields": sorted(given)})
     data = shown(network, base_url()) | ({"secret": secret} if secret else {})
     return success(message, data, status=status, warnings=ignored_fields(given, NetworkInput))
 

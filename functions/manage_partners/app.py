@@ -5,7 +5,8 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from ricochet.api import admins_only, json_object, page_of, resolver, status_filter_of, success
+from ricochet.api import admins_only, json_object, page_of, resolver, status_filter_of, success, user_of
+from ricochet.audit import audit
 from ricochet.clients import dynamodb
 from ricochet.models.validation import ignored_fields, validate
 from ricochet.settings import ManagePartnersSettings
@@ -21,7 +22,9 @@ manage = ManagePartners.over(dynamodb(), settings)
 @app.post("/api/v1/admin/partners")
 def create_partner() -> Response[Any]:
     given = json_object(app.current_event)
-    return answer("Partner created", manage.create(validate(given, PartnerInput)), given, status=201)
+    saved = manage.create(validate(given, PartnerInput))
+    audit(user_of(app.current_event), "partner.created", saved.partner.partner_id, None, saved.partner)
+    return answer("Partner created", saved, given, status=201)
 
 
 @app.get("/api/v1/admin/partners")
@@ -38,11 +41,12 @@ def get_partner(partner_id: str) -> Response[Any]:
 @app.patch("/api/v1/admin/partners/<partner_id>")
 def update_partner(partner_id: str) -> Response[Any]:
     given = json_object(app.current_event)
-    return answer("Partner updated", manage.update(partner_id, given), given)
+    before, saved = manage.get(partner_id), manage.update(partner_id, given)
+    audit(user_of(app.current_event), "partner.updated", partner_id, before, saved.partner)
+    return answer("Partner updated", saved, given)
 
 
 def answer(message: str, saved: SavedPartner, given: dict[str, Any], status: int = 200) -> Response[Any]:
-    logger.info(message, extra={"partner_id": saved.partner.partner_id})
     warnings = saved.warnings + ignored_fields(given, PartnerInput)
     return success(message, saved.to_json(), status=status, warnings=warnings)
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from ricochet.api import admins_only, json_object, page_of, resolver, status_filter_of, success
+from ricochet.api import admins_only, json_object, page_of, resolver, status_filter_of, success, user_of
+from ricochet.audit import audit
 from ricochet.clients import dynamodb
 from ricochet.models.product import Product
 from ricochet.models.validation import ignored_fields, validate
@@ -17,13 +18,14 @@ from ricochet.use_cases.manage_products import ManageProducts, ProductInput, sho
 app = resolver()
 settings = ManageProductsSettings.load(os.environ)
 admins_only(app, settings.groups_claim)
-manage = ManageProducts(Products(dynamodb(), settings.products_table))
+manage = ManageProducts(Products(dynamodb(), settings.products_table), settings.default_currency)
 
 
 @app.post("/api/v1/admin/products")
 def create_product() -> Response[Any]:
     given = json_object(app.current_event)
     product, token = manage.create(validate(given, ProductInput))
+    audit(user_of(app.current_event), "product.created", product.product_id, None, product)
     return answer("Product created", product, token, given, status=201)
 
 
@@ -41,14 +43,15 @@ def get_product(product_id: str) -> Response[Any]:
 @app.patch("/api/v1/admin/products/<product_id>")
 def update_product(product_id: str) -> Response[Any]:
     given = json_object(app.current_event)
-    product, token = manage.update(product_id, given)
+    before = manage.get(product_id)
+    product, token = manage.update(before, given)
+    audit(user_of(app.current_event), "product.updated", product_id, before, product)
     return answer("Product updated", product, token, given)
 
 
 def answer(
     message: str, product: Product, token: str | None, given: dict[str, Any], status: int = 200
 ) -> Response[Any]:
-    logger.info(message, extra={"product_id": product.product_id, "fields": sorted(given)})
     data = shown(product) | ({"postbackToken": token} if token else {})
     return success(message, data, status=status, warnings=warnings(product) + ignored_fields(given, ProductInput))
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from ricochet.api import admins_only, page_of, resolver, success
+from ricochet.api import admins_only, page_of, resolver, success, user_of
+from ricochet.audit import audit
 from ricochet.clients import dynamodb
 from ricochet.settings import ManageReceiptsSettings
 from ricochet.tables.receipts import Receipts
@@ -33,8 +34,11 @@ def get_receipt(receipt_id: str) -> Response[Any]:
 
 @app.post("/api/v1/admin/receipts/<receipt_id>/replay")
 def replay_receipt(receipt_id: str) -> Response[Any]:
-    reply = manage.replay(receipt_id)
-    logger.info("receipt replayed", extra=reply.for_log(receipt_id))
+    before = manage.get(receipt_id)
+    try:
+        reply = manage.replay(before)
+    finally:  # a refusal is its receipt's new outcome, too
+        audit(user_of(app.current_event), "receipt.replayed", receipt_id, before, manage.get(receipt_id))
     return success("Receipt replayed", {"outcome": reply.outcome} | reply.to_json())
 
 

@@ -32,7 +32,7 @@ class Counted:
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         client = boto3.client("dynamodb", endpoint_url=stack.aws.endpoint_url, region_name=REGION, **keys)
         client.meta.events.register("request-created.dynamodb", self._count)
-        names = ("products", "networks", "clicks", "conversions", "earnings", "wallets", "receipts")
+        names = ("products", "networks", "clicks", "conversions", "earnings", "wallets", "receipts", "counters")
         settings = NetworkPostbackSettings(
             **{f"{name}_table": stack.table(name.capitalize()) for name in names},
             default_referral_rate=Decimal("0.1"),

@@ -85,7 +85,8 @@ class Books(RuleBasedStateMachine):
             create(user, product_id, ClickRequest(), ip="203.0.113.1", user_agent="", public_base_url="")["clickId"]
             for user in (*self.users, self.users[0])
         ]
-        names = LedgerTables(*(table(name) for name in ("Earnings", "Wallets", "Conversions", "Clicks", "Receipts")))
+        tables = ("Earnings", "Wallets", "Conversions", "Clicks", "Receipts", "Counters")
+        names = LedgerTables(*map(table, tables))
         ledger = Ledger(client, names)
         self.conversions = Conversions(client, names.conversions)
         self.sources = NetworkSources(networks, products, clicks, Decimal("0.1"), "USD")

@@ -4,6 +4,7 @@ import pytest
 
 from ricochet.models.click import Click
 from ricochet.models.conversion import Conversion
+from ricochet.models.counter import Counter
 from ricochet.models.delivery import Delivery
 from ricochet.models.earning import Earning, Wallet
 from ricochet.models.health import PartnerHealth
@@ -12,7 +13,7 @@ from ricochet.models.partner import Partner
 from ricochet.models.postback import Receipt
 from ricochet.models.product import Product
 from ricochet.models.user import User
-from ricochet.tables import catalog, conversions, deliveries, networks, receipts, users
+from ricochet.tables import catalog, conversions, deliveries, earnings, networks, receipts, users
 from tests.template.cloudformation import load
 
 TEMPLATE = load()
@@ -27,6 +28,7 @@ ENTITIES = {
     "Conversions": Conversion,
     "Earnings": Earning,
     "Wallets": Wallet,
+    "Counters": Counter,
     "Receipts": Receipt,
     "Deliveries": Delivery,
     "Health": PartnerHealth,
@@ -40,6 +42,7 @@ KEYS = {
     "Conversions": ["conversionId"],
     "Earnings": ["userId", "earningId"],
     "Wallets": ["userId", "currency"],
+    "Counters": ["counterId"],
     "Receipts": ["receiptId"],
     "Deliveries": ["conversionId", "deliveryKey"],
     "Health": ["kind", "subject"],
@@ -50,6 +53,10 @@ INDEXES = {
     "Users": {users.BY_REFERRAL_CODE: ["referralCode"]},
     "Networks": {networks.BY_NETWORK_ID: ["networkId"]},
     "Conversions": {conversions.BY_DAY: ["dayShard", "updatedAt"]},
+    "Earnings": {
+        earnings.BY_WAITING: ["waitingShard", "earningId"],
+        earnings.BY_CREDIT_AFTER: ["creditShard", "creditAfter"],
+    },
     "Receipts": {
         receipts.BY_SOURCE_DAY: ["sourceDay", "receiptId"],
         receipts.BY_CLICK: ["clickId", "receiptId"],

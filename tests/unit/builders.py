@@ -1,17 +1,18 @@
 """Plain entities for tests, each with one sound default, and the books that settlements are entered in."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from decimal import Decimal
 
 from ricochet.models.click import Click
 from ricochet.models.conversion import Conversion, Report
 from ricochet.models.delivery import Attempt, Delivery, DeliveryState, Notice, new_delivery
-from ricochet.models.earning import Earning, EarningStatus
+from ricochet.models.earning import Earning, EarningState, EarningStatus
 from ricochet.models.partner import Partner
 from ricochet.models.postback import RawPostback
 from ricochet.models.product import Product, hash_token
 from ricochet.models.statuses import Status
-from ricochet.rules.settlement import Settlement, settle
+from ricochet.rules.decisions import Decision, check_status, check_waiting, decide
+from ricochet.rules.settlement import Settlement, Terms, release, settle
 from ricochet.use_cases.advertisers import advertiser_terms
 from ricochet.use_cases.partner_gate import Learned
 
@@ -161,13 +162,36 @@ class Books:
         self.balance: dict[str, Decimal] = defaultdict(Decimal)
         self.pending: dict[str, Decimal] = defaultdict(Decimal)
         self.lifetime: dict[str, Decimal] = defaultdict(Decimal)
+        self.counters: Counter[str] = Counter()
 
     def tell(self, report: Report, moment: str = IN_AN_HOUR) -> Settlement:
-        prior = self.conversions.get(report.conversion_id)
-        settlement = settle(report, advertiser_terms(self.click, self.product, RATE), prior, moment)
+        prior, terms = self.conversions.get(report.conversion_id), self.terms()
+        settlement = settle(report, terms, prior, moment)
+        for count in settlement.counts:
+            if count.limit is not None and self.counters[count.counter_id] >= count.limit:
+                settlement = settle(report, terms.with_cap_reached(count.reason), prior, moment)
+                break
         if not (settlement.is_repeat or settlement.is_ignored):
             self._enter(settlement)
         return settlement
+
+    def terms(self) -> Terms:
+        return advertiser_terms(self.click, self.product, RATE)
+
+    def decide(self, conversion_id: str, status: Status, moment: str = IN_AN_HOUR) -> Settlement:
+        """As an operator who corrects a status."""
+        check_status(status, self.conversions[conversion_id])
+        return self._decided(conversion_id, status, moment)
+
+    def decide_on_earning(self, conversion_id: str, status: Status, moment: str = IN_AN_HOUR) -> Settlement:
+        """As an operator who approves or rejects what waits."""
+        prior = self.conversions[conversion_id]
+        check_waiting(prior.earning_id or "", prior)
+        return self._decided(conversion_id, status, moment)
+
+    def release(self, conversion_id: str, moment: str) -> Settlement:
+        """As the schedule that credits what is owed."""
+        return self._entered(release(self.conversions[conversion_id], moment))
 
     def sum_of_rows(self, status: EarningStatus) -> dict[str, Decimal]:
         sums: dict[str, Decimal] = defaultdict(Decimal)
@@ -175,6 +199,14 @@ class Books:
             if row.status is status:
                 sums[row.currency] += row.amount
         return sums
+
+    def _decided(self, conversion_id: str, status: Status, moment: str) -> Settlement:
+        prior, decision = self.conversions[conversion_id], Decision("operator:op_1", status)
+        return self._entered(decide(decision, prior, self.click, self.product, moment))
+
+    def _entered(self, settlement: Settlement) -> Settlement:
+        self._enter(settlement)
+        return settlement
 
     def _enter(self, settlement: Settlement) -> None:
         self.conversions[settlement.conversion.conversion_id] = settlement.conversion
@@ -189,10 +221,10 @@ class Books:
             before = self.rows[change.earning_id]
             assert before.status is EarningStatus.PENDING, "a settled ledger row would change"
             self.rows[change.earning_id] = before.with_changes(
-                **{name: getattr(change, name) for name in ("amount", "status", "approval_status", "reason")},
-                credited_at=change.credited_at,
+                **{name: getattr(change, name) for name in EarningState.model_fields}
             )
         if wallet := settlement.wallet_change:
             self.balance[wallet.currency] += wallet.balance
             self.pending[wallet.currency] += wallet.pending
             self.lifetime[wallet.currency] += wallet.lifetime
+        self.counters.update(count.counter_id for count in settlement.counts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -12,13 +13,22 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
 from ricochet.errors import LedgerBusyError
+from ricochet.models.conversion import HoldReason
 from ricochet.models.earning import WalletChange
-from ricochet.tables.ledger import TRIES, EarningExistsError, Ledger, LedgerTables
+from ricochet.models.product import Caps
+from ricochet.models.statuses import Status
+from ricochet.tables.ledger import TRIES, CapReachedError, EarningExistsError, Ledger, LedgerTables
+from tests.unit.builders import TOMORROW, Books, a_product, a_report
 
 CONFLICT = [{"Code": "TransactionConflict"}, {"Code": "None"}]
 THROTTLED = [{"Code": "None"}, {"Code": "ThrottlingError"}]
 EXISTS = [{"Code": "ConditionalCheckFailed"}, {"Code": "None"}]
 INVALID = [{"Code": "ValidationError"}, {"Code": "None"}]
+
+
+TABLES = LedgerTables(
+    **{name: name for name in ("earnings", "wallets", "conversions", "clicks", "receipts", "counters")}
+)
 
 
 class Answers:
@@ -34,6 +44,7 @@ class Answers:
 
     def _answer(self, request: Any, **_: Any) -> AWSResponse:
         self.requests += 1
+        self.last = json.loads(request.body)
         body: dict[str, Any] = {}
         if self.left:
             body = {
@@ -44,6 +55,11 @@ class Answers:
         content = json.dumps(body).encode()
         headers = {"content-type": "application/x-amz-json-1.0"}
         return AWSResponse(request.url, 400 if body else 200, headers, _Raw(content))
+
+    def sent_by(self, action: Callable[[Ledger], None]) -> list[dict[str, Any]]:
+        """The writes of the transaction that `action` sends."""
+        action(Ledger(self.client, TABLES))
+        return self.last["TransactItems"]
 
 
 class _Raw(io.BytesIO):
@@ -118,3 +134,35 @@ def test_what_no_repetition_can_mend_is_raised_at_once(waits, earning):
     with pytest.raises(ClientError):
         credit(answers, waits, earning)
     assert (answers.requests, waits) == (1, [])
+
+
+def test_a_cap_that_is_reached_is_told_as_what_it_means(waits):
+    settlement = Books(a_product(caps=Caps(per_user=1, per_day=1))).tell(a_report())
+    passed, failed = {"Code": "None"}, {"Code": "ConditionalCheckFailed"}
+    # conversion, click, row and wallet, then the user's counter and the day's
+    answers = Answers([*[passed] * 5, failed])
+    with pytest.raises(CapReachedError) as reached:
+        Ledger(answers.client, TABLES, sleep=waits.append).write(settlement)
+    assert reached.value.reason is HoldReason.OVER_DAILY_CAP
+    assert (answers.requests, waits) == (1, [])
+
+
+def test_what_is_counted_without_a_limit_is_counted_without_a_condition():
+    books = Books(a_product(approval="manual", caps=Caps(per_user=1)))
+    held = books.tell(a_report()).conversion
+    sent = Answers().sent_by(lambda ledger: ledger.write(books.decide(held.conversion_id, Status.APPROVED)))
+    (counter,) = [write["Update"] for write in sent if write.get("Update", {}).get("TableName") == "counters"]
+    assert counter["UpdateExpression"] == "ADD counted :one"
+    assert "ConditionExpression" not in counter
+
+
+def test_a_row_that_is_settled_leaves_its_indexes():
+    books = Books(a_product(hold_days=1))
+    owed = books.tell(a_report()).conversion
+    sent = Answers().sent_by(lambda ledger: ledger.write(books.release(owed.conversion_id, TOMORROW)))
+    (row,) = [write["Update"] for write in sent if write.get("Update", {}).get("TableName") == "earnings"]
+    sets, _, removes = row["UpdateExpression"].partition(" REMOVE ")
+    assert {"#waitingShard", "#creditShard", "#creditAfter", "#reason"} == set(removes.split(", "))
+    assert {"#status = :status", "#creditedAt = :creditedAt"} < set(sets.removeprefix("SET ").split(", "))
+    assert row["ExpressionAttributeValues"][":wasPending"] == {"S": "pending"}
+    assert not [write for write in sent if "receipts" in str(write)]

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from ricochet.errors import ChangedMeanwhileError, InvalidRequestError, ProductExistsError, ProductNotFoundError
-from ricochet.models.product import Approval, hash_token
+from ricochet.models.product import Approval, Caps, hash_token
 from ricochet.models.validation import validate
 from ricochet.rules.advertiser_proofs import may_speak_for
 from ricochet.use_cases.manage_products import ManageProducts, ProductInput, shown, shown_to_users, warnings
@@ -33,7 +33,7 @@ class ProductsInMemory:
 
 @pytest.fixture
 def manage():
-    return ManageProducts(ProductsInMemory(), clock=lambda: NOON)
+    return ManageProducts(ProductsInMemory(), "USD", clock=lambda: NOON)
 
 
 def given(**fields) -> ProductInput:
@@ -63,6 +63,8 @@ def test_a_name_a_url_and_a_price_are_enough(manage):
         *(("defaultStatus", value) for value in ("paid", None)),
         *(("referralRate", value) for value in ("1.01", "-0.1", "ten")),
         *(("status", value) for value in ("deleted", None)),
+        *(("holdDays", value) for value in (-1, 91, Decimal("1.5"), "a week", None)),
+        *(("caps", value) for value in (5, None, {"perUser": 0}, {"minSeconds": 24 * 90 * 3600 + 1}, {"perWeek": 5})),
         *(("productId", value) for value in ("", "a b", "a/b", "p\n", "x" * 65, "\u00e9")),
         *(("postbackAuth", value) for value in ("secret", {"mode": "none"}, {"mode": "ip"}, None)),
         ("multipleConversions", "perhaps"),
@@ -72,6 +74,27 @@ def test_a_wrong_field_is_named(field, value):
     with pytest.raises(InvalidRequestError) as refused:
         given(**{field: value})
     assert any(field in detail for detail in refused.value.details)
+
+
+def test_a_cap_that_is_none_is_refused_and_not_ignored():
+    with pytest.raises(InvalidRequestError) as refused:
+        given(caps={"perUser": 1, "perUsr": 1, "perDay": "many"})
+    assert [detail.partition(":")[0] for detail in refused.value.details] == ["caps.perDay", "caps.perUsr"]
+
+
+def test_caps_and_days_are_kept_and_replaced_whole(manage):
+    product, _ = manage.create(given(caps={"perUser": 3, "minSeconds": 30}, holdDays=7))
+    assert (product.caps, product.hold_days) == (Caps(per_user=3, min_seconds=30), 7)
+    product, _ = manage.update(manage.get(product.product_id), {"caps": {"perDay": 5}})
+    assert (product.caps, product.hold_days) == (Caps(per_day=5), 7)
+
+
+def test_a_product_has_the_deployments_currency_unless_it_says_another():
+    manage = ManageProducts(ProductsInMemory(), "COINS", clock=lambda: NOON)
+    product, _ = manage.create(given())
+    assert product.currency == "COINS"
+    assert manage.update(manage.get(product.product_id), {"currency": "EUR"})[0].currency == "EUR"
+    assert manage.update(manage.get(product.product_id), {"name": "x"})[0].currency == "EUR"
 
 
 @pytest.mark.parametrize(
@@ -159,7 +182,7 @@ def test_what_is_not_there_is_not_found(manage):
     with pytest.raises(ProductNotFoundError):
         manage.get("nobody")
     with pytest.raises(ProductNotFoundError):
-        manage.update("nobody", {})
+        manage.update(manage.get("nobody"), {})
 
 
 @pytest.fixture
@@ -169,13 +192,13 @@ def mine(manage):
 
 
 def test_a_patch_changes_what_it_names_and_nothing_else(manage, mine):
-    after, token = manage.update("mine", {"name": "New", "earnUpTo": Decimal("7.5")})
+    after, token = manage.update(manage.get("mine"), {"name": "New", "earnUpTo": Decimal("7.5")})
     assert after == mine.with_changes(name="New", earn_up_to=Decimal("7.5"), revision=2)
     assert (token, manage.get("mine")) == (None, after)
 
 
 def test_a_patch_can_take_a_value_back(manage, mine):
-    after, _ = manage.update("mine", {"approval": None})
+    after, _ = manage.update(manage.get("mine"), {"approval": None})
     assert (mine.approval, after.approval) == (Approval.MANUAL, None)
 
 
@@ -184,36 +207,41 @@ def test_a_patch_can_take_a_value_back(manage, mine):
 )
 def test_a_bad_patch_changes_nothing(manage, mine, patch):
     with pytest.raises(InvalidRequestError):
-        manage.update("mine", patch)
+        manage.update(manage.get("mine"), patch)
     assert manage.get("mine") == mine
 
 
 def test_a_patch_cannot_move_a_product_to_another_id_or_set_its_hash(manage, mine):
-    after, _ = manage.update("mine", {"productId": "other", "postbackTokenHash": "x", "revision": 99, "createdAt": "x"})
+    after, _ = manage.update(
+        manage.get("mine"), {"productId": "other", "postbackTokenHash": "x", "revision": 99, "createdAt": "x"}
+    )
     assert after == mine.with_changes(revision=2)
 
 
 def test_hosts_that_followed_from_the_url_follow_from_the_next_one(manage, mine):
-    after, _ = manage.update("mine", {"taskUrl": "https://new.example/x"})
+    after, _ = manage.update(manage.get("mine"), {"taskUrl": "https://new.example/x"})
     assert after.allowed_hosts == ("new.example",)
 
 
 def test_hosts_that_were_chosen_stay_until_they_are_changed(manage):
     manage.create(given(productId="mine", allowedHosts=["shop.example", "b.example"]))
     with pytest.raises(InvalidRequestError, match=r"allowedHosts must hold the host of taskUrl, new\.example"):
-        manage.update("mine", {"taskUrl": "https://new.example/x"})
-    assert manage.update("mine", {"taskUrl": "https://b.example/x"})[0].allowed_hosts == ("shop.example", "b.example")
+        manage.update(manage.get("mine"), {"taskUrl": "https://new.example/x"})
+    assert manage.update(manage.get("mine"), {"taskUrl": "https://b.example/x"})[0].allowed_hosts == (
+        "shop.example",
+        "b.example",
+    )
 
 
 def test_a_token_is_renewed_on_demand_and_the_old_one_is_void(manage):
     _, old = manage.create(given(productId="mine"))
-    after, new = manage.update("mine", {"rotatePostbackToken": True})
+    after, new = manage.update(manage.get("mine"), {"rotatePostbackToken": True})
     assert (may_speak_for(after, new, a_postback()), may_speak_for(after, old, a_postback())) == (True, False)
 
 
 def test_a_product_that_starts_to_need_a_token_gets_one(manage):
     manage.create(given(productId="mine", postbackAuth={"mode": "open"}))
-    after, token = manage.update("mine", {"postbackAuth": {"mode": "secret"}})
+    after, token = manage.update(manage.get("mine"), {"postbackAuth": {"mode": "secret"}})
     assert may_speak_for(after, token, a_postback())
 
 
@@ -221,4 +249,4 @@ def test_two_operators_do_not_overwrite_each_other(manage, mine):
     manage._products.rows["mine"] = mine.with_changes(revision=5)
     manage._products.get = lambda product_id: mine
     with pytest.raises(ChangedMeanwhileError):
-        manage.update("mine", {"name": "New"})
+        manage.update(manage.get("mine"), {"name": "New"})

@@ -18,9 +18,10 @@ from ricochet.errors import (
     UnknownStatusError,
 )
 from ricochet.models.click import ClickStatus
-from ricochet.models.product import PostbackAuth
+from ricochet.models.conversion import HoldReason
+from ricochet.models.product import Caps, PostbackAuth
 from ricochet.models.statuses import Status
-from ricochet.tables.ledger import ClickTakenError, ConversionMovedError
+from ricochet.tables.ledger import CapReachedError, ClickTakenError, ConversionMovedError
 from ricochet.use_cases.advertisers import Advertisers
 from ricochet.use_cases.intake import Intake
 from tests.unit.builders import CLICK_ID, IN_AN_HOUR, RATE, a_click, a_postback, a_product
@@ -258,3 +259,18 @@ def test_a_conversion_that_keeps_moving_is_given_back_to_be_tried_later():
     with pytest.raises(LedgerBusyError):
         tables.receive("txid=T&status=sale")
     assert tables.receipts == []
+
+
+def test_a_conversion_over_a_cap_is_held_with_the_next_try():
+    tables = Tables(a_product(caps=Caps(per_user=3)))
+    tables.interrupt = [CapReachedError(HoldReason.OVER_USER_CAP)]
+    reply = tables.receive("txid=T")
+    assert (reply.outcome, reply.to_json()["status"]) == ("held", "pending")
+    settlement, receipt = tables.written[0]
+    assert (settlement.conversion.hold_reason, settlement.counts) == (HoldReason.OVER_USER_CAP, ())
+    assert receipt.outcome == "held"
+
+
+def test_a_conversion_that_waits_for_its_days_is_done_for_the_advertiser():
+    reply = Tables(a_product(hold_days=7)).receive("txid=T")
+    assert (reply.outcome, reply.to_json()["status"]) == ("credit_later", "completed")

@@ -18,7 +18,7 @@ ENVIRONMENT = {
     **{
         f"{name}_TABLE": name.lower() for name in ("PRODUCTS", "PARTNERS", "USERS", "CLICKS", "CONVERSIONS", "EARNINGS")
     },
-    **{f"{name}_TABLE": name.lower() for name in ("WALLETS", "RECEIPTS", "DELIVERIES", "HEALTH")},
+    **{f"{name}_TABLE": name.lower() for name in ("WALLETS", "RECEIPTS", "COUNTERS", "DELIVERIES", "HEALTH")},
     **{f"{name}_QUEUE_URL": f"https://sqs/{name}" for name in ("POSTBACK", "RETRY", "PARKING")},
     "DEFAULT_CURRENCY": "USD",
     "DEFAULT_REFERRAL_RATE": "0.10",

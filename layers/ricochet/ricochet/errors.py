@@ -21,6 +21,8 @@ RicochetError
 │   │   ├── PartnerNotFoundError
 │   │   ├── NetworkNotFoundError
 │   │   ├── ReceiptNotFoundError
+│   │   ├── EarningNotFoundError
+│   │   ├── ConversionNotFoundError
 │   │   └── ReferrerNotFoundError
 │   ├── ConflictError
 │   │   ├── ProductPausedError
@@ -29,6 +31,9 @@ RicochetError
 │   │   ├── LoginTakenError
 │   │   ├── NetworkExistsError
 │   │   ├── ReceiptIncompleteError
+│   │   ├── ReceiptNotAPostbackError
+│   │   ├── EarningNotWaitingError
+│   │   ├── StatusNotPossibleError
 │   │   ├── ClickOwnerMismatchError
 │   │   ├── ChangedMeanwhileError
 │   │   ├── ClickAlreadyConvertedError
@@ -150,6 +155,14 @@ class ReceiptNotFoundError(NotFoundError):
     pass
 
 
+class EarningNotFoundError(NotFoundError):
+    pass
+
+
+class ConversionNotFoundError(NotFoundError):
+    pass
+
+
 class ReferrerNotFoundError(NotFoundError):
     pass
 
@@ -179,6 +192,18 @@ class NetworkExistsError(ConflictError):
 
 
 class ReceiptIncompleteError(ConflictError):
+    pass
+
+
+class ReceiptNotAPostbackError(ConflictError):
+    pass
+
+
+class EarningNotWaitingError(ConflictError):
+    pass
+
+
+class StatusNotPossibleError(ConflictError):
     pass
 
 

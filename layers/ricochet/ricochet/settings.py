@@ -52,13 +52,16 @@ class WalletSettings(Settings):
     default_currency: Currency
 
 
-class PostbackSettings(Settings):
-    products_table: str
+class LedgerSettings(Settings):
     clicks_table: str
     conversions_table: str
     earnings_table: str
     wallets_table: str
     receipts_table: str
+    counters_table: str
+
+
+class PostbackSettings(LedgerSettings, ProductSettings):
     default_referral_rate: Price
 
 
@@ -70,6 +73,12 @@ class NetworkPostbackSettings(PostbackSettings):
 
 class PostbackQueueSettings(Settings):
     postback_queue_url: str
+
+
+class SettleSettings(Settings):
+    conversions_table: str
+    earnings_table: str
+    wallets_table: str
 
 
 class ReferralSettings(Settings):
@@ -104,7 +113,7 @@ class AdminSettings(Settings):
 
 
 class ManageProductsSettings(AdminSettings, ProductSettings):
-    pass
+    default_currency: Currency
 
 
 class ManageNetworksSettings(AdminSettings):
@@ -113,6 +122,10 @@ class ManageNetworksSettings(AdminSettings):
 
 
 class ManageReceiptsSettings(AdminSettings, NetworkPostbackSettings):
+    pass
+
+
+class DecisionSettings(AdminSettings, LedgerSettings, ProductSettings):
     pass
 
 

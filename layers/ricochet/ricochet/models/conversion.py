@@ -22,6 +22,10 @@ class HoldReason(StrEnum):
     MANUAL_APPROVAL = "manual_approval"
     AMOUNT_OVER_CAP = "amount_over_cap"
     CURRENCY_MISMATCH = "currency_mismatch"
+    TOO_FAST = "too_fast"
+    OVER_USER_CAP = "over_user_cap"
+    OVER_USER_DAILY_CAP = "over_user_daily_cap"
+    OVER_DAILY_CAP = "over_daily_cap"
 
 
 class Report(Entity):
@@ -87,6 +91,7 @@ class Conversion(Entity):
     reports: tuple[str, ...] = ()  # keys of the reports that made it what it is
     hold_reason: HoldReason | None = None
     is_tombstone: bool | None = None  # reversed before it was reported
+    is_rebill: bool | None = None
     version: int
     versions: tuple[PastVersion, ...] = ()  # all earlier ones, oldest first
     version_at: str | None = None  # since when, if this is not the first
@@ -100,6 +105,8 @@ class Conversion(Entity):
     currency: Currency
     credited: Amount = Decimal(0)  # net of reversals
     credited_at: str | None = None  # the first time; who was the referrer then gets the commission
+    owed: Amount = Decimal(0)  # approved, and credited when `credit_after` has come; net of reversals
+    credit_after: str | None = None
     referral_rate: Price = Decimal(0)
     earning_id: str | None = None
     subid: str | None = None
@@ -120,7 +127,7 @@ class Conversion(Entity):
     @property
     def day_shard(self) -> str:
         """The partition of the index `byDay` that this conversion is in: the day of its last change."""
-        return day_shards(self.updated_at[:10])[ids.shard(self.conversion_id, DAY_SHARDS)]
+        return ids.pick(self.conversion_id, day_shards(self.updated_at[:10]))
 
     @property
     def shown_id(self) -> str:
@@ -130,6 +137,15 @@ class Conversion(Entity):
     def since(self) -> str:
         """When it became what it is."""
         return self.version_at or self.created_at
+
+    @property
+    def waiting(self) -> Decimal:
+        """Its part of what the user's wallet shows as pending."""
+        return self.amount if self.status is Status.PENDING else self.owed
+
+    def is_due(self, earning_id: str, moment: str) -> bool:
+        """Whether what this very row says is owed is to be credited by now."""
+        return self.earning_id == earning_id and self.credit_after is not None and self.credit_after <= moment
 
     @property
     def as_past(self) -> PastVersion:

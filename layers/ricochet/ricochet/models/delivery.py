@@ -161,13 +161,13 @@ class Delivery(Entity):
     @property
     def partner_shard(self) -> str:
         """The partition of the index `byPartner` that this row is in."""
-        return shards_of(self.partner_id)[ids.shard(self.delivery_id, SHARDS)]
+        return ids.pick(self.delivery_id, shards_of(self.partner_id))
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def state_shard(self) -> str | None:
         """The partition of the index `byState`; None for what went well, which is not in it."""
-        return shards_of(self.state)[ids.shard(self.delivery_id, SHARDS)] if self.state in OPEN_STATES else None
+        return ids.pick(self.delivery_id, shards_of(self.state)) if self.state in OPEN_STATES else None
 
     @property
     def tries(self) -> int:

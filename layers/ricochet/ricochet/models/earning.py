@@ -6,8 +6,17 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from pydantic import computed_field
+
+from ricochet.models import ids
 from ricochet.models.entity import Entity
 from ricochet.models.money import Amount, Currency
+
+WAITING_SHARDS = tuple(f"waiting#{number}" for number in range(4))
+CREDIT_SHARDS = tuple(f"credit#{number}" for number in range(4))
+INDEX_FIELDS = frozenset({"waiting_shard", "credit_shard"})
+HOLD_DAYS = "hold_days"
+"""The reason of a row that is approved and waits for its product's days to be over."""
 
 
 class EarningStatus(StrEnum):
@@ -30,25 +39,47 @@ class ApprovalStatus(StrEnum):
     REJECTED = "rejected"
 
 
-class Earning(Entity):
+class EarningState(Entity):
+    """What may still change of a row while it is pending; and the indexes that it stands in meanwhile."""
+
     user_id: str
     earning_id: str
-    type: EarningType
     amount: Amount
-    currency: Currency
     status: EarningStatus
     approval_status: ApprovalStatus
+    reason: str | None = None
+    credit_after: str | None = None
+    credited_at: str | None = None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def waiting_shard(self) -> str | None:
+        """The partition of the index `byWaiting`: rows that wait for us, and not for their source."""
+        return ids.pick(self.earning_id, WAITING_SHARDS) if self._is_pending and self.reason else None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def credit_shard(self) -> str | None:
+        """The partition of the index `byCreditAfter`."""
+        return ids.pick(self.earning_id, CREDIT_SHARDS) if self._is_pending and self.credit_after else None
+
+    @property
+    def _is_pending(self) -> bool:
+        return self.status is EarningStatus.PENDING
+
+
+class Earning(EarningState):
+    type: EarningType
+    currency: Currency
     product_id: str | None = None
     offer_id: str | None = None
     click_id: str | None = None  # absent from commissions: the click is another user's
     conversion_id: str
     source_conversion_id: str | None = None
-    reason: str | None = None
     earned_at: str
-    credited_at: str | None = None
 
     def to_app(self) -> dict[str, Any]:
-        shown = self.to_json(leave_out={"user_id", "source_conversion_id"})
+        shown = self.to_json(leave_out={"user_id", "source_conversion_id", *INDEX_FIELDS})
         always = {"productId": None, "offerId": None, "clickId": None, "creditedAt": None}
         return always | shown | {"conversionId": self.source_conversion_id or self.conversion_id}
 
@@ -75,7 +106,3 @@ class WalletChange(Entity):
     balance: Amount = Decimal(0)
     pending: Amount = Decimal(0)
     lifetime: Amount = Decimal(0)
-
-    @property
-    def is_needed(self) -> bool:
-        return bool(self.balance or self.pending or self.lifetime)

@@ -7,6 +7,7 @@ import json
 import re
 import secrets
 import uuid
+from collections.abc import Sequence
 
 from ricochet.errors import InvalidClickIdError
 from ricochet.models import times
@@ -39,9 +40,9 @@ def digest(*parts: object) -> str:
     return hashlib.sha256(json.dumps([str(part) for part in parts]).encode()).hexdigest().upper()
 
 
-def shard(text: str, shards: int) -> int:
-    """From 0 below `shards`, the same for the same text: spreads rows over the partitions of an index."""
-    return int(digest(text)[:8], 16) % shards
+def pick(text: str, choices: Sequence[str]) -> str:
+    """One of the choices, the same for the same text: spreads rows over the partitions of an index."""
+    return choices[int(digest(text)[:8], 16) % len(choices)]
 
 
 def conversion_id(source: str, dedupe_key: tuple[str, ...]) -> str:
@@ -51,7 +52,12 @@ def conversion_id(source: str, dedupe_key: tuple[str, ...]) -> str:
 
 def earning_id(earned_at: str, *parts: object) -> str:
     """Sorts by time; the same moment and parts give the same id, so that a repeat writes the same row."""
-    return f"EARN-{times.epoch_milliseconds(earned_at):012X}-{digest(*parts)[:16]}"
+    return first_earning_id(earned_at) + digest(*parts)[:16]
+
+
+def first_earning_id(earned_at: str) -> str:
+    """Sorts before every earning of that moment, and after all earlier ones."""
+    return f"EARN-{times.epoch_milliseconds(earned_at):012X}-"
 
 
 def delivery_id(conversion_id: str, version: int, partner_id: str) -> str:

@@ -135,6 +135,10 @@ class Receipt(Entity):
     source_ip: str = ""
     source_day: str | None = None
 
+    @property
+    def is_of_postback(self) -> bool:
+        return bool(self.method)
+
 
 def receipt_of(
     raw: RawPostback, outcome: str, *, trusted: bool, secret_fields: frozenset[str], **links: str | None
@@ -144,7 +148,6 @@ def receipt_of(
     return Receipt(
         receipt_id=raw.receipt_id,
         received_at=raw.received_at,
-        ttl=times.epoch_seconds(raw.received_at) + KEPT_DAYS * 86_400,
         outcome=outcome,
         method=raw.method,
         path=raw.path,
@@ -154,9 +157,25 @@ def receipt_of(
         body_size=len(raw.body),
         truncated=True if not trusted and max(len(kept), len(raw.query)) > KEPT_OF_STRANGERS else None,
         source_ip=raw.source_ip,
-        source_day=f"{source}#{raw.received_at[:10]}" if (source := links.get("source")) else None,
+        **_filing(links.get("source"), raw.received_at),
         **links,
     )
+
+
+def receipt_of_decision(by: str, moment: str, outcome: str, **links: str | None) -> Receipt:
+    """Of what somebody (`operator:<sub>`) decided, without a postback."""
+    receipt_id = ids.new_receipt_id(moment)
+    return Receipt(
+        receipt_id=receipt_id, received_at=moment, outcome=outcome, source=by, **_filing(by, moment), **links
+    )
+
+
+def _filing(source: str | None, received_at: str) -> dict[str, Any]:
+    """Where a receipt is found, and for how long."""
+    return {
+        "source_day": f"{source}#{received_at[:10]}" if source else None,
+        "ttl": times.epoch_seconds(received_at) + KEPT_DAYS * 86_400,
+    }
 
 
 def present(fields: dict[str, Any]) -> dict[str, Any]:

@@ -38,6 +38,16 @@ class PostbackAuth(Entity):
     allowed_cidrs: tuple[str, ...] = ()
 
 
+class Caps(Entity):
+    """What may be credited without a person looking; None: any."""
+
+    per_user: int | None = None
+    per_user_per_day: int | None = None  # UTC, like all days
+    per_day: int | None = None
+    min_seconds: int | None = None
+    """From the click to the postback that approves."""
+
+
 class Product(Entity):
     product_id: str
     name: str
@@ -53,6 +63,8 @@ class Product(Entity):
     default_status: Status = Status.APPROVED
     multiple_conversions: bool = False
     referral_rate: Price | None = None
+    hold_days: int = 0
+    caps: Caps = Caps()
     status: Lifecycle = Lifecycle.ACTIVE
     revision: int = 1
     created_at: str

@@ -7,14 +7,15 @@ from decimal import Decimal
 from enum import Enum
 
 from ricochet.errors import ClickAlreadyConvertedError, ClickExpiredError, ConflictingReplayError
-from ricochet.models import ids, times
+from ricochet.models import times
 from ricochet.models.click import Click, ClickStatus, Outcome
 from ricochet.models.conversion import Conversion, HoldReason, Report
-from ricochet.models.earning import ApprovalStatus, Earning, EarningStatus, EarningType, WalletChange
-from ricochet.models.entity import Entity
-from ricochet.models.money import Amount
+from ricochet.models.counter import Count
+from ricochet.models.earning import Earning, EarningState, WalletChange
 from ricochet.models.product import Product
 from ricochet.models.statuses import Status, next_status
+from ricochet.rules import caps
+from ricochet.rules.ledger_rows import contra_row, conversion_row, new_earning_id, row_state, wallet_change
 
 CLICK_STATUS = {
     Status.PENDING: ClickStatus.PENDING,
@@ -22,20 +23,6 @@ CLICK_STATUS = {
     Status.REJECTED: ClickStatus.REJECTED,
     Status.TRASH: ClickStatus.REJECTED,
     Status.REVERSED: ClickStatus.CONVERTED,
-}
-EARNING_STATUS = {
-    Status.PENDING: EarningStatus.PENDING,
-    Status.APPROVED: EarningStatus.COMPLETED,
-    Status.REJECTED: EarningStatus.CANCELLED,
-    Status.TRASH: EarningStatus.CANCELLED,
-    Status.REVERSED: EarningStatus.CANCELLED,
-}
-APPROVAL_STATUS = {
-    Status.PENDING: ApprovalStatus.PENDING,
-    Status.APPROVED: ApprovalStatus.AUTO_APPROVED,
-    Status.REJECTED: ApprovalStatus.REJECTED,
-    Status.TRASH: ApprovalStatus.REJECTED,
-    Status.REVERSED: ApprovalStatus.REJECTED,
 }
 ZERO = Decimal(0)
 
@@ -52,25 +39,44 @@ class Terms:
     needs_approval: bool = False
     allow_reapproval: bool = False
     closes_click: bool = False  # no second conversion while the first is pending: anyone could report one
+    is_reviewed: bool = False  # a person decides: nothing is held, and approved money is credited at once
+    cap_reached: HoldReason | None = None
 
     def with_click(self, click: Click) -> Terms:
         return replace(self, click=click)
+
+    def with_cap_reached(self, reason: HoldReason) -> Terms:
+        return replace(self, cap_reached=reason)
 
     @property
     def any_number(self) -> bool:
         """Whether the click may lead to any number of conversions."""
         return self.product is not None and self.product.multiple_conversions
 
+    @property
+    def hold_days(self) -> int:
+        return 0 if self.product is None or self.is_reviewed else self.product.hold_days
 
-def terms_of_click(click: Click, product: Product, default_rate: Decimal, **rules: bool) -> Terms:
-    """The terms of a click's own user and product, and by which of the other rules."""
+
+def terms_of_click(
+    click: Click,
+    product: Product,
+    default_rate: Decimal,
+    *,
+    needs_approval: bool,
+    allow_reapproval: bool = False,
+    closes_click: bool = False,
+) -> Terms:
+    """The terms of a click's own user and product."""
     return Terms(
         currency=product.currency,
         referral_rate=product.commission_rate(default_rate),
         user_id=click.user_id,
         click=click,
         product=product,
-        **rules,
+        needs_approval=needs_approval,
+        allow_reapproval=allow_reapproval,
+        closes_click=closes_click,
     )
 
 
@@ -93,29 +99,20 @@ class ClickChange:
     seen: ClickStatus
 
 
-class EarningChange(Entity):
-    """How a row that is still pending ends; credited rows never change."""
-
-    user_id: str
-    earning_id: str
-    amount: Amount
-    status: EarningStatus
-    approval_status: ApprovalStatus
-    reason: str | None = None
-    credited_at: str | None = None
-
-
 @dataclass(frozen=True)
 class Settlement:
     """One transaction to be: the conversion's next state and everything that moves with it."""
 
-    outcome: str  # credited, held, pending, rejected, trash, reversed, tombstone, unmatched, ignored, repeat
+    outcome: str
+    """credited, credit_later, held, pending, rejected, trash, reversed, tombstone, unmatched, ignored, repeat"""
     conversion: Conversion
     prior: Conversion | None
     click: ClickChange | None = None
     new_earning: Earning | None = None
-    earning_change: EarningChange | None = None
+    earning_change: EarningState | None = None
+    """Of a row that is pending until then; credited rows never change."""
     wallet_change: WalletChange | None = None
+    counts: tuple[Count, ...] = ()
 
     @property
     def is_repeat(self) -> bool:
@@ -137,9 +134,24 @@ def settle(report: Report, terms: Terms, prior: Conversion | None, moment: str) 
     if prior.is_tombstone:
         return _bury(report, terms, prior, moment)
     _check_same(report, prior)
-    if _is_known(report, prior):
+    if report.changed_by is None and _is_known(report, prior):
         return Settlement("repeat", prior, prior)
     return _continue(report, terms, prior, moment)
+
+
+def release(prior: Conversion, moment: str, *, by_hand: bool = False) -> Settlement:
+    """Credits what is owed. The version stays, so partners hear nothing; the commission follows `credited`."""
+    moment = max(moment, _just_after(prior.updated_at))
+    conversion = prior.with_changes(
+        credited=prior.owed, owed=ZERO, credit_after=None, credited_at=moment, updated_at=moment
+    )
+    return Settlement(
+        "credited",
+        conversion,
+        prior,
+        earning_change=row_state(conversion, prior.owed, by_hand=by_hand),
+        wallet_change=wallet_change(conversion, prior),
+    )
 
 
 def _is_known(report: Report, prior: Conversion) -> bool:
@@ -156,7 +168,7 @@ def _is_known(report: Report, prior: Conversion) -> bool:
 
 
 def _continue(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settlement:
-    status = next_status(prior.status, report.status, allow_reapproval=terms.allow_reapproval)
+    status = next_status(prior.status, report.status, allow_reapproval=_may_reapprove(report, terms, prior))
     if status is None:
         return Settlement("repeat" if report.key in prior.reports else "ignored", prior, prior)
     if status is Status.REVERSED:
@@ -164,6 +176,11 @@ def _continue(report: Report, terms: Terms, prior: Conversion, moment: str) -> S
     if prior.status is Status.PENDING:
         return _move_on(report, terms, prior, status, moment)
     return _approve_again(report, terms, prior, moment)
+
+
+def _may_reapprove(report: Report, terms: Terms, prior: Conversion) -> bool:
+    """A source may take back its own refusal, but nobody else's."""
+    return terms.allow_reapproval and (prior.changed_by is None or report.changed_by is not None)
 
 
 def repeats(report: Report, outcome: Outcome) -> bool:
@@ -193,10 +210,8 @@ def _check_same(report: Report, prior: Conversion) -> None:
 def _begin(report: Report, terms: Terms, moment: str) -> Settlement:
     if report.status is not Status.REVERSED:
         check_open(report, terms)
-    amount = _amount(report, terms)
-    hold = _hold_reason(terms, report.status, amount, report.currency, report.currency or terms.currency)
-    status = Status.PENDING if hold else report.status
-    pays = terms.user_id is not None and status is Status.APPROVED
+    amount, currency = _amount(report, terms), report.currency or terms.currency
+    hold = _hold_reason(report, terms, report.status, amount, currency)
     click = terms.click
     conversion = Conversion(
         conversion_id=report.conversion_id,
@@ -205,11 +220,12 @@ def _begin(report: Report, terms: Terms, moment: str) -> Settlement:
         transaction_id=report.transaction_id,
         event=report.event,
         network_id=report.network_id,
-        status=status,
+        status=Status.PENDING if hold else report.status,
         source_status=report.source_status,
         reported=report.status,
         reports=(report.key,),
         hold_reason=hold,
+        is_rebill=report.is_rebill or None,
         version=1,
         changed_by=report.changed_by,
         click_id=report.click_id,
@@ -218,9 +234,7 @@ def _begin(report: Report, terms: Terms, moment: str) -> Settlement:
         offer_id=report.offer_id or (click.offer_id if click else None),
         amount=amount,
         payout=report.payout,
-        currency=report.currency or terms.currency,
-        credited=amount if pays else ZERO,
-        credited_at=moment if pays else None,
+        currency=currency,
         referral_rate=terms.referral_rate,
         created_at=moment,
         updated_at=moment,
@@ -230,7 +244,7 @@ def _begin(report: Report, terms: Terms, moment: str) -> Settlement:
         return Settlement("tombstone", conversion.with_changes(is_tombstone=True), None)
     if terms.user_id is None:
         return Settlement("unmatched", conversion, None)
-    return _open_row(conversion, None, terms, _first_condition(report, terms))
+    return _open_row(_paid(conversion, terms), None, terms, _first_condition(report, terms))
 
 
 def _bury(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settlement:
@@ -245,6 +259,7 @@ def _bury(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settl
         reports=(*prior.reports, report.key),
         amount=_amount(report, terms),
         is_tombstone=None,
+        is_rebill=report.is_rebill or None,
         updated_at=moment,
         **_tags(terms.click),
     )
@@ -255,67 +270,37 @@ def _bury(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settl
 
 def _open_row(conversion: Conversion, prior: Conversion | None, terms: Terms, condition: ClickCondition) -> Settlement:
     """The settlement of a conversion that enters the ledger with a row of its own."""
-    earning = _row(conversion, EarningType.CONVERSION, conversion.amount)
-    conversion = conversion.with_changes(earning_id=earning.earning_id)
-    change = _wallet_change(
-        conversion,
-        balance=conversion.credited,
-        lifetime=conversion.credited,
-        pending=conversion.amount if conversion.status is Status.PENDING else ZERO,
-    )
-    return _settlement(conversion, prior, terms, condition, new_earning=earning, wallet_change=change)
+    conversion = conversion.with_changes(earning_id=new_earning_id(conversion))
+    row = conversion_row(conversion, by_hand=terms.is_reviewed)
+    return _settlement(conversion, prior, terms, condition, new_earning=row)
 
 
 def _move_on(report: Report, terms: Terms, prior: Conversion, status: Status, moment: str) -> Settlement:
     """From pending: approved, rejected or trash; or still pending, because the money is held."""
-    _check_unpaid(status, terms)
+    _check_unpaid(status, terms, prior)
     amount, hold = _approved_amount(report, terms, prior, status)
-    if hold:
-        status = Status.PENDING
-    pays = prior.user_id is not None and status is Status.APPROVED
-    credited = amount if pays else ZERO
-    conversion = _next(report, prior, status, moment).with_changes(
-        hold_reason=hold,
-        amount=amount,
-        credited=credited,
-        credited_at=moment if pays else prior.credited_at,
-    )
+    status = Status.PENDING if hold else status
+    conversion = _paid(_next(report, prior, status, moment).with_changes(hold_reason=hold, amount=amount), terms)
     if prior.user_id is None:
         return Settlement(status, conversion, prior)
-    earning = EarningChange(
-        user_id=prior.user_id,
-        earning_id=prior.earning_id or "",
-        amount=amount,
-        status=EARNING_STATUS[status],
-        approval_status=APPROVAL_STATUS[status],
-        reason=hold,
-        credited_at=moment if pays else None,
-    )
-    still_pending = amount if status is Status.PENDING else ZERO
-    change = _wallet_change(conversion, balance=credited, lifetime=credited, pending=still_pending - prior.amount)
-    return _settlement(conversion, prior, terms, ClickCondition.UNCHANGED, earning_change=earning, wallet_change=change)
+    change = row_state(conversion, amount, by_hand=terms.is_reviewed)
+    return _settlement(conversion, prior, terms, ClickCondition.UNCHANGED, earning_change=change)
 
 
 def _approve_again(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settlement:
-    """From rejected or trash, where the source may change its mind: the cancelled row stays, a new one is written."""
-    _check_unpaid(Status.APPROVED, terms)
+    """From rejected or trash, where that may be taken back: the cancelled row stays, a new one is written."""
+    _check_unpaid(Status.APPROVED, terms, prior)
     amount, hold = _approved_amount(report, terms, prior, Status.APPROVED)
     status = Status.PENDING if hold else Status.APPROVED
-    pays = prior.user_id is not None and not hold
-    conversion = _next(report, prior, status, moment).with_changes(
-        hold_reason=hold,
-        amount=amount,
-        credited=amount if pays else ZERO,
-        credited_at=(prior.credited_at or moment) if pays else prior.credited_at,
-    )
+    conversion = _paid(_next(report, prior, status, moment).with_changes(hold_reason=hold, amount=amount), terms)
     if prior.user_id is None:
         return Settlement(status, conversion, prior)
     return _open_row(conversion, prior, terms, ClickCondition.UNCHANGED)
 
 
-def _check_unpaid(status: Status, terms: Terms) -> None:
+def _check_unpaid(status: Status, terms: Terms, prior: Conversion) -> None:
     """Raises where approving would pay a click a second time that may be paid once."""
-    paid = terms.click is not None and terms.click.status is ClickStatus.CONVERTED
+    paid = terms.click is not None and terms.click.status is ClickStatus.CONVERTED and not prior.is_rebill
     if status is Status.APPROVED and paid and not terms.any_number:
         raise ClickAlreadyConvertedError("another conversion of this click has been paid")
 
@@ -325,39 +310,45 @@ def _approved_amount(
 ) -> tuple[Decimal, HoldReason | None]:
     """The amount, new only if it comes with an approval and in the same currency; and why it must wait, if it must."""
     amount = prior.amount if report.amount is None or status is not Status.APPROVED else report.amount
-    hold = _hold_reason(terms, status, amount, report.currency, prior.currency)
+    hold = _hold_reason(report, terms, status, amount, prior.currency)
     if status is Status.APPROVED and prior.user_id is not None and terms.user_id is None:
         hold = HoldReason.MANUAL_APPROVAL  # its click is gone, and with it the product's rules
     return prior.amount if hold is HoldReason.CURRENCY_MISMATCH else amount, hold
 
 
 def _reverse(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settlement:
-    """Takes back what was credited, or the part that the source names; what is left stays approved."""
+    """Takes back what was credited or is owed, or the part that the source names; what is left stays approved."""
     partial = _is_partial(report, prior)
-    back = report.amount if partial and report.amount is not None else prior.credited
-    conversion = _next(report, prior, Status.APPROVED if partial else Status.REVERSED, moment).with_changes(
-        credited=prior.credited - back, reported=prior.reported if partial else report.status
-    )
+    back = report.amount if partial and report.amount is not None else prior.credited + prior.owed
+    conversion = _next(report, prior, Status.APPROVED if partial else Status.REVERSED, moment)
+    if partial:
+        conversion = conversion.with_changes(reported=prior.reported)
     if prior.user_id is None:
         return Settlement("reversed", conversion, prior)
-    return _settlement(
-        conversion,
-        prior,
-        terms,
-        ClickCondition.UNCHANGED,
-        new_earning=_row(conversion, EarningType.REVERSAL, -back),
-        wallet_change=_wallet_change(conversion, balance=-back),
-        outcome="reversed",
-    )
+    if prior.credit_after is not None:
+        return _owe_less(back, conversion, prior, terms)
+    conversion = conversion.with_changes(credited=prior.credited - back)
+    row = contra_row(conversion, back, report.source_status)
+    settlement = _settlement(conversion, prior, terms, ClickCondition.UNCHANGED, new_earning=row)
+    return replace(settlement, outcome="reversed")
+
+
+def _owe_less(back: Decimal, conversion: Conversion, prior: Conversion, terms: Terms) -> Settlement:
+    """Of a reversal before anything was credited: no contra row is needed, the pending one shrinks or is cancelled."""
+    rest, is_over = prior.owed - back, conversion.status is Status.REVERSED
+    conversion = conversion.with_changes(owed=rest, credit_after=None if is_over else prior.credit_after)
+    change = row_state(conversion, prior.owed if is_over else rest)
+    settlement = _settlement(conversion, prior, terms, ClickCondition.UNCHANGED, earning_change=change)
+    return replace(settlement, outcome="reversed")
 
 
 def _is_partial(report: Report, prior: Conversion) -> bool:
-    """Whether a reversal names less than what is still credited."""
+    """Whether a reversal names less than what is still credited or owed."""
     return (
         report.status is Status.REVERSED
         and prior.status is Status.APPROVED
         and report.amount is not None
-        and ZERO < report.amount < prior.credited
+        and ZERO < report.amount < prior.credited + prior.owed
     )
 
 
@@ -369,14 +360,26 @@ def _next(report: Report, prior: Conversion, status: Status, moment: str) -> Con
             version_at=moment,
             changed_by=report.changed_by,
         )
-    return prior.with_changes(
-        status=status,
+    moved = prior.with_changes(status=status, updated_at=moment)
+    if report.changed_by is not None:
+        return moved  # what the source said, it has still said
+    return moved.with_changes(
         source_status=report.source_status,
         reported=report.status,
         reports=(*prior.reports, report.key),
         payout=prior.payout if report.payout is None or report.status is Status.REVERSED else report.payout,
-        updated_at=moment,
     )
+
+
+def _paid(conversion: Conversion, terms: Terms) -> Conversion:
+    """With its amount credited if it is approved, or owed until the product's days are over."""
+    if conversion.user_id is None or conversion.status is not Status.APPROVED:
+        return conversion
+    moment = conversion.updated_at
+    if terms.hold_days:
+        credit_after = times.plus(moment, days=terms.hold_days)
+        return conversion.with_changes(owed=conversion.amount, credit_after=credit_after)
+    return conversion.with_changes(credited=conversion.amount, credited_at=conversion.credited_at or moment)
 
 
 def _settlement(
@@ -385,25 +388,33 @@ def _settlement(
     terms: Terms,
     condition: ClickCondition,
     *,
-    wallet_change: WalletChange,
     new_earning: Earning | None = None,
-    earning_change: EarningChange | None = None,
-    outcome: str | None = None,
+    earning_change: EarningState | None = None,
 ) -> Settlement:
     return Settlement(
-        outcome=outcome or _outcome_word(conversion),
+        outcome=_outcome_word(conversion),
         conversion=conversion,
         prior=prior,
         click=_click_change(conversion, terms, condition),
         new_earning=new_earning,
         earning_change=earning_change,
-        wallet_change=wallet_change if wallet_change.is_needed else None,
+        wallet_change=wallet_change(conversion, prior),
+        counts=_counts(conversion, prior, terms),
     )
+
+
+def _counts(conversion: Conversion, prior: Conversion | None, terms: Terms) -> tuple[Count, ...]:
+    """Conversions count when they are approved, and go on counting when they are reversed."""
+    was_approved = prior is not None and prior.status is Status.APPROVED
+    if terms.product is None or was_approved or conversion.status is not Status.APPROVED:
+        return ()
+    user_id, moment = conversion.user_id or "", conversion.updated_at
+    return tuple(caps.counts(terms.product, user_id, moment, enforced=not terms.is_reviewed))
 
 
 def _outcome_word(conversion: Conversion) -> str:
     if conversion.status is Status.APPROVED:
-        return "credited"
+        return "credited" if conversion.credit_after is None else "credit_later"
     return "held" if conversion.hold_reason else conversion.status
 
 
@@ -413,8 +424,8 @@ def _click_change(conversion: Conversion, terms: Terms, condition: ClickConditio
         return None
     is_paid = click.status is ClickStatus.CONVERTED
     outcome = outcome_of(conversion)
-    if is_paid and not terms.any_number and click.outcome and conversion.credited_at is None:
-        outcome = click.outcome  # what was paid is what the click led to
+    if is_paid and not terms.any_number and _is_anothers(click.outcome, conversion):
+        outcome = click.outcome or outcome  # what was paid is what the click led to
     return ClickChange(
         click_id=click.click_id,
         status=ClickStatus.CONVERTED if is_paid else CLICK_STATUS[conversion.status],
@@ -423,6 +434,12 @@ def _click_change(conversion: Conversion, terms: Terms, condition: ClickConditio
         condition=condition,
         seen=click.status,
     )
+
+
+def _is_anothers(outcome: Outcome | None, conversion: Conversion) -> bool:
+    """Whether the click led to another conversion, which this one, never approved, does not replace."""
+    was_approved = conversion.credited_at is not None or conversion.status is Status.APPROVED
+    return outcome is not None and outcome.conversion_id != conversion.conversion_id and not was_approved
 
 
 def _first_condition(report: Report, terms: Terms) -> ClickCondition:
@@ -438,15 +455,18 @@ def _amount(report: Report, terms: Terms) -> Decimal:
     return terms.product.earn_up_to if terms.product else ZERO
 
 
-def _hold_reason(terms: Terms, status: Status, amount: Decimal, said: str | None, recorded: str) -> HoldReason | None:
-    """Why an approved amount, in a currency that was `said` and is to be `recorded`, must wait for a person."""
-    if status is not Status.APPROVED or terms.user_id is None:
+def _hold_reason(report: Report, terms: Terms, status: Status, amount: Decimal, currency: str) -> HoldReason | None:
+    """Why an approved amount, recorded in this currency, must wait for a person."""
+    if status is not Status.APPROVED or terms.user_id is None or terms.is_reviewed:
         return None
-    if recorded != terms.currency or said not in (None, recorded):
-        return HoldReason.CURRENCY_MISMATCH
-    if terms.product is not None and amount > terms.product.earn_up_to:
-        return HoldReason.AMOUNT_OVER_CAP
-    return HoldReason.MANUAL_APPROVAL if terms.needs_approval else None
+    product, click = terms.product, terms.click
+    reasons = {
+        HoldReason.CURRENCY_MISMATCH: currency != terms.currency or report.currency not in (None, currency),
+        HoldReason.AMOUNT_OVER_CAP: product is not None and amount > product.earn_up_to,
+        HoldReason.TOO_FAST: bool(product and click and caps.is_too_fast(product, click, report.received_at)),
+        HoldReason.MANUAL_APPROVAL: terms.needs_approval,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), terms.cap_reached)
 
 
 def outcome_of(conversion: Conversion) -> Outcome:
@@ -464,43 +484,6 @@ def _tags(click: Click | None) -> dict[str, str | None]:
     """What partners' macros say of the click, as it goes with the conversion."""
     names = ("subid", "sub1", "sub2", "sub3", "sub4", "sub5", "prelanding", "landing", "px", "domain", "ip")
     return {name: getattr(click, name) for name in names} if click else {}
-
-
-def _wallet_change(
-    conversion: Conversion, *, balance: Decimal = ZERO, lifetime: Decimal = ZERO, pending: Decimal = ZERO
-) -> WalletChange:
-    return WalletChange(
-        user_id=conversion.user_id or "",
-        currency=conversion.currency,
-        balance=balance,
-        lifetime=lifetime,
-        pending=pending,
-    )
-
-
-def _row(conversion: Conversion, kind: EarningType, amount: Decimal) -> Earning:
-    """The ledger row that goes with the conversion's present version."""
-    reversal = kind is EarningType.REVERSAL
-    status = EarningStatus.COMPLETED if reversal else EARNING_STATUS[conversion.status]
-    return Earning(
-        user_id=conversion.user_id or "",
-        earning_id=ids.earning_id(
-            conversion.updated_at, conversion.conversion_id, conversion.version, len(conversion.reports)
-        ),
-        type=kind,
-        amount=amount,
-        currency=conversion.currency,
-        status=status,
-        approval_status=ApprovalStatus.AUTO_APPROVED if reversal else APPROVAL_STATUS[conversion.status],
-        product_id=conversion.product_id,
-        offer_id=conversion.offer_id,
-        click_id=conversion.click_id,
-        conversion_id=conversion.conversion_id,
-        source_conversion_id=conversion.source_conversion_id,
-        reason=conversion.hold_reason or (conversion.source_status if reversal else None),
-        earned_at=conversion.updated_at,
-        credited_at=conversion.updated_at if status is EarningStatus.COMPLETED else None,
-    )
 
 
 def _just_after(moment: str) -> str:

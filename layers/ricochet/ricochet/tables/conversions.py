@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ricochet.models.conversion import Conversion
+from ricochet.models.conversion import Conversion, day_shards
+from ricochet.models.statuses import Status
 from ricochet.tables.items import from_wire, to_wire
+from ricochet.tables.paging import Page
+from ricochet.tables.shards import ShardedIndex
 from ricochet.tables.table import Table
 
 BY_DAY = "byDay"
@@ -28,6 +31,17 @@ class Conversions(Table[Conversion]):
         )
         rows = (Conversion.from_item(from_wire(item)) for page in pages for item in page["Items"])
         return (row for row in rows if row.updated_at < until)
+
+    def of_day(self, day: str, status: Status | None, limit: int, cursor: str | None) -> Page[Conversion]:
+        """Those that changed last on this day, newest first."""
+        index = ShardedIndex(
+            *(self.client, self.name, BY_DAY, ("conversionId",)),
+            shard="dayShard",
+            order="updatedAt",
+            newest_first=True,
+        )
+        items, following = index.page(day_shards(day), limit, cursor, {"status": status} if status else {})
+        return Page([Conversion.from_item(item) for item in items], following)
 
 
 def images(record: dict[str, Any]) -> tuple[Conversion | None, Conversion | None]:

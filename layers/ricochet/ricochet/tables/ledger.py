@@ -6,12 +6,13 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ricochet.errors import LedgerBusyError, OwnSideError
 from ricochet.models.click import Click
-from ricochet.models.conversion import Conversion
-from ricochet.models.earning import Earning, WalletChange
+from ricochet.models.conversion import Conversion, HoldReason
+from ricochet.models.counter import Count
+from ricochet.models.earning import Earning, EarningState, WalletChange
 from ricochet.models.postback import Receipt
 from ricochet.rules.settlement import ClickChange, ClickCondition
 from ricochet.tables.conversions import Conversions
@@ -21,7 +22,8 @@ from ricochet.tables.table import Table
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from ricochet.rules.settlement import EarningChange, Settlement
+    from ricochet.rules.settlement import Settlement
+    from ricochet.settings import LedgerSettings
 
 TRIES = 4
 _CLICK_CONDITIONS = {
@@ -49,6 +51,14 @@ class ClickTakenError(OwnSideError):
         self.click = click
 
 
+class CapReachedError(OwnSideError):
+    """A counter has reached its limit; `reason` is what that means for the conversion."""
+
+    def __init__(self, reason: HoldReason) -> None:
+        super().__init__(f"a cap is reached: {reason}")
+        self.reason = reason
+
+
 class EarningExistsError(OwnSideError):
     """This very credit is in the ledger already."""
 
@@ -62,6 +72,7 @@ class LedgerTables:
     conversions: str = ""
     clicks: str = ""
     receipts: str = ""
+    counters: str = ""
 
 
 class Ledger:
@@ -75,22 +86,36 @@ class Ledger:
         self._sleep = sleep
         self._conversions = Conversions(client, tables.conversions)
 
+    @classmethod
+    def over(cls, client: DynamoDBClient, settings: LedgerSettings) -> Self:
+        names = LedgerTables(
+            conversions=settings.conversions_table,
+            clicks=settings.clicks_table,
+            earnings=settings.earnings_table,
+            wallets=settings.wallets_table,
+            receipts=settings.receipts_table,
+            counters=settings.counters_table,
+        )
+        return cls(client, names)
+
     def conversion(self, conversion_id: str) -> Conversion | None:
         return self._conversions.get(conversion_id)
 
-    def write(self, settlement: Settlement, receipt: Receipt) -> None:
-        """Writes what `settlement` says, or nothing and raises.
+    def write(self, settlement: Settlement, receipt: Receipt | None = None) -> None:
+        """Writes what `settlement` says, or nothing and raises. What nobody sent has no receipt.
 
-        ConversionMovedError, ClickTakenError: decide anew with what they carry. LedgerBusyError: the same may
-        succeed later.
+        ConversionMovedError, ClickTakenError, CapReachedError: decide anew with what they carry. LedgerBusyError: the
+        same may succeed later.
         """
+        at = receipt.received_at if receipt else settlement.conversion.updated_at
         writes = [
             ("conversion", self._put_conversion(settlement)),
-            *_optional("click", lambda change: self._update_click(change, receipt.received_at), settlement.click),
+            *_optional("click", lambda change: self._update_click(change, at), settlement.click),
             *_optional("row", self._put_earning, settlement.new_earning),
             *_optional("row", self._change_earning, settlement.earning_change),
             *_optional("wallet", self._add_to_wallet, settlement.wallet_change),
-            ("receipt", self._put_receipt(receipt)),
+            *((count.reason, self._count(count)) for count in settlement.counts),
+            *_optional("receipt", self._put_receipt, receipt),
         ]
         self._transact(writes)
 
@@ -171,32 +196,41 @@ class Ledger:
             }
         }
 
-    def _change_earning(self, change: EarningChange) -> dict[str, Any]:
-        values = {
-            ":amount": change.amount,
-            ":status": change.status,
-            ":approval": change.approval_status,
-            ":pending": "pending",
-        }
-        sets = ["amount = :amount", "#status = :status", "approvalStatus = :approval"]
-        removed = []
-        for name, value in (("reason", change.reason), ("creditedAt", change.credited_at)):
-            if value is None:
-                removed.append(name)
-            else:
-                sets.append(f"{name} = :{name}")
-                values[f":{name}"] = value
-        expression = "SET " + ", ".join(sets) + (" REMOVE " + ", ".join(removed) if removed else "")
+    def _change_earning(self, change: EarningState) -> dict[str, Any]:
+        """A pending row becomes what `change` says; what that leaves out goes, and so the row leaves its indexes."""
+        fields = change.model_dump(by_alias=True)
+        key = {name: fields.pop(name) for name in ("userId", "earningId")}
+        said = {name: value for name, value in fields.items() if value is not None}
+        removed = ", ".join(f"#{name}" for name in fields if name not in said)
+        values = {f":{name}": value for name, value in said.items()} | {":wasPending": "pending"}
         return {
             "Update": {
                 "TableName": self._tables.earnings,
-                "Key": to_wire({"userId": change.user_id, "earningId": change.earning_id}),
-                "UpdateExpression": expression,
-                "ConditionExpression": "#status = :pending",
-                "ExpressionAttributeNames": {"#status": "status"},
+                "Key": to_wire(key),
+                "UpdateExpression": "SET "
+                + ", ".join(f"#{name} = :{name}" for name in said)
+                + (f" REMOVE {removed}" if removed else ""),
+                "ConditionExpression": "#status = :wasPending",
+                "ExpressionAttributeNames": {f"#{name}": name for name in fields},
                 "ExpressionAttributeValues": to_wire(values),
             }
         }
+
+    def _count(self, count: Count) -> dict[str, Any]:
+        values: dict[str, Any] = {":one": 1}
+        update: dict[str, Any] = {
+            "TableName": self._tables.counters,
+            "Key": to_wire({"counterId": count.counter_id}),
+            "UpdateExpression": "ADD counted :one",
+        }
+        if count.ttl is not None:
+            update["UpdateExpression"] += " SET #ttl = :ttl"
+            update["ExpressionAttributeNames"] = {"#ttl": "ttl"}
+            values[":ttl"] = count.ttl
+        if count.limit is not None:
+            update["ConditionExpression"] = "attribute_not_exists(counted) OR counted < :limit"
+            values[":limit"] = count.limit
+        return {"Update": update | {"ExpressionAttributeValues": to_wire(values)}}
 
     def _add_to_wallet(self, change: WalletChange) -> dict[str, Any]:
         return {
@@ -233,5 +267,7 @@ def _raise_condition(reasons: list[dict[str, Any]], names: list[str]) -> None:
             raise ConversionMovedError(Conversion.from_item(from_wire(item)))
         if name == "click" and item:
             raise ClickTakenError(Click.from_item(from_wire(item)))
+        if isinstance(name, HoldReason):
+            raise CapReachedError(name)
         if name == "earning":
             raise EarningExistsError("this earning is in the ledger already")

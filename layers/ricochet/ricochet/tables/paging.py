@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ricochet.errors import InvalidCursorError, InvalidLimitError
 from ricochet.models.ids import digest
@@ -34,13 +35,13 @@ def parse_limit(text: str | None) -> int:
     return int(text)
 
 
-def encode_cursor(scope: str, key: dict[str, str]) -> str:
+def encode_cursor(scope: str, key: Mapping[str, Any]) -> str:
     """An opaque text for `key`; good only within `scope` (a user's earnings, a filter), and if left as it is."""
     payload = json.dumps([key, _seal(scope, key)], separators=(",", ":"))
     return base64.urlsafe_b64encode(payload.encode()).decode().rstrip("=")
 
 
-def decode_cursor(scope: str, cursor: str | None) -> dict[str, str] | None:
+def decode_cursor(scope: str, cursor: str | None) -> dict[str, Any] | None:
     """The key behind a cursor of `encode_cursor`; InvalidCursorError if it was changed or belongs elsewhere."""
     if cursor is None:
         return None
@@ -54,5 +55,5 @@ def decode_cursor(scope: str, cursor: str | None) -> dict[str, str] | None:
     return dict(key)
 
 
-def _seal(scope: str, key: dict[str, str]) -> str:
+def _seal(scope: str, key: Mapping[str, Any]) -> str:
     return digest("cursor", scope, json.dumps(key, sort_keys=True))[:12]

@@ -14,8 +14,9 @@ from ricochet.models import money, times
 from ricochet.models.click import Outcome, shown_conversion_id
 from ricochet.models.conversion import Conversion, Report
 from ricochet.models.postback import RawPostback, Receipt, receipt_of
-from ricochet.rules.settlement import EARNING_STATUS, Settlement, Terms, outcome_of, repeats, settle
-from ricochet.tables.ledger import ClickTakenError, ConversionMovedError, Ledger, LedgerTables
+from ricochet.rules.ledger_rows import EARNING_STATUS
+from ricochet.rules.settlement import Settlement, Terms, outcome_of, repeats, settle
+from ricochet.tables.ledger import CapReachedError, ClickTakenError, ConversionMovedError, Ledger
 from ricochet.tables.receipts import Receipts
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from ricochet.settings import PostbackSettings
 
-_DECISIONS = 3
+_DECISIONS = 4
 
 Fields = dict[str, Any]
 
@@ -102,14 +103,7 @@ class Intake:
 
     @classmethod
     def over(cls, client: DynamoDBClient, settings: PostbackSettings) -> Self:
-        names = LedgerTables(
-            conversions=settings.conversions_table,
-            clicks=settings.clicks_table,
-            earnings=settings.earnings_table,
-            wallets=settings.wallets_table,
-            receipts=settings.receipts_table,
-        )
-        return cls(Ledger(client, names), Receipts(client, settings.receipts_table))
+        return cls(Ledger.over(client, settings), Receipts(client, settings.receipts_table))
 
     def __call__(self, raw: RawPostback, source: Source, *, vouched_for: bool = False) -> IntakeReply:
         """What the postback led to.
@@ -156,6 +150,9 @@ class Intake:
                     continue
                 except ClickTakenError as taken:
                     terms = terms.with_click(taken.click)
+                    continue
+                except CapReachedError as cap:
+                    terms = terms.with_cap_reached(cap.reason)
                     continue
             return IntakeReply(settlement.outcome, report.click_id, outcome_of(settlement.conversion))
         raise LedgerBusyError("the conversion kept moving")

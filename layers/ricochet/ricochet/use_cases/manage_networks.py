@@ -122,18 +122,19 @@ class ManageNetworks:
             raise NetworkNotFoundError("there is no such network")
         return network
 
-    def update(self, network_id: str, patch: dict[str, Any]) -> tuple[Network, str | None]:
+    def update(self, before: Network, patch: dict[str, Any]) -> tuple[Network, str | None]:
         """The network with `patch` said over it, and its secret if that is new.
 
-        A new key leaves the old one working for `graceHours`.
+        A new key leaves the old one working for `graceHours`. ChangedMeanwhileError if the network is no longer as it
+        was `before`.
         """
-        before = self.get(network_id)
         given = validate(before.to_item() | patch, NetworkInput)
         missing = before.secret is None and _needs_secret(given)
         secret = patch.get("secret") or (_new_secret(given.preset) if given.rotate_secret or missing else None)
         wants_key = given.rotate_key or given.unique_key not in (None, before.unique_key)
         key = (patch.get("uniqueKey") or _new_key()) if wants_key else before.unique_key
         moment = self._clock()
+        network_id = before.network_id or ""
         after = _network(given, network_id, key, secret or before.secret, before.created_at, moment)
         after = after.with_changes(revision=before.revision + 1)
         if key == before.unique_key:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from ricochet.errors import ChangedMeanwhileError, ProductExistsError, ProductNotFoundError, TaskUrlNotAllowedError
 from ricochet.models import ids, times
 from ricochet.models.entity import Entity
 from ricochet.models.money import Currency, Price
-from ricochet.models.product import Approval, AuthMode, Lifecycle, PostbackAuth, Product, hash_token
+from ricochet.models.product import Approval, AuthMode, Caps, Lifecycle, PostbackAuth, Product, hash_token
 from ricochet.models.statuses import Status
 from ricochet.models.validation import validate
 from ricochet.rules import signing
@@ -22,6 +22,7 @@ from ricochet.tables.catalog import Products
 from ricochet.tables.paging import Page
 
 MAX_TTL_HOURS = 24 * 90
+MAX_HOLD_DAYS = 90
 OPEN_AND_AUTO = (
     "anyone who knows a click id, the user included, can post this product's conversions, "
     "and they are credited without a person looking at them"
@@ -51,6 +52,7 @@ def _host(text: str) -> str:
 TaskUrl = Annotated[str, AfterValidator(_plain_url)]
 Host = Annotated[str, AfterValidator(_host)]
 Cidr = Annotated[str, AfterValidator(_cidr)]
+Cap = Annotated[int, Field(ge=1, le=10**9)]
 
 
 class AuthInput(Entity):
@@ -64,6 +66,17 @@ class AuthInput(Entity):
         return self
 
 
+class CapsInput(Entity):
+    """A name that is no cap is refused and not ignored: the operator would believe in it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    per_user: Cap | None = None
+    per_user_per_day: Cap | None = None
+    per_day: Cap | None = None
+    min_seconds: Annotated[int, Field(ge=1, le=MAX_TTL_HOURS * 3600)] | None = None
+
+
 class ProductInput(Entity):
     """Everything an operator may say about a product; a PATCH says it over what is there."""
 
@@ -72,13 +85,15 @@ class ProductInput(Entity):
     task_url: TaskUrl
     allowed_hosts: Annotated[tuple[Host, ...], Field(max_length=20)] = ()
     earn_up_to: Price
-    currency: Currency = "USD"
+    currency: Currency = ""  # empty: the deployment's default
     click_ttl_hours: Annotated[int, Field(ge=1, le=MAX_TTL_HOURS)] = 24
     postback_auth: AuthInput = AuthInput()
     approval: Approval | None = None
     default_status: Status = Status.APPROVED
     multiple_conversions: bool = False
     referral_rate: Price | None = None
+    hold_days: Annotated[int, Field(ge=0, le=MAX_HOLD_DAYS)] = 0
+    caps: CapsInput = CapsInput()
     status: Lifecycle = Lifecycle.ACTIVE
     rotate_postback_token: bool = False
 
@@ -114,15 +129,17 @@ def warnings(product: Product) -> list[str]:
 
 
 class ManageProducts:
-    def __init__(self, products: Products, clock: Callable[[], str] = times.now) -> None:
+    def __init__(self, products: Products, default_currency: str, clock: Callable[[], str] = times.now) -> None:
         self._products = products
+        self._default_currency = default_currency
         self._clock = clock
 
     def create(self, given: ProductInput) -> tuple[Product, str | None]:
         """The product, and its postback token or signing secret in clear if it has one: the only time it is shown."""
         moment = self._clock()
         proof = _new_proof(given.postback_auth.mode)
-        product = _product(given, given.product_id or ids.new_id("prod"), moment, moment).with_changes(**proof.stored)
+        product = self._product(given, given.product_id or ids.new_id("prod"), moment, moment)
+        product = product.with_changes(**proof.stored)
         if not self._products.create(product):
             raise ProductExistsError(f"product {product.product_id} exists already")
         return product, proof.shown
@@ -133,23 +150,39 @@ class ManageProducts:
             raise ProductNotFoundError("there is no such product")
         return product
 
-    def update(self, product_id: str, patch: dict[str, Any]) -> tuple[Product, str | None]:
-        """The product with `patch` said over it, and a new token or secret if one was asked for or needed."""
-        before = self.get(product_id)
+    def update(self, before: Product, patch: dict[str, Any]) -> tuple[Product, str | None]:
+        """The product with `patch` said over it, and a new token or secret if one was asked for or needed.
+
+        ChangedMeanwhileError if it is no longer as it was `before`.
+        """
         given = validate(_as_input(before, patch) | patch, ProductInput)
         mode = given.postback_auth.mode
         proof = _Proof({"postback_token_hash": before.postback_token_hash, "postback_secret": before.postback_secret})
         if given.rotate_postback_token or mode is not before.postback_auth.mode:
             proof = _new_proof(mode)
-        after = _product(given, before.product_id, before.created_at, self._clock()).with_changes(
-            revision=before.revision + 1, **proof.stored
-        )
+        after = self._product(given, before.product_id, before.created_at, self._clock())
+        after = after.with_changes(revision=before.revision + 1, **proof.stored)
         if not self._products.replace(after, before.revision):
             raise ChangedMeanwhileError("the product was changed meanwhile; read it again")
         return after, proof.shown
 
     def list_page(self, status: Lifecycle | None, limit: int, cursor: str | None) -> Page[Product]:
         return self._products.list_page(status, limit, cursor)
+
+    def _product(self, given: ProductInput, product_id: str, created_at: str, moment: str) -> Product:
+        fields = given.model_dump(exclude={"product_id", "rotate_postback_token"})
+        return Product(
+            **fields
+            | {
+                "product_id": product_id,
+                "allowed_hosts": given.allowed_hosts or (host_of(given.task_url),),
+                "currency": given.currency or self._default_currency,
+                "postback_auth": PostbackAuth(**given.postback_auth.model_dump()),
+                "caps": Caps(**given.caps.model_dump()),
+                "created_at": created_at,
+                "updated_at": moment,
+            }
+        )
 
 
 def _as_input(product: Product, patch: dict[str, Any]) -> dict[str, Any]:
@@ -176,17 +209,3 @@ def _new_proof(mode: AuthMode) -> _Proof:
         secret = signing.new_secret()
         return _Proof({"postback_token_hash": None, "postback_secret": secret}, secret)
     return _Proof({"postback_token_hash": None, "postback_secret": None})
-
-
-def _product(given: ProductInput, product_id: str, created_at: str, moment: str) -> Product:
-    fields = given.model_dump(exclude={"product_id", "rotate_postback_token"})
-    return Product(
-        **fields
-        | {
-            "product_id": product_id,
-            "allowed_hosts": given.allowed_hosts or (host_of(given.task_url),),
-            "postback_auth": PostbackAuth(**given.postback_auth.model_dump()),
-            "created_at": created_at,
-            "updated_at": moment,
-        }
-    )

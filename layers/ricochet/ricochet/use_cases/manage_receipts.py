@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import StringConstraints, model_validator
 
-from ricochet.errors import ReceiptIncompleteError, ReceiptNotFoundError
+from ricochet.errors import ReceiptIncompleteError, ReceiptNotAPostbackError, ReceiptNotFoundError
 from ricochet.models.entity import Entity
 from ricochet.models.ids import canonical_click_id
 from ricochet.models.postback import RawPostback, Receipt
@@ -61,12 +61,14 @@ class ManageReceipts:
             raise ReceiptNotFoundError("there is no such receipt")
         return receipt
 
-    def replay(self, receipt_id: str) -> IntakeReply:
+    def replay(self, receipt: Receipt) -> IntakeReply:
         """Takes the postback in again, vouched for by the operator; its receipt then tells the new outcome.
 
-        ReceiptIncompleteError where only the beginning was kept; RequestError where it is refused again.
+        ReceiptNotAPostbackError for a person's decision; ReceiptIncompleteError where only the beginning was kept;
+        RequestError where it is refused again.
         """
-        receipt = self.get(receipt_id)
+        if not receipt.is_of_postback:
+            raise ReceiptNotAPostbackError("this receipt is of a decision, which cannot be taken in again")
         if receipt.truncated:
             raise ReceiptIncompleteError("of this postback only the beginning was kept")
         raw = RawPostback(

@@ -1,0 +1,52 @@
+"""/api/v1/admin/conversions: operators look at conversions, and correct their status by hand."""
+
+import os
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from ricochet.api import admins_only, page_of, parse_body, resolver, success, user_of
+from ricochet.audit import audit
+from ricochet.clients import dynamodb
+from ricochet.rules.decisions import Decision
+from ricochet.settings import DecisionSettings
+from ricochet.tables.conversions import Conversions
+from ricochet.tables.earnings import Earnings
+from ricochet.telemetry import logger
+from ricochet.use_cases.decisions import Decisions
+from ricochet.use_cases.manage_conversions import ConversionQuery, ManageConversions, StatusInput, summary
+
+app = resolver()
+settings = DecisionSettings.load(os.environ)
+admins_only(app, settings.groups_claim)
+manage = ManageConversions(
+    Conversions(dynamodb(), settings.conversions_table),
+    Earnings(dynamodb(), settings.earnings_table),
+    Decisions.over(dynamodb(), settings),
+)
+
+
+@app.get("/api/v1/admin/conversions")
+def list_conversions() -> Response[Any]:
+    query = ConversionQuery.parse(app.current_event.query_string_parameters)
+    page = manage.list_page(query, *page_of(app.current_event))
+    return success("Conversions found", page.to_json("items", summary))
+
+
+@app.get("/api/v1/admin/conversions/<conversion_id>")
+def get_conversion(conversion_id: str) -> Response[Any]:
+    return success("Conversion found", manage.shown(manage.get(conversion_id)))
+
+
+@app.post("/api/v1/admin/conversions/<conversion_id>/status")
+def correct_status(conversion_id: str) -> Response[Any]:
+    given, who = parse_body(app.current_event, StatusInput), user_of(app.current_event)
+    decision = Decision(f"operator:{who}", given.status, given.reason)
+    before, after = manage.correct(conversion_id, decision)
+    audit(who, "conversion.corrected", conversion_id, before, after, given.reason)
+    return success("Status corrected", manage.shown(after))
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return app.resolve(event, context)

@@ -1,0 +1,53 @@
+"""/api/v1/admin/earnings: operators see what waits, and approve or reject it."""
+
+import os
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from ricochet.api import admins_only, page_of, parse_body, resolver, success, user_of
+from ricochet.audit import audit
+from ricochet.clients import dynamodb
+from ricochet.models.statuses import Status
+from ricochet.rules.decisions import Decision
+from ricochet.settings import DecisionSettings
+from ricochet.tables.earnings import Earnings
+from ricochet.telemetry import logger
+from ricochet.use_cases.decisions import Decisions
+from ricochet.use_cases.manage_earnings import ApprovalInput, ManageEarnings, RejectionInput, shown
+
+app = resolver()
+settings = DecisionSettings.load(os.environ)
+admins_only(app, settings.groups_claim)
+manage = ManageEarnings(Earnings(dynamodb(), settings.earnings_table), Decisions.over(dynamodb(), settings))
+
+
+@app.get("/api/v1/admin/earnings")
+def list_earnings() -> Response[Any]:
+    product_id = app.current_event.query_string_parameters.get("productId")
+    page = manage.list_page(product_id, *page_of(app.current_event))
+    return success("Earnings found", page.to_json("items", shown))
+
+
+@app.post("/api/v1/admin/earnings/<user_id>/<earning_id>/approve")
+def approve_earning(user_id: str, earning_id: str) -> Response[Any]:
+    reason = parse_body(app.current_event, ApprovalInput).reason
+    return decide("approved", user_id, earning_id, Status.APPROVED, reason)
+
+
+@app.post("/api/v1/admin/earnings/<user_id>/<earning_id>/reject")
+def reject_earning(user_id: str, earning_id: str) -> Response[Any]:
+    reason = parse_body(app.current_event, RejectionInput).reason
+    return decide("rejected", user_id, earning_id, Status.REJECTED, reason)
+
+
+def decide(done: str, user_id: str, earning_id: str, status: Status, reason: str | None) -> Response[Any]:
+    who = user_of(app.current_event)
+    before, after = manage.decide(user_id, earning_id, Decision(f"operator:{who}", status, reason))
+    audit(who, f"earning.{done}", f"{user_id}/{earning_id}", before, after, reason)
+    return success(f"Earning {done}", shown(after))
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return app.resolve(event, context)

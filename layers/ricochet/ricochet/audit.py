@@ -1,0 +1,59 @@
+"""One line in the log for each thing that an operator changed: who, what, and what it was before."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ricochet.models.entity import Entity
+from ricochet.models.postback import MASK
+from ricochet.telemetry import logger
+
+_SECRET = re.compile(r"secret|token|uniqueKey|successor", re.IGNORECASE)
+_SECRET_IN_URL = re.compile(r"([?&][^=&]*(?:secret|token|key|pass|sig|auth)[^=&]*=)[^&{}]+", re.IGNORECASE)
+_BOOKKEEPING = {
+    "versions",
+    "versionAt",
+    "spells",
+    "reports",
+    "dayShard",
+    "waitingShard",
+    "creditShard",
+    "revision",
+    "sourceDay",
+    "ttl",
+}
+_PERSONAL = {"ip", "sourceIp", "query", "headers", "body"}
+
+
+def audit(
+    who: str, action: str, resource_id: str, before: Entity | None, after: Entity, reason: str | None = None
+) -> None:
+    """Logs the fields that differ (all, of what is new: `before` is None), secrets masked; nothing if none differs.
+
+    `who` is the caller's `sub`; `action` says what was done to what: `product.updated`.
+    """
+    old, new = _fields(before), _fields(after)
+    changed = [name for name in old | new if old.get(name) != new.get(name)]
+    if not changed:
+        return
+    line = {
+        "who": who,
+        "action": action,
+        "resource": resource_id,
+        "before": {name: _masked(name, old[name]) for name in changed if name in old},
+        "after": {name: _masked(name, new[name]) for name in changed if name in new},
+    }
+    logger.info("audit", extra={"audit": line | ({"reason": reason} if reason else {})})
+
+
+def _fields(entity: Entity | None) -> dict[str, Any]:
+    if entity is None:
+        return {}
+    return {name: value for name, value in entity.to_item().items() if name not in _BOOKKEEPING | _PERSONAL}
+
+
+def _masked(name: str, value: Any) -> Any:
+    if _SECRET.search(name):
+        return MASK
+    return _SECRET_IN_URL.sub(rf"\1{MASK}", value) if isinstance(value, str) else value

@@ -1,0 +1,80 @@
+"""Operators look at conversions, and correct their status by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, NamedTuple, Self
+
+from pydantic import AfterValidator, StringConstraints
+
+from ricochet.models.conversion import Conversion
+from ricochet.models.entity import Entity
+from ricochet.models.statuses import Status
+from ricochet.models.validation import validate
+from ricochet.rules.decisions import Decision, check_status
+from ricochet.tables.conversions import Conversions
+from ricochet.tables.earnings import Earnings
+from ricochet.tables.paging import Page
+from ricochet.use_cases import manage_earnings
+from ricochet.use_cases.decisions import Decisions
+from ricochet.use_cases.manage_earnings import Reason
+
+_INTERNAL = {"day_shard", "reports"}
+
+
+def _real_day(text: str) -> str:
+    date.fromisoformat(text)
+    return text
+
+
+Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$"), AfterValidator(_real_day)]
+
+
+class ConversionQuery(Entity):
+    """The day (UTC) on which they changed last; and what they are."""
+
+    day: Day
+    status: Status | None = None
+
+    @classmethod
+    def parse(cls, query: Mapping[str, str]) -> Self:
+        return validate({name: value for name, value in query.items() if value}, cls)
+
+
+class StatusInput(Entity):
+    status: Status
+    reason: Reason
+
+
+class Corrected(NamedTuple):
+    before: Conversion
+    after: Conversion
+
+
+class ManageConversions:
+    def __init__(self, conversions: Conversions, earnings: Earnings, decisions: Decisions) -> None:
+        self._conversions = conversions
+        self._earnings = earnings
+        self._decisions = decisions
+
+    def list_page(self, query: ConversionQuery, limit: int, cursor: str | None) -> Page[Conversion]:
+        """Newest first. With a status a page may be short without being the last."""
+        return self._conversions.of_day(query.day, query.status, limit, cursor)
+
+    def get(self, conversion_id: str) -> Conversion:
+        return self._decisions.conversion(conversion_id)
+
+    def correct(self, conversion_id: str, decision: Decision) -> Corrected:
+        """ConversionNotFoundError; StatusNotPossibleError where the state machine knows no such step."""
+        settlement = self._decisions(decision, conversion_id, lambda prior: check_status(decision.status, prior))
+        return Corrected(settlement.prior or settlement.conversion, settlement.conversion)
+
+    def shown(self, conversion: Conversion) -> dict[str, Any]:
+        """All of it, with the user's rows for it."""
+        rows = self._earnings.of_conversion(conversion)
+        return conversion.to_json(leave_out=_INTERNAL) | {"earnings": [manage_earnings.shown(row) for row in rows]}
+
+
+def summary(conversion: Conversion) -> dict[str, Any]:
+    return conversion.to_json(leave_out=_INTERNAL | {"versions", "ip"})

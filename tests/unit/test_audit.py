@@ -1,0 +1,101 @@
+"""What the log keeps of operators' doings: who, what, before and after, and no secrets."""
+
+import io
+import json
+import logging
+
+import pytest
+
+from ricochet.audit import audit
+from ricochet.models.network import Network
+from ricochet.models.postback import receipt_of
+from ricochet.models.product import Caps
+from ricochet.models.statuses import Status
+from ricochet.telemetry import logger
+from tests.unit.builders import NOON, Books, a_partner, a_postback, a_product, a_report
+
+
+@pytest.fixture
+def lines():
+    """The lines that the logger writes, as they reach the log."""
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(logger.registered_formatter)
+    logger.addHandler(handler)
+    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+    logger.removeHandler(handler)
+
+
+def only(lines):
+    (line,) = lines()
+    assert (line["message"], line["level"]) == ("audit", "INFO")
+    return line["audit"]
+
+
+def test_a_change_says_what_differs_and_what_it_was(lines):
+    before = a_product(caps=Caps(per_user=1), earn_up_to=5)
+    audit("op_1", "product.updated", "prod_1", before, before.with_changes(caps=Caps(per_user=2), revision=2))
+    assert only(lines) == {
+        "who": "op_1",
+        "action": "product.updated",
+        "resource": "prod_1",
+        "before": {"caps": {"perUser": 1}},
+        "after": {"caps": {"perUser": 2}},
+    }
+
+
+def test_what_is_new_is_told_whole(lines):
+    audit("op_1", "product.created", "prod_1", None, a_product())
+    line = only(lines)
+    assert line["before"] == {}
+    assert (line["after"]["name"], line["after"]["earnUpTo"], line["after"]["status"]) == ("Shop", "5", "active")
+
+
+@pytest.mark.parametrize(
+    ("before", "changes", "field"),
+    [
+        (a_product(), {"postback_token_hash": "anew"}, "postbackTokenHash"),
+        (a_product(postback_secret="old"), {"postback_secret": "anew"}, "postbackSecret"),
+        (a_partner(), {"signing_secret": "anew"}, "signingSecret"),
+        (Network(unique_key="old", secret="old", created_at=NOON, updated_at=NOON), {"secret": "anew"}, "secret"),
+        (
+            Network(unique_key="old", secret="old", created_at=NOON, updated_at=NOON),
+            {"unique_key": "anew"},
+            "uniqueKey",
+        ),
+    ],
+)
+def test_that_a_secret_changed_is_told_and_the_secret_is_not(lines, before, changes, field):
+    audit("op_1", "updated", "it", before, before.with_changes(**changes))
+    line = only(lines)
+    assert (line["before"], line["after"]) == ({field: "***"}, {field: "***"})
+
+
+def test_a_url_is_told_with_its_macros_and_without_its_secrets(lines):
+    url = "https://partner.example/cb?click={click_id}&api_key=abc&sub={sub1}&Token=x"
+    audit("op_1", "partner.created", "part_1", None, a_partner(postback_url=url))
+    shown = "https://partner.example/cb?click={click_id}&api_key=***&sub={sub1}&Token=***"
+    assert only(lines)["after"]["postbackUrl"] == shown
+
+
+def test_of_a_decision_the_reason_is_told_and_the_bookkeeping_is_not(lines):
+    books = Books(a_product(approval="manual"))
+    before = books.tell(a_report()).conversion
+    after = books.decide(before.conversion_id, Status.REJECTED).conversion
+    audit("op_1", "conversion.corrected", before.conversion_id, before, after, "a test account")
+    line = only(lines)
+    assert line["reason"] == "a test account"
+    assert set(line["before"]) == {"status", "version", "holdReason", "updatedAt"}
+    assert set(line["after"]) == {"status", "version", "updatedAt", "changedBy"}
+
+
+def test_what_changed_nothing_is_not_told(lines):
+    audit("op_1", "receipt.replayed", "RCPT-1", a_product(), a_product())
+    assert lines() == []
+
+
+def test_a_receipt_shows_nothing_of_what_a_person_sent(lines):
+    postback = a_postback(query="email=ann@example.com", body=b"\xff", headers={"user-agent": "x"})
+    receipt = receipt_of(postback, "credited", trusted=True, secret_fields=frozenset())
+    audit("op_1", "receipt.replayed", receipt.receipt_id, None, receipt)
+    assert {"query", "body", "headers", "sourceIp"}.isdisjoint(only(lines)["after"])

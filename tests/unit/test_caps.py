@@ -1,0 +1,135 @@
+"""What is more, or sooner, than a product allows waits for a person."""
+
+import pytest
+
+from ricochet.models.conversion import HoldReason
+from ricochet.models.earning import EarningStatus
+from ricochet.models.product import Approval, Caps
+from ricochet.models.statuses import Status
+from ricochet.rules.caps import counts
+from tests.unit.builders import CLICK_ID, NOON, Books, a_click, a_product, a_report
+
+PENDING, APPROVED, REJECTED, TRASH, REVERSED = Status
+
+
+def capped(product=None, **caps) -> Books:
+    return Books(a_product(multiple_conversions=True, caps=Caps(**caps), **product or {}))
+
+
+def tell(books: Books, number: int, status=APPROVED, moment="2026-03-01T13:00:00.000Z", **changes):
+    return books.tell(a_report(status, 1, transaction_id=f"T-{number}", **changes), moment)
+
+
+def test_a_product_without_caps_counts_nothing():
+    assert Books().tell(a_report(APPROVED)).counts == ()
+
+
+@pytest.mark.parametrize(
+    ("cap", "reason"),
+    [
+        ("per_user", HoldReason.OVER_USER_CAP),
+        ("per_user_per_day", HoldReason.OVER_USER_DAILY_CAP),
+        ("per_day", HoldReason.OVER_DAILY_CAP),
+    ],
+)
+def test_one_more_than_the_cap_is_held_and_not_lost(cap, reason):
+    books = capped(**{cap: 2})
+    outcomes = [tell(books, number).outcome for number in range(3)]
+    assert outcomes == ["credited", "credited", "held"]
+    (held,) = [row for row in books.rows.values() if row.status is EarningStatus.PENDING]
+    assert (held.reason, held.amount) == (reason, 1)
+    assert (books.balance["USD"], books.pending["USD"]) == (2, 1)
+    assert books.click.closed
+
+
+def test_the_next_day_counts_anew():
+    books = capped(per_day=1, per_user_per_day=1)
+    assert tell(books, 1, moment="2026-03-01T23:59:59.999Z").outcome == "credited"
+    assert tell(books, 2, moment="2026-03-01T23:59:59.999Z").outcome == "held"
+    assert tell(books, 3, moment="2026-03-02T00:00:00.000Z").outcome == "credited"
+
+
+def test_days_and_users_and_products_have_counters_of_their_own_and_days_are_cleared_away():
+    product = a_product(caps=Caps(per_user=1, per_user_per_day=1, per_day=1))
+    other = product.with_changes(product_id="prod_2")
+    found = [
+        count
+        for args in ((product, "u", NOON), (other, "u", NOON), (product, "v", NOON), (product, "u", "2026-03-02"))
+        for count in counts(*args, enforced=True)
+    ]
+    ids = [count.counter_id for count in found]
+    assert len(ids) == 12
+    # Of the product, its day and its user: each user and product once, two days each.
+    assert len(set(ids)) == 3 + 3 + 2 + 2
+    assert {count.ttl is None for count in found if count.reason is HoldReason.OVER_USER_CAP} == {True}
+    assert {count.ttl is None for count in found if count.reason is not HoldReason.OVER_USER_CAP} == {False}
+
+
+@pytest.mark.parametrize("status", [PENDING, REJECTED, TRASH, REVERSED])
+def test_what_claims_no_money_does_not_count(status):
+    books = capped(per_user=1)
+    tell(books, 1, status)
+    assert tell(books, 2).outcome == "credited"
+
+
+def test_a_lead_counts_when_it_becomes_a_purchase():
+    books = capped(per_user=1)
+    tell(books, 1, PENDING)
+    assert tell(books, 1).outcome == "credited"
+    assert tell(books, 2).outcome == "held"
+
+
+def test_what_was_taken_back_has_counted():
+    books = capped(per_user=1)
+    tell(books, 1)
+    tell(books, 1, REVERSED)
+    assert tell(books, 2).outcome == "held"
+
+
+def test_what_waits_for_a_person_counts_once_it_is_approved():
+    books = capped({"approval": Approval.MANUAL}, per_user=5)
+    held = tell(books, 1)
+    assert (held.outcome, held.counts) == ("held", ())
+    assert [count.limit for count in books.decide(held.conversion.conversion_id, APPROVED).counts] == [None]
+
+
+def test_a_person_may_exceed_the_cap_and_that_counts_too():
+    books = capped(per_user=1)
+    tell(books, 1)
+    over = tell(books, 2)
+    assert books.decide(over.conversion.conversion_id, APPROVED).outcome == "credited"
+    assert set(books.counters.values()) == {2}
+    assert books.balance["USD"] == 2
+
+
+def test_a_held_conversion_is_not_reported_into_the_wallet():
+    books = capped(per_user=1)
+    tell(books, 1)
+    tell(books, 2)
+    assert tell(books, 2).is_repeat
+    assert books.balance["USD"] == 1
+
+
+def test_what_is_owed_counts_like_what_is_credited():
+    books = capped({"hold_days": 3}, per_user=1)
+    assert [tell(books, number).outcome for number in (1, 2)] == ["credit_later", "held"]
+
+
+@pytest.mark.parametrize(
+    ("received_at", "outcome"),
+    [("2026-03-01T12:00:29.999Z", "held"), ("2026-03-01T12:00:30.000Z", "credited")],
+)
+def test_what_comes_sooner_after_the_click_than_allowed_is_held(received_at, outcome):
+    books = capped(min_seconds=30)
+    settlement = tell(books, 1, received_at=received_at)
+    assert settlement.outcome == outcome
+    assert settlement.conversion.hold_reason == (HoldReason.TOO_FAST if outcome == "held" else None)
+
+
+def test_a_lead_may_come_at_once():
+    assert tell(capped(min_seconds=30), 1, PENDING, received_at=NOON).outcome == "pending"
+
+
+def test_the_clock_starts_with_the_click():
+    books = Books(a_product(caps=Caps(min_seconds=30)), a_click(created_at="2026-03-01T13:00:00.000Z"))
+    assert books.tell(a_report(APPROVED, click_id=CLICK_ID)).outcome == "held"

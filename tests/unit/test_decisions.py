@@ -1,0 +1,147 @@
+"""What an operator may do by hand, and what it does to the money."""
+
+import pytest
+
+from ricochet.errors import ClickAlreadyConvertedError, EarningNotWaitingError, StatusNotPossibleError
+from ricochet.models.click import ClickStatus
+from ricochet.models.earning import ApprovalStatus, EarningStatus, EarningType
+from ricochet.models.product import Approval
+from ricochet.models.statuses import Status
+from ricochet.rules.decisions import check_status, check_waiting
+from tests.unit.builders import Books, a_conversion, a_product, a_report
+from tests.unit.test_settlement_stories import LenientBooks
+
+PENDING, APPROVED, REJECTED, TRASH, REVERSED = Status
+POSSIBLE = {
+    (PENDING, APPROVED),
+    (PENDING, REJECTED),
+    (PENDING, TRASH),
+    (REJECTED, APPROVED),
+    (TRASH, APPROVED),
+    (APPROVED, REVERSED),
+}
+
+
+@pytest.mark.parametrize("wanted", Status)
+@pytest.mark.parametrize("current", Status)
+def test_a_status_can_be_corrected_along_the_state_machine_only(current, wanted):
+    conversion = a_conversion(status=current)
+    if (current, wanted) in POSSIBLE:
+        check_status(wanted, conversion)
+    else:
+        with pytest.raises(StatusNotPossibleError, match=f"{current} cannot become {wanted}"):
+            check_status(wanted, conversion)
+
+
+def held(amount=4):
+    books = Books(a_product(approval=Approval.MANUAL))
+    return books, books.tell(a_report(APPROVED, amount)).conversion
+
+
+@pytest.mark.parametrize("amount", [4, 9], ids=["manual", "over the cap"])
+def test_approving_credits_what_was_held(amount):
+    books, before = held(amount)
+    settlement = books.decide(before.conversion_id, APPROVED)
+    conversion, row = settlement.conversion, settlement.earning_change
+    assert (settlement.outcome, conversion.status, conversion.version) == ("credited", APPROVED, 2)
+    assert (conversion.hold_reason, conversion.credited) == (None, before.amount)
+    assert (row.status, row.approval_status) == (EarningStatus.COMPLETED, ApprovalStatus.MANUAL_APPROVED)
+    assert (row.amount, row.reason, row.earning_id) == (before.amount, None, before.earning_id)
+    assert (books.balance["USD"], books.pending["USD"]) == (before.amount, 0)
+    assert (books.click.status, books.click.outcome.status) == (ClickStatus.CONVERTED, APPROVED)
+
+
+@pytest.mark.parametrize("status", [REJECTED, TRASH])
+def test_refusing_cancels_what_was_held(status):
+    books, before = held()
+    settlement = books.decide(before.conversion_id, status)
+    assert (settlement.conversion.status, settlement.earning_change.status) == (status, EarningStatus.CANCELLED)
+    assert (books.balance["USD"], books.pending["USD"]) == (0, 0)
+    assert books.click.status is ClickStatus.REJECTED
+
+
+def test_what_the_source_said_stays_as_it_said_it():
+    books, before = held()
+    after = books.decide(before.conversion_id, REJECTED).conversion
+    assert (after.source_status, after.reported, after.reports) == ("Purchase", APPROVED, before.reports)
+    assert (after.changed_by, after.versions[-1].changed_by) == ("operator:op_1", None)
+
+
+def test_a_source_that_repeats_itself_does_not_overrule_a_person():
+    books = LenientBooks(a_product(approval=Approval.MANUAL))
+    before = books.tell(a_report(APPROVED)).conversion
+    books.decide(before.conversion_id, REJECTED)
+    assert books.tell(a_report(APPROVED)).is_repeat
+    assert books.tell(a_report(APPROVED, source_status="sale")).is_repeat
+    assert books.balance["USD"] == 0
+
+
+def test_a_source_may_take_back_its_own_refusal_and_not_a_persons():
+    books = LenientBooks()
+    conversion_id = books.tell(a_report(PENDING)).conversion.conversion_id
+    books.decide(conversion_id, TRASH)
+    assert books.tell(a_report(APPROVED)).is_ignored
+    assert books.decide(conversion_id, APPROVED).outcome == "credited"
+
+
+def test_reversing_by_hand_takes_back_what_was_credited():
+    books = Books()
+    conversion_id = books.tell(a_report(APPROVED, 4)).conversion.conversion_id
+    contra = books.decide(conversion_id, REVERSED).new_earning
+    assert (contra.type, contra.amount, contra.reason) == (EarningType.REVERSAL, -4, "reversed")
+    assert (books.balance["USD"], books.lifetime["USD"]) == (0, 4)
+    assert books.tell(a_report(REVERSED)).is_ignored
+
+
+def test_a_refused_conversion_can_be_approved_after_all_in_a_row_of_its_own():
+    books = Books()
+    conversion_id = books.tell(a_report(REJECTED, 4)).conversion.conversion_id
+    row = books.decide(conversion_id, APPROVED).new_earning
+    assert (row.status, row.approval_status) == (EarningStatus.COMPLETED, ApprovalStatus.MANUAL_APPROVED)
+    assert sorted(row.status for row in books.rows.values()) == ["cancelled", "completed"]
+    assert books.balance["USD"] == 4
+
+
+def test_not_even_a_person_pays_a_click_twice_that_pays_once():
+    books = Books()
+    first = books.tell(a_report(PENDING, transaction_id="A")).conversion
+    books.tell(a_report(PENDING, transaction_id="B"))
+    books.tell(a_report(APPROVED, transaction_id="B"))
+    with pytest.raises(ClickAlreadyConvertedError):
+        books.decide(first.conversion_id, APPROVED)
+
+
+def test_a_rebill_that_was_held_can_be_approved_although_its_click_has_converted():
+    books = Books()
+    books.tell(a_report(APPROVED))
+    rebill = books.tell(a_report(APPROVED, 9, transaction_id="T-2", is_rebill=True)).conversion
+    assert books.decide(rebill.conversion_id, APPROVED).outcome == "credited"
+    assert books.balance["USD"] == 5 + 9
+
+
+def test_a_conversion_of_nobody_changes_its_status_and_moves_no_money():
+    books = Books()
+    unmatched = a_conversion(user_id=None, product_id=None, credited=0, credited_at=None)
+    books.conversions[unmatched.conversion_id] = unmatched
+    settlement = books.decide(unmatched.conversion_id, REVERSED)
+    assert (settlement.conversion.status, settlement.conversion.version) == (REVERSED, 2)
+    assert (settlement.wallet_change, settlement.new_earning, settlement.click) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "waits"),
+    [
+        ({"status": PENDING}, True),
+        ({"status": APPROVED, "credit_after": "2026-03-08T13:00:00.000Z"}, True),
+        ({"status": APPROVED}, False),
+        ({"status": REJECTED}, False),
+        ({"status": PENDING, "earning_id": "EARN-2"}, False),
+    ],
+)
+def test_only_the_row_that_is_undecided_or_owed_can_be_decided(changes, waits):
+    conversion = a_conversion(**{"earning_id": "EARN-1"} | changes)
+    if waits:
+        check_waiting("EARN-1", conversion)
+    else:
+        with pytest.raises(EarningNotWaitingError):
+            check_waiting("EARN-1", conversion)

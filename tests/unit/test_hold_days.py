@@ -1,0 +1,134 @@
+"""`holdDays` delays the wallet and nothing else."""
+
+import pytest
+
+from ricochet.models.click import ClickStatus
+from ricochet.models.earning import ApprovalStatus, EarningStatus, EarningType, WalletChange
+from ricochet.models.statuses import Status
+from ricochet.rules.referral import commission_change
+from tests.unit.builders import IN_AN_HOUR, NOON, Books, a_product, a_report
+
+PENDING, APPROVED, REJECTED, TRASH, REVERSED = Status
+IN_A_WEEK = "2026-03-08T13:00:00.000Z"
+LATER = "2026-03-08T13:10:00.000Z"
+
+
+def change(**deltas: int) -> WalletChange:
+    return WalletChange(user_id="user_1", **{"currency": "USD"} | deltas)
+
+
+@pytest.fixture
+def books():
+    return Books(a_product(hold_days=7))
+
+
+def approve(books: Books, amount=4):
+    return books.tell(a_report(APPROVED, amount))
+
+
+def test_what_is_approved_is_owed_and_not_yet_credited(books):
+    settlement = approve(books)
+    conversion, earning = settlement.conversion, settlement.new_earning
+    assert settlement.outcome == "credit_later"
+    assert (conversion.status, conversion.version, conversion.hold_reason) == (APPROVED, 1, None)
+    assert (conversion.credited, conversion.credited_at) == (0, None)
+    assert (conversion.owed, conversion.credit_after) == (4, IN_A_WEEK)
+    assert (earning.status, earning.approval_status) == (EarningStatus.PENDING, ApprovalStatus.AUTO_APPROVED)
+    assert (earning.reason, earning.credit_after, earning.credited_at) == ("hold_days", IN_A_WEEK, None)
+    assert settlement.wallet_change == change(pending=4)
+    assert settlement.click.status is ClickStatus.CONVERTED
+
+
+def test_a_lead_waits_for_its_source_first_and_its_days_begin_with_the_purchase(books):
+    books.tell(a_report(PENDING, 4), NOON)
+    settlement = approve(books, 3)
+    assert (settlement.conversion.status, settlement.conversion.version) == (APPROVED, 2)
+    assert settlement.conversion.credit_after == IN_A_WEEK
+    assert (settlement.earning_change.status, settlement.earning_change.amount) == (EarningStatus.PENDING, 3)
+    assert settlement.wallet_change == change(pending=-1)
+
+
+def test_what_is_owed_is_credited_when_its_days_are_over(books):
+    before = approve(books).conversion
+    settlement = books.release(before.conversion_id, LATER)
+    conversion, row = settlement.conversion, settlement.earning_change
+    assert (settlement.outcome, conversion.status, conversion.version) == ("credited", APPROVED, 1)
+    assert (conversion.credited, conversion.credited_at, conversion.updated_at) == (4, LATER, LATER)
+    assert (conversion.owed, conversion.credit_after) == (0, None)
+    assert (row.status, row.approval_status) == (EarningStatus.COMPLETED, ApprovalStatus.AUTO_APPROVED)
+    assert (row.amount, row.reason, row.credit_after, row.credited_at) == (4, None, None, LATER)
+    assert settlement.wallet_change == change(balance=4, lifetime=4, pending=-4)
+    assert commission_change(before, conversion) == conversion.credited * conversion.referral_rate > 0
+
+
+@pytest.mark.parametrize("status", [REVERSED, REJECTED, TRASH])
+def test_a_reversal_while_it_is_owed_cancels_the_row_and_nothing_was_ever_credited(books, status):
+    before = approve(books).conversion
+    settlement = books.tell(a_report(status))
+    conversion, row = settlement.conversion, settlement.earning_change
+    assert (settlement.outcome, settlement.new_earning) == ("reversed", None)
+    assert (conversion.status, conversion.version) == (REVERSED, 2)
+    assert (conversion.owed, conversion.credit_after, conversion.credited_at) == (0, None, None)
+    assert (row.status, row.approval_status, row.amount) == (EarningStatus.CANCELLED, ApprovalStatus.REJECTED, 4)
+    assert (row.credit_after, row.credited_at) == (None, None)
+    assert settlement.wallet_change == change(pending=-4)
+    assert settlement.click.outcome.status is REVERSED
+    assert commission_change(before, conversion) == 0
+
+
+def test_a_partial_reversal_while_it_is_owed_leaves_less_to_credit(books):
+    conversion_id = approve(books).conversion.conversion_id
+    settlement = books.tell(a_report(REVERSED, 1))
+    assert (settlement.conversion.status, settlement.conversion.version) == (APPROVED, 1)
+    assert (settlement.conversion.owed, settlement.conversion.credit_after) == (3, IN_A_WEEK)
+    assert (settlement.earning_change.status, settlement.earning_change.amount) == (EarningStatus.PENDING, 3)
+    assert settlement.wallet_change == change(pending=-1)
+    assert books.tell(a_report(REVERSED, 1)).is_repeat
+    books.release(conversion_id, LATER)
+    assert (books.balance["USD"], books.pending["USD"], books.lifetime["USD"]) == (3, 0, 3)
+
+
+def test_a_reversal_after_the_credit_is_a_row_of_its_own(books):
+    books.release(approve(books).conversion.conversion_id, LATER)
+    settlement = books.tell(a_report(REVERSED))
+    assert (settlement.new_earning.type, settlement.new_earning.amount) == (EarningType.REVERSAL, -4)
+    assert (books.balance["USD"], books.pending["USD"], books.lifetime["USD"]) == (0, 0, 4)
+
+
+def test_nothing_is_owed_like_anything_else():
+    books = Books(a_product(hold_days=1))
+    settlement = approve(books, 0)
+    assert (settlement.conversion.credit_after, settlement.wallet_change) == ("2026-03-02T13:00:00.000Z", None)
+    books.release(settlement.conversion.conversion_id, LATER)
+    assert [row.status for row in books.rows.values()] == [EarningStatus.COMPLETED]
+
+
+def test_an_operator_may_credit_it_at_once(books):
+    conversion_id = approve(books).conversion.conversion_id
+    row = books.decide_on_earning(conversion_id, APPROVED).earning_change
+    assert (row.status, row.approval_status) == (EarningStatus.COMPLETED, ApprovalStatus.MANUAL_APPROVED)
+    assert (books.balance["USD"], books.pending["USD"]) == (4, 0)
+
+
+def test_an_operator_may_reject_it(books):
+    conversion_id = approve(books).conversion.conversion_id
+    settlement = books.decide_on_earning(conversion_id, REJECTED)
+    assert (settlement.conversion.status, settlement.conversion.changed_by) == (REVERSED, "operator:op_1")
+    assert (books.balance["USD"], books.pending["USD"], books.lifetime["USD"]) == (0, 0, 0)
+
+
+def test_what_waits_for_its_days_is_in_both_indexes_and_what_is_settled_in_none(books):
+    settlement = approve(books)
+    waiting = settlement.new_earning.to_item()
+    assert waiting["waitingShard"].startswith("waiting#")
+    assert waiting["creditShard"].startswith("credit#")
+    settled = books.release(settlement.conversion.conversion_id, IN_AN_HOUR).earning_change.to_item()
+    credited = Books().tell(a_report(APPROVED)).new_earning.to_item()
+    for item in (settled, credited):
+        assert {"waitingShard", "creditShard", "creditAfter"}.isdisjoint(item)
+
+
+def test_users_see_until_when_it_waits_and_no_indexes(books):
+    shown = approve(books).new_earning.to_app()
+    assert (shown["status"], shown["reason"], shown["creditAfter"]) == ("pending", "hold_days", IN_A_WEEK)
+    assert {"waitingShard", "creditShard"}.isdisjoint(shown)

@@ -1,0 +1,106 @@
+"""Several partitions of an index are one listing: everything once, in order, page by page."""
+
+import random
+from itertools import pairwise
+
+import pytest
+
+from ricochet.errors import InvalidCursorError
+from ricochet.tables.items import from_wire, to_wire
+from ricochet.tables.shards import ShardedIndex
+
+SHARDS = ["s#0", "s#1", "s#2"]
+
+
+class DynamoDb:
+    """One table's index; `Limit` counts what is read and not what the filter lets through, as on AWS."""
+
+    def __init__(self, items):
+        self.items = items
+        self.queries = 0
+
+    def query(self, *, ScanIndexForward, Limit, ExclusiveStartKey=None, FilterExpression=None, **query):  # noqa: N803
+        self.queries += 1
+        values = from_wire(query["ExpressionAttributeValues"])
+        rows = [item for item in self.items if item["shard"] == values[":shard"]]
+        rows.sort(key=lambda item: (item["at"], item["id"]), reverse=not ScanIndexForward)
+        if ExclusiveStartKey:
+            start = from_wire(ExclusiveStartKey)
+            rows = rows[[{name: row[name] for name in start} for row in rows].index(start) + 1 :]
+        read = rows[:Limit]
+        found = [row for row in read if FilterExpression is None or row["kind"] == values[":kind"]]
+        reply = {"Items": [to_wire(row) for row in found]}
+        if len(read) == Limit:  # DynamoDB does not look whether anything follows
+            reply["LastEvaluatedKey"] = to_wire({name: read[-1][name] for name in ("id", "shard", "at")})
+        return reply
+
+
+def rows(number: int, seed: int = 1) -> list[dict[str, str]]:
+    dice = random.Random(seed)
+    return [
+        {
+            "id": f"id-{one:03d}",
+            "shard": dice.choice(SHARDS),
+            "at": f"{dice.randrange(number):04d}",
+            "kind": dice.choice(["a", "a", "a", "b"]),
+        }
+        for one in range(number)
+    ]
+
+
+def index(items, **changes) -> ShardedIndex:
+    names = {"shard": "shard", "order": "at", "table_key": ("id",)} | changes
+    return ShardedIndex(DynamoDb(items), "table", "index", **names)
+
+
+def all_pages(listing: ShardedIndex, limit: int, where=None):
+    pages, cursor = [], None
+    while True:
+        page, cursor = listing.page(SHARDS, limit, cursor, where or {})
+        pages.append(page)
+        assert len(page) <= limit
+        if cursor is None:
+            return pages
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("limit", [1, 2, 7, 50, 100])
+@pytest.mark.parametrize("number", [0, 1, 50])
+def test_pages_hold_everything_once_and_in_order(number, limit, newest_first):
+    items = rows(number)
+    shown = [item for page in all_pages(index(items, newest_first=newest_first), limit) for item in page]
+    assert sorted(item["id"] for item in shown) == [item["id"] for item in items]
+    times = [item["at"] for item in shown]
+    assert times == sorted(times, reverse=newest_first)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("limit", [1, 3, 10])
+def test_a_filter_leaves_out_and_does_not_lose(seed, limit):
+    items = rows(40, seed)
+    shown = [item for page in all_pages(index(items), limit, {"kind": "b"}) for item in page]
+    assert sorted(item["id"] for item in shown) == [item["id"] for item in items if item["kind"] == "b"]
+    assert all(one["at"] <= other["at"] for one, other in pairwise(shown))
+
+
+def test_a_page_is_as_full_as_it_can_be():
+    pages = all_pages(index(rows(50)), 20)
+    assert [len(page) for page in pages][:2] == [20, 20]
+    assert sum(map(len, pages)) == 50
+
+
+def test_a_shard_that_was_shown_to_its_end_is_not_read_again():
+    items = [{"id": "1", "shard": "s#0", "at": "0000", "kind": "a"}, *({**row, "shard": "s#1"} for row in rows(9))]
+    listing = index(items)
+    _, cursor = listing.page(SHARDS, 5, None, {})
+    first = listing.client.queries
+    listing.page(SHARDS, 5, cursor, {})
+    assert (first, listing.client.queries - first) == (3, 1)
+
+
+def test_a_cursor_is_good_for_its_own_listing_only():
+    listing = index(rows(9))
+    _, cursor = listing.page(SHARDS, 2, None, {})
+    for shards, where in ((SHARDS[:2], {}), (SHARDS, {"kind": "a"})):
+        with pytest.raises(InvalidCursorError):
+            listing.page(shards, 2, cursor, where)
