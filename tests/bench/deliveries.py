@@ -108,7 +108,7 @@ class Engine:
         parts = (
             *(anything, anything, PartnerGate(anything, anything, anything, SCHEDULE)),
             attempts or Attempts(Sender(allowed, FIRST_ATTEMPT), SCHEDULE, times.now),
-            *(DeliveryQueue(anything, "retries"), DeliveryQueue(anything, "parking")),
+            *(DeliveryQueue(anything, "retries"), DeliveryQueue(anything, "parking"), anything),
         )
         self._distribute = DistributeConversions(*cast("Any", parts))
         self._retry = RetryDeliveries(*cast("Any", parts))

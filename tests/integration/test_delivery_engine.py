@@ -172,3 +172,43 @@ def take_messages(stack: Stack, queue_url: str, conversion_id: str) -> bool:
     for message in messages:
         stack.aws.sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
     return any(conversion_id in message["Body"] for message in messages)
+
+
+def test_a_partner_that_decides_moves_the_conversion_and_is_not_told_of_its_own_word(told, partners, person):
+    decides, listens = path("as-told"), path("ok")
+    told.partner(decides, replyUpdatesStatus=True)
+    told.partner(listens)
+    partners.replies[decides] = '{"status": "Purchase"}'
+    told.convert("Lead", amount=4)
+    eventually(lambda: person.app.wallet()["balance"] == 4, "the credit")
+    eventually(lambda: len(partners.at(listens)) == 2, "both versions")
+    assert [received.query["status"] for received in partners.at(listens)] == ["Lead", "Purchase"]
+    partners.replies[decides] = ""
+    told.convert("Refund")
+    eventually(lambda: person.app.wallet()["balance"] == 0, "the refund")
+    eventually(lambda: len(partners.at(decides)) == 2, "the refund's postback")
+    assert [received.query["status"] for received in partners.at(decides)] == ["Lead", "Reject"]
+    lead = next(row for row in told.rows() if row.partner_status)
+    assert (lead.version, lead.partner_status) == (1, "approved")
+
+
+def test_a_partner_that_does_not_decide_is_only_quoted(told, partners, person):
+    where = path("as-told")
+    told.partner(where)
+    partners.replies[where] = "Purchase"
+    told.convert("Lead", amount=4)
+    assert told.row(DeliveryState.DELIVERED).partner_status == "approved"
+    time.sleep(1)
+    assert person.app.wallet()["balance"] == 0
+
+
+def test_a_partner_cannot_approve_money_that_a_person_must_look_at(told, partners, person, stack):
+    where = path("as-told")
+    told.partner(where, replyUpdatesStatus=True)
+    partners.replies[where] = "Purchase"
+    told.convert("Purchase", amount=101)
+    row = told.row(DeliveryState.DELIVERED)
+    assert (row.notice.status, row.partner_status) == ("pending", "approved")
+    time.sleep(2)
+    wallet = person.app.wallet()
+    assert (wallet["balance"], wallet["pending"]) == (0, 101)

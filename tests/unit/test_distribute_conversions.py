@@ -25,11 +25,13 @@ class World:
         self.partners, self.answers = partners or (a_partner(),), answers or {}
         self.rows, self.sent, self.retries, self.parked = {}, [], [], []
         self._lock = threading.Lock()
-        self.gate = OpenGate()
+        self.gate, self.words, self.reply = OpenGate(), [], None
 
     def tell(self, *records, has_time=lambda: True):
         queues = (self._queue(self.retries), self._queue(self.parked))
-        distribute = DistributeConversions(self, self, self.gate, self._attempt, *queues, clock=lambda: IN_AN_HOUR)
+        distribute = DistributeConversions(
+            self, self, self.gate, self._attempt, *queues, self, clock=lambda: IN_AN_HOUR
+        )
         return distribute(records, has_time)
 
     def active(self):
@@ -44,8 +46,11 @@ class World:
     def _attempt(self, row, partner):
         with self._lock:
             self.sent.append((partner.partner_id, row.notice.status.lead_word))
-        attempt = an_attempt(self.answers.get(partner.partner_id, 200))
+        attempt = an_attempt(self.answers.get(partner.partner_id, 200), reply=self.reply)
         return after_attempt(row, attempt, None, RetrySchedule((10,)), IN_AN_HOUR)
+
+    def put(self, word):
+        self.words.append(word.status)
 
     @staticmethod
     def _queue(messages):
@@ -172,3 +177,28 @@ def test_a_version_waits_for_an_attempt_at_an_earlier_one_that_is_under_way():
     assert world.sent == [("part_1", "Lead")]
     assert (row.held_by, row.next_attempt_at) == (Hold.EARLIER, times.plus(IN_AN_HOUR, seconds=45))
     assert world.retries == ["000001#part_1", "000002#part_1"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "decides", "kept", "passed_on"),
+    [
+        ('{"status": "Reject"}', True, Status.REJECTED, [Status.REJECTED]),
+        ("status=Trash", False, Status.TRASH, []),
+        ("Purchase", True, Status.APPROVED, []),
+        ("OK", True, None, []),
+    ],
+    ids=["decides", "may not decide", "says what it was told", "says nothing"],
+)
+def test_what_a_partner_calls_a_conversion_is_kept_and_passed_on_if_it_may_decide(reply, decides, kept, passed_on):
+    world = World(a_partner(reply_updates_status=decides))
+    world.reply = reply
+    world.tell(a_record(PURCHASE, LEAD))
+    (row,) = world.rows.values()
+    assert (row.partner_status, world.words) == (kept, passed_on)
+
+
+def test_the_reply_of_a_partner_that_failed_decides_nothing():
+    world = World(a_partner(reply_updates_status=True), answers={"part_1": 500})
+    world.reply = "Reject"
+    world.tell(a_record(PURCHASE, LEAD))
+    assert world.words == []

@@ -24,7 +24,7 @@ class World:
         self.newer, self.lost_race, self.sent, self.retries, self.parked = False, False, 0, [], []
         queues = (self._queue(self.retries), self._queue(self.parked))
         self.gate = OpenGate()
-        self.retry = RetryDeliveries(self, self, self.gate, self._attempt, *queues, clock=lambda: IN_AN_HOUR)
+        self.retry = RetryDeliveries(self, self, self.gate, self._attempt, *queues, self, clock=lambda: IN_AN_HOUR)
 
     def take(self, attempt=None):
         """The row after one message; what kept it from being taken is raised."""

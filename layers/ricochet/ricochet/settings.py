@@ -104,6 +104,7 @@ class ReconcileSettings(Settings):
 
 class DeliverySettings(ReleaseSettings):
     parking_queue_url: str
+    word_queue_url: str
     retry_schedule: Schedule
     allowed_targets: Targets = AllowedTargets()
 
@@ -125,7 +126,11 @@ class ManageReceiptsSettings(AdminSettings, NetworkPostbackSettings):
     pass
 
 
-class DecisionSettings(AdminSettings, LedgerSettings, ProductSettings):
+class PartnerWordSettings(LedgerSettings, ProductSettings):
+    pass
+
+
+class DecisionSettings(AdminSettings, PartnerWordSettings):
     pass
 
 

@@ -1,4 +1,7 @@
-"""What a person decides about a conversion: the same state machine as a postback's, but nothing is held any more."""
+"""What others than its source decide about a conversion, by the same state machine.
+
+What a person decides is held no more; a partner's word is subject to the product's rules like a source's.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,30 @@ from dataclasses import dataclass
 
 from ricochet.errors import EarningNotWaitingError, StatusNotPossibleError
 from ricochet.models.click import Click
-from ricochet.models.conversion import Conversion, Report
-from ricochet.models.product import Product
+from ricochet.models.conversion import Conversion, HoldReason, Report
+from ricochet.models.product import Approval, Product
 from ricochet.models.statuses import Status, next_status
 from ricochet.rules.settlement import Settlement, Terms, release, settle
 
 
 @dataclass(frozen=True)
 class Decision:
-    by: str  # `operator:<sub>`
+    by: str  # `operator:<sub>`, `partner:<partnerId>`
     status: Status
     reason: str | None = None
+    is_reviewed: bool = True  # by a person
 
 
 def decide(
-    decision: Decision, prior: Conversion, click: Click | None, product: Product | None, moment: str
+    decision: Decision,
+    prior: Conversion,
+    click: Click | None,
+    product: Product | None,
+    moment: str,
+    cap_reached: HoldReason | None = None,
 ) -> Settlement:
     """`click` and `product` are the conversion's own, as far as there are any."""
-    if decision.status is Status.APPROVED and prior.credit_after is not None:
+    if decision.is_reviewed and decision.status is Status.APPROVED and prior.credit_after is not None:
         return release(prior, moment, by_hand=True)
     report = Report(
         source=prior.source,
@@ -39,8 +48,10 @@ def decide(
         user_id=prior.user_id,
         click=click,
         product=product,
-        allow_reapproval=True,
-        is_reviewed=True,
+        needs_approval=product is not None and product.effective_approval is Approval.MANUAL,
+        allow_reapproval=decision.is_reviewed,
+        is_reviewed=decision.is_reviewed,
+        cap_reached=cap_reached,
     )
     return settle(report, terms, prior, moment)
 
@@ -49,6 +60,14 @@ def check_status(wanted: Status, prior: Conversion) -> None:
     """StatusNotPossibleError unless the conversion can become exactly what is wanted."""
     if next_status(prior.status, wanted, allow_reapproval=True) is not wanted:
         raise StatusNotPossibleError(f"a conversion that is {prior.status} cannot become {wanted}")
+
+
+def check_word(word: Status, prior: Conversion) -> None:
+    """StatusNotPossibleError where a partner's word changes nothing, or where a person is to decide first."""
+    if prior.hold_reason is not None and word is Status.APPROVED:
+        raise StatusNotPossibleError(f"the money is held ({prior.hold_reason}): a person decides")
+    if next_status(prior.status, word) is None:
+        raise StatusNotPossibleError(f"a conversion that is {prior.status} does not become {word}")
 
 
 def check_waiting(earning_id: str, prior: Conversion) -> None:

@@ -1,4 +1,4 @@
-"""Queues: deliveries to be tried again or given up, and postbacks that our own side failed on."""
+"""Queues: deliveries to be tried again or given up, partners' words, and postbacks that our own side failed on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ricochet.errors import QueueRefusedError
 from ricochet.models.delivery import Delivery
+from ricochet.models.entity import Entity
 from ricochet.models.postback import RawPostback
+from ricochet.models.statuses import Status
 from ricochet.rules.delivery_progress import queue_delay
 
 if TYPE_CHECKING:
@@ -80,6 +82,26 @@ class DeliveryQueue:
         ]
         reply = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
         return [batch[int(entry["Id"])] for entry in reply.get("Failed", [])]
+
+
+class PartnerWord(Entity):
+    """What a partner, told of a conversion, called it in its reply."""
+
+    partner_id: str
+    conversion_id: str
+    delivery_id: str
+    status: Status
+
+
+class PartnerWordQueue:
+    """Words of partners that may move conversions; who sends postbacks has no rights on the ledger."""
+
+    def __init__(self, client: SQSClient, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def put(self, word: PartnerWord) -> None:
+        self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(word.to_item()))
 
 
 class PostbackQueue:

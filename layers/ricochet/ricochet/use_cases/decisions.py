@@ -1,4 +1,4 @@
-"""A person's decision about a conversion, entered in the books as a postback would be."""
+"""A decision about a conversion by others than its source, entered in the books as a postback would be."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ricochet.rules.decisions import Decision, decide
 from ricochet.rules.settlement import Settlement
 from ricochet.tables.catalog import Products
 from ricochet.tables.clicks import Clicks
-from ricochet.tables.ledger import ClickTakenError, ConversionMovedError, Ledger
+from ricochet.tables.ledger import CapReachedError, ClickTakenError, ConversionMovedError, Ledger
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from ricochet.settings import DecisionSettings
+    from ricochet.settings import PartnerWordSettings
 
 _TRIES = 4
 
@@ -35,7 +35,7 @@ class Decisions:
         self._clock = clock
 
     @classmethod
-    def over(cls, client: DynamoDBClient, settings: DecisionSettings) -> Self:
+    def over(cls, client: DynamoDBClient, settings: PartnerWordSettings) -> Self:
         return cls(
             Ledger.over(client, settings),
             Products(client, settings.products_table),
@@ -50,14 +50,16 @@ class Decisions:
 
     def __call__(self, decision: Decision, conversion_id: str, check: Callable[[Conversion], None]) -> Settlement:
         """What was written. `check` raises where the conversion, as it is by then, does not allow the decision."""
-        prior = self.conversion(conversion_id)
+        prior, cap_reached = self.conversion(conversion_id), None
         for _ in range(_TRIES):
             check(prior)
-            settlement = decide(decision, prior, *self._click_and_product(prior), self._clock())
+            settlement = decide(decision, prior, *self._click_and_product(prior), self._clock(), cap_reached)
             try:
                 self._ledger.write(settlement, _receipt(decision, settlement))
             except ConversionMovedError as moved:
                 prior = moved.conversion
+            except CapReachedError as cap:
+                cap_reached = cap.reason
             except ClickTakenError:
                 continue
             else:

@@ -10,10 +10,11 @@ from ricochet.models import times
 from ricochet.models.delivery import Delivery, DeliveryState
 from ricochet.models.partner import Partner
 from ricochet.rules.delivery_progress import held
+from ricochet.rules.reply import named_status
 from ricochet.sender.announcements import Announcements
 from ricochet.sender.attempt import Attempts
 from ricochet.sender.http import Limits, Sender
-from ricochet.sender.queues import DeliveryQueue
+from ricochet.sender.queues import DeliveryQueue, PartnerWord, PartnerWordQueue
 from ricochet.tables.catalog import Partners
 from ricochet.tables.deliveries import Deliveries
 from ricochet.tables.health import Health
@@ -44,6 +45,7 @@ class TellingPartners:
         attempts: Attempts,
         retries: DeliveryQueue,
         parking: DeliveryQueue,
+        words: PartnerWordQueue,
         clock: Callable[[], str] = times.now,
     ) -> None:
         self._partners = partners
@@ -52,6 +54,7 @@ class TellingPartners:
         self._attempts = attempts
         self._retries = retries
         self._parking = parking
+        self._words = words
         self._clock = clock
 
     @classmethod
@@ -72,13 +75,31 @@ class TellingPartners:
             Attempts(Sender(settings.allowed_targets, limits), schedule, times.now),
             DeliveryQueue(sqs, settings.retry_queue_url),
             DeliveryQueue(sqs, settings.parking_queue_url),
+            PartnerWordQueue(sqs, settings.word_queue_url),
         )
 
     def _attempt(self, row: Delivery, partner: Partner, gate: GateSession) -> Delivery:
         """The row after the attempt that it counts already."""
         row = self._attempts(row, partner)
         gate.learn(partner.partner_id, row.attempts[-1])
-        return row
+        return self._with_word(row, partner) if row.state is DeliveryState.DELIVERED else row
+
+    def _with_word(self, row: Delivery, partner: Partner) -> Delivery:
+        """The row with what the reply calls the conversion, which is passed on where the partner may decide.
+
+        Before the row is written: a crash in between passes it on twice, which changes nothing, and never not at all.
+        """
+        word = named_status(row.attempts[-1].reply, partner)
+        if word is not None and partner.reply_updates_status and word is not row.notice.status:
+            self._words.put(
+                PartnerWord(
+                    partner_id=partner.partner_id,
+                    conversion_id=row.conversion_id,
+                    delivery_id=row.delivery_id,
+                    status=word,
+                )
+            )
+        return row.with_changes(partner_status=word)
 
     def _hold(self, row: Delivery, partner: Partner, gate: GateSession) -> Delivery | None:
         """The row put off, if the gate does not let it through now."""
