@@ -6,6 +6,7 @@ import gc
 import os
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import groupby
@@ -69,7 +70,7 @@ def authority(tmp_path_factory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def _quick_collections() -> Iterator[None]:
     """Tests look through all objects for what was left behind; what was imported need not be looked at."""
     gc.collect()
@@ -78,14 +79,15 @@ def _quick_collections() -> Iterator[None]:
     gc.unfreeze()
 
 
-@pytest.fixture(autouse=True)
-def _nothing_is_left_behind() -> Iterator[None]:
+@pytest.fixture
+def _nothing_is_left_behind(_quick_collections) -> Iterator[None]:
     """Neither sockets nor threads, once servers have stopped and senders are gone."""
     sockets, threads = open_sockets(), set(threading.enumerate())
     yield
-    gc.collect()
+    gc.collect()  # threads for lookups end once nobody can want one any more
+    end = time.monotonic() + PATIENCE
     for thread in set(threading.enumerate()) - threads:
-        thread.join(PATIENCE)  # lookups that were idle end now that nobody can want one any more
+        thread.join(max(0, end - time.monotonic()))
     assert set(threading.enumerate()) <= threads
     assert open_sockets() <= sockets
 

@@ -17,6 +17,7 @@ PATIENCE = 10
 
 BETWEEN_DRIPS = 0.03
 DRIPS = round(PATIENCE / BETWEEN_DRIPS)
+BETWEEN_SIPS = 0.005
 
 MOST = 50_000_000
 """Bytes until a flood dries up."""
@@ -54,10 +55,11 @@ class Connection:
             time.sleep(BETWEEN_DRIPS)
             self.say(drop)
 
-    def sip(self) -> None:
-        """Takes a little of what they say, and no more for a moment."""
-        self._receive(16_384)
-        time.sleep(BETWEEN_DRIPS)
+    def sip(self) -> int:
+        """How much it took of what they say; it takes no more for a moment."""
+        taken = len(self._receive())
+        time.sleep(BETWEEN_SIPS)
+        return taken
 
     def wait_until_they_hang_up(self) -> None:
         while self._receive():
@@ -83,9 +85,9 @@ class Connection:
     def close(self) -> None:
         self._socket.close()
 
-    def _receive(self, most: int = 65_536) -> bytes:
+    def _receive(self) -> bytes:
         try:
-            return self._socket.recv(most)
+            return self._socket.recv(65_536)
         except ConnectionError:
             return b""
 
@@ -106,6 +108,7 @@ class Server:
         self._tls = tls
         self._taken: list[Connection] = []
         self._listener = socket.create_server((address, 0))
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)  # whoever does not read is felt at once
         self.port: int = self._listener.getsockname()[1]
         self._threads = [threading.Thread(target=self._accept, name="partner")]
 

@@ -17,7 +17,6 @@ from ricochet.sender.guard import Guard, GuardedAdapter
 from ricochet.sender.resolve import MAX_LOOKUPS, vetted_addresses
 from tests.faults.conftest import outcome_of
 from tests.faults.servers import (
-    DRIPS,
     PATIENCE,
     Connection,
     answer,
@@ -70,7 +69,7 @@ class HangingLookup:
 
 
 @pytest.fixture
-def hanging():
+def hanging(_nothing_is_left_behind):
     lookup = HangingLookup()
     yield lookup
     lookup.release.set()
@@ -268,20 +267,20 @@ def test_a_handshake_that_drips_is_cut_off(meet, serve, fault):
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_server_that_hardly_reads_is_given_up(meet, serve, fault, authority, scheme):
-    given_up, ran_out_of_patience = threading.Event(), threading.Event()
+    body, given_up, took_it_all = bytes(32_000_000), threading.Event(), threading.Event()
 
     def sip_until_given_up(connection):
-        for _ in range(DRIPS):
-            connection.sip()
-            if given_up.is_set():
-                connection.wait_until_they_hang_up()
-                return
-        ran_out_of_patience.set()
+        taken = 0
+        while taken < len(body) and not given_up.is_set():
+            taken += connection.sip()
+        if taken >= len(body):
+            took_it_all.set()
+        connection.wait_until_they_hang_up()
 
     partner = serve(sip_until_given_up, tls=authority.context_for(NAME) if scheme == "https" else None)
     trust = {"lookup": leading_to("127.0.0.1"), "ca_file": authority.ca_file}
-    sent = meet(f"{NAME}:{partner.port}", scheme=scheme, total=SHORT, **trust).send(Method.POST, body=bytes(32_000_000))
-    assert not ran_out_of_patience.is_set()
+    sent = meet(f"{NAME}:{partner.port}", scheme=scheme, total=SHORT, **trust).send(Method.POST, body=body)
+    assert not took_it_all.is_set()
     given_up.set()
     assert sent.timed_out
     assert partner.cut_off.wait(PATIENCE)
