@@ -14,7 +14,7 @@ from pathlib import Path
 
 from local import stack as stacks
 from local.workspace import LOCAL
-from tests.bench import calls, cpu, imports, sizes
+from tests.bench import calls, cpu, imports, sending, sizes
 from tests.bench.deployed import deployed
 from tests.bench.report import Section, lines
 
@@ -40,12 +40,15 @@ def measure(folder: Path) -> list[Section]:
     import_rows = imports.rows(build, folder, running.settings)
     say("running warm handlers")
     cpu_rows = cpu.rows(results.items["click"][0])
+    say("sending to a partner")
+    sending_rows = sending.rows()
     return [
         Section("AWS calls per request", results.call_rows()),
         Section("Write units per request", results.capacity_rows()),
         Section("Item sizes, bytes", sizes.rows(results.items)),
         Section("CPU of a cold import", import_rows),
         Section("CPU of a warm handler", cpu_rows),
+        Section("Sends to partners", sending_rows),
     ]
 
 
