@@ -14,7 +14,7 @@ from pathlib import Path
 
 from local import stack as stacks
 from local.workspace import LOCAL
-from tests.bench import calls, cpu, deliveries, exactly_once, imports, sizes
+from tests.bench import calls, cpu, deliveries, exactly_once, imports, sending, sizes
 from tests.bench.deployed import deployed
 from tests.bench.report import Section, lines
 
@@ -44,6 +44,8 @@ def measure(folder: Path) -> list[Section]:
     cpu_rows = cpu.rows(results.items["click"][0])
     say("telling partners")
     delivery_rows = deliveries.rows()
+    say("sending to a partner")
+    sending_rows = sending.rows()
     return [
         Section("AWS calls per request", results.call_rows()),
         Section("Write units per request", results.capacity_rows()),
@@ -52,6 +54,7 @@ def measure(folder: Path) -> list[Section]:
         Section("CPU of a warm handler", cpu_rows),
         Section("Credits under pressure", credit_rows),
         Section("Deliveries", delivery_rows),
+        Section("Sends to partners", sending_rows),
     ]
 
 

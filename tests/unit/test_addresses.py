@@ -129,13 +129,12 @@ def resolving_to(*addresses: str):
     return getaddrinfo
 
 
-def test_a_name_with_public_addresses_gives_them_in_their_order(monkeypatch):
-    monkeypatch.setattr(socket, "getaddrinfo", resolving_to("8.8.8.8", "1.1.1.1", "8.8.8.8"))
-    assert vetted_addresses("partner.example", 443, NONE) == ["8.8.8.8", "1.1.1.1"]
+def test_a_name_with_public_addresses_gives_them_in_their_order():
+    lookup = resolving_to("8.8.8.8", "1.1.1.1", "8.8.8.8")
+    assert vetted_addresses("partner.example", 443, NONE, lookup) == ["8.8.8.8", "1.1.1.1"]
 
 
 @pytest.mark.parametrize("addresses", [["127.0.0.1"], ["8.8.8.8", "10.0.0.1"], ["fe80::1%eth0"]])
-def test_one_bad_address_spoils_the_name(monkeypatch, addresses):
-    monkeypatch.setattr(socket, "getaddrinfo", resolving_to(*addresses))
+def test_one_bad_address_spoils_the_name(addresses):
     with pytest.raises(TargetRefusedError, match=f"partner.example leads to {addresses[-1]}:443"):
-        vetted_addresses("partner.example", 443, NONE)
+        vetted_addresses("partner.example", 443, NONE, resolving_to(*addresses))

@@ -20,15 +20,24 @@ from ricochet.models.statuses import Status
 from ricochet.models.validation import validate
 from ricochet.rules import macros
 from ricochet.rules.addresses import AllowedTargets
+from ricochet.use_cases import manage_partners
 from ricochet.use_cases.manage_partners import (
     ManagePartners,
     PartnerInput,
     check_body_template,
-    check_postback_url,
     shown,
 )
 from tests.unit.builders import NOON, a_delivery, a_notice, a_partner
 from tests.unit.hosts import INSIDE_IN_ANY_NOTATION, NO_HOSTS
+
+
+def no_lookup(host, *_, **__):
+    raise AssertionError(f"{host} was looked up")
+
+
+def check_postback_url(url, allowed, lookup=no_lookup):
+    return manage_partners.check_postback_url(url, allowed, lookup)
+
 
 LEAST = {"name": "Partner", "postbackUrl": "https://1.1.1.1/cb?c={click_id}"}
 NOWHERE = AllowedTargets()
@@ -125,19 +134,18 @@ def test_a_port_that_was_not_allowed_is_refused(url):
 @pytest.mark.parametrize(
     "address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fe80::1%eth0", "64:ff9b::7f00:1"]
 )
-def test_a_name_that_leads_inside_is_refused(monkeypatch, host, address):
+def test_a_name_that_leads_inside_is_refused(host, address):
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, 443)) for one in ("1.1.1.1", address)]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     with pytest.raises(PartnerUrlNotAllowedError, match=f"{host.lower()} leads to {address}:443"):
-        check_postback_url(f"https://{host}/cb", NOWHERE)
+        check_postback_url(f"https://{host}/cb", NOWHERE, lambda *_, **__: found)
 
 
-def test_a_name_that_leads_nowhere_yet_is_a_warning(monkeypatch):
-    def unknown(*_, **__):
-        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+@pytest.mark.parametrize("failure", [socket.gaierror(socket.EAI_NONAME, "unknown"), TimeoutError("no answer")])
+def test_a_name_that_leads_nowhere_yet_is_a_warning(failure):
+    def lookup(*_, **__):
+        raise failure
 
-    monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    assert check_postback_url("https://new.partner.example/", NOWHERE) == [
+    assert check_postback_url("https://new.partner.example/", NOWHERE, lookup) == [
         "new.partner.example has no address at the moment"
     ]
 

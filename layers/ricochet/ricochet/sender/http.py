@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import email.utils
+import socket
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.cookiejar import DefaultCookiePolicy
 
+import certifi
 import requests
-from requests.exceptions import Timeout
-from urllib3.exceptions import ReadTimeoutError
+from requests.exceptions import ConnectTimeout
 
 from ricochet.errors import TargetRefusedError
 from ricochet.models import times
 from ricochet.models.delivery import Attempt
 from ricochet.rules.addresses import AllowedTargets
 from ricochet.rules.outbound import Outbound
-from ricochet.sender.guard import GuardedAdapter, OpenConnections
+from ricochet.sender.exchange import Exchange
+from ricochet.sender.guard import Guard, GuardedAdapter
+from ricochet.sender.resolve import Lookup
 
-MAX_READ_BYTES = 64 * 1024
-MAX_EXCHANGES = 128
+MAX_BODY_BYTES = 64 * 1024
+"""What follows is not read: the status counts, and the connection is closed."""
+
+MAX_ANSWER_BYTES = 2 * MAX_BODY_BYTES
+"""With headers and whatever else comes before the body; more is a failure."""
+
 KEPT_REPLY_CHARACTERS = 1024
 
 
@@ -42,73 +47,81 @@ class Sent:
     attempt: Attempt
     retry_after: int | None = None  # seconds, as the partner asked
 
+    @property
+    def timed_out(self) -> bool:
+        return bool(self.attempt.timed_out)
+
 
 class Sender:
     """One per process and safe to share between threads; connections are kept and reused.
 
-    Each exchange runs in a thread of its own, so that one deadline holds for all of it: a server that sends a byte now
-    and then keeps every single read alive, but not the whole.
+    `lookup` is of `socket.getaddrinfo`'s shape; `ca_file` holds the authorities to trust.
     """
 
-    def __init__(self, allowed: AllowedTargets, limits: Limits) -> None:
+    def __init__(
+        self,
+        allowed: AllowedTargets,
+        limits: Limits,
+        *,
+        lookup: Lookup = socket.getaddrinfo,
+        ca_file: str = certifi.where(),
+    ) -> None:
         self._limits = limits
-        self._connections = OpenConnections()
-        self._exchanges = ThreadPoolExecutor(MAX_EXCHANGES, thread_name_prefix="exchange")
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.headers.clear()
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = GuardedAdapter(allowed, self._connections)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        self._adapter = GuardedAdapter(Guard(allowed, lookup, limits.connect, ca_file))
 
     def send(self, outbound: Outbound) -> Sent:
         """What came of it; whatever the partner does is an answer here, never an exception."""
         at, start = times.now(), time.monotonic()
         status_code = error = reply = retry_after = None
-        ticket = object()
-        exchange = self._exchanges.submit(self._exchange, outbound, ticket)
-        try:
-            status_code, reply, retry_after = exchange.result(timeout=self._limits.total)
-        except (TimeoutError, Timeout, ReadTimeoutError):
-            self._connections.cut(ticket)
-            error = f"no complete answer within {self._limits.total:g} s"
-        except TargetRefusedError as refusal:
-            error = refusal.message
-        except Exception as failure:  # noqa: BLE001 - one partner's answer must not fail the others' record
-            error = _named(failure)
+        timed_out = None
+        with Exchange(self._limits.total, MAX_ANSWER_BYTES) as exchange:
+            try:
+                status_code, reply, retry_after = self._ask(outbound)
+            except TargetRefusedError as refusal:
+                error = refusal.message
+            except Exception as failure:  # noqa: BLE001 - one partner's answer must not fail the others' record
+                late = self._lateness(exchange, failure)
+                timed_out, error = True if late else None, late or _named(failure)
         milliseconds = round((time.monotonic() - start) * 1000)
-        return Sent(Attempt(at=at, ms=milliseconds, status_code=status_code, error=error, reply=reply), retry_after)
+        answer = {"status_code": status_code, "error": error, "reply": reply, "timed_out": timed_out}
+        return Sent(Attempt(at=at, ms=milliseconds, **answer), retry_after)
 
-    def _exchange(self, outbound: Outbound, ticket: object) -> tuple[int, str, int | None]:
-        with (
-            self._connections.under(ticket),
-            self._session.request(
-                outbound.method,
-                outbound.url,
-                data=outbound.body,
-                headers=outbound.headers | {"accept-encoding": "identity"},
-                timeout=(self._limits.connect, self._limits.total),
-                allow_redirects=False,
-                stream=True,
-            ) as response,
-        ):
+    def _ask(self, outbound: Outbound) -> tuple[int, str, int | None]:
+        with self._adapter.send(_prepared(outbound), stream=True, timeout=self._limits.total) as response:
             body = bytearray()
-            while len(body) < MAX_READ_BYTES:
-                chunk = response.raw.read1(4096, decode_content=False)
-                if not chunk:
-                    break
+            while len(body) < MAX_BODY_BYTES and (chunk := response.raw.read1(4096, decode_content=False)):
                 body += chunk
             text = bytes(body[: KEPT_REPLY_CHARACTERS * 4]).decode("utf-8", "replace")[:KEPT_REPLY_CHARACTERS]
             return response.status_code, text, _retry_after(response.headers.get("retry-after"))
 
+    def _lateness(self, exchange: Exchange, failure: Exception) -> str | None:
+        """What was waited for in vain; None if waiting was not the matter."""
+        if exchange.is_over:
+            return f"no complete answer within {self._limits.total:g} s"
+        return f"no connection within {self._limits.connect:g} s" if isinstance(failure, ConnectTimeout) else None
 
-def _named(failure: Exception) -> str:
+
+def _prepared(outbound: Outbound) -> requests.PreparedRequest:
+    """Nothing but what `outbound` says: no cookies, no netrc, and its URL as it was signed.
+
+    `prepare` would parse and write all of it once more.
+    """
+    request = requests.PreparedRequest()
+    request.method, request.url, request.body = outbound.method, outbound.url, outbound.body
+    headers = outbound.headers | {"Accept-Encoding": "identity"}
+    if outbound.body is not None:
+        headers["Content-Length"] = str(len(outbound.body))
+    request.headers = headers  # type: ignore[assignment] # names are looked up as they are written here
+    return request
+
+
+def _named(failure: BaseException) -> str:
     """The kinds of error from the outside in; their texts would carry the URL, and with it secrets."""
-    names, inner = [type(failure).__name__], failure.args[0] if failure.args else None
-    while isinstance(inner, Exception):
+    names: list[str] = []
+    inner: BaseException | None = failure
+    while inner is not None:
         names.append(type(inner).__name__)
-        inner = getattr(inner, "reason", None)
+        inner = next((part for part in inner.args if isinstance(part, BaseException)), inner.__cause__)
     return ": ".join(dict.fromkeys(names))
 
 

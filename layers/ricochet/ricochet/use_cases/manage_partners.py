@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, StringConstraints, field_validator
@@ -31,7 +32,7 @@ from ricochet.models.validation import validate
 from ricochet.rules import macros, signing
 from ricochet.rules.addresses import AllowedTargets, literal_address, may_connect
 from ricochet.rules.task_urls import split_task_url
-from ricochet.sender.resolve import vetted_addresses
+from ricochet.sender.resolve import BoundedLookup, Lookup, vetted_addresses
 from ricochet.tables.catalog import Partners
 from ricochet.tables.health import Health
 from ricochet.tables.paging import Page
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from ricochet.settings import PartnerSettings
 
 MAX_TEMPLATE = 8192
+LOOKUP_SECONDS = 3.0
 BOTH_SECRETS_HOURS = 24
 """How long the secret before a rotation goes on signing beside the new one."""
 
@@ -156,12 +158,14 @@ class ManagePartners:
         health: Health,
         allowed: AllowedTargets,
         clock: Callable[[], str] = times.now,
+        lookup: Lookup = socket.getaddrinfo,
     ) -> None:
         self._partners = partners
         self._users = users
         self._health = health
         self._allowed = allowed
         self._clock = clock
+        self._lookup = partial(BoundedLookup(lookup), seconds=LOOKUP_SECONDS)
 
     @classmethod
     def over(cls, client: DynamoDBClient, settings: PartnerSettings) -> Self:
@@ -238,10 +242,10 @@ class ManagePartners:
 
     def _check(self, given: PartnerInput) -> list[str]:
         check_body_template(given)
-        return check_postback_url(given.postback_url, self._allowed)
+        return check_postback_url(given.postback_url, self._allowed, self._lookup)
 
 
-def check_postback_url(url: str, allowed: AllowedTargets) -> list[str]:
+def check_postback_url(url: str, allowed: AllowedTargets, lookup: Lookup) -> list[str]:
     """Warnings; PartnerUrlNotAllowedError for a URL that deliveries would refuse."""
     if _MACRO_IN_HOST.match(url):
         raise PartnerUrlNotAllowedError("postbackUrl: macros belong in the path and the query, not in the host")
@@ -260,10 +264,10 @@ def check_postback_url(url: str, allowed: AllowedTargets) -> list[str]:
             raise PartnerUrlNotAllowedError(f"postbackUrl leads to {literal}:{port}, which is not a public address")
         return []
     try:
-        vetted_addresses(host, port, allowed)
+        vetted_addresses(host, port, allowed, lookup)
     except TargetRefusedError as error:
         raise PartnerUrlNotAllowedError(f"postbackUrl: {error.message}") from error
-    except (socket.gaierror, UnicodeError):
+    except (socket.gaierror, UnicodeError, TimeoutError):
         return [f"{host} has no address at the moment"]
     return []
 

@@ -1,0 +1,132 @@
+"""Sends to partners: their CPU beside that of a bare urllib3 pool, and how many connections they need."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from statistics import median
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from urllib3 import HTTPConnectionPool
+
+from ricochet.models import times
+from ricochet.models.delivery import DeliveryState, Notice, new_delivery
+from ricochet.models.partner import Method, Partner
+from ricochet.models.statuses import Status
+from ricochet.rules.addresses import AllowedTargets
+from ricochet.rules.outbound import Outbound, compose
+from ricochet.rules.signing import new_secret
+from ricochet.sender.http import FIRST_ATTEMPT, Sender
+from tests.bench.report import Row
+
+ROUNDS = 15
+DIFFERENT_URLS = 150  # more than `urllib` remembers having parsed
+HOSTS, SENDS_PER_HOST = 200, 5
+CPU_RATIO = 1.5
+_TEMPLATE = (
+    "http://127.0.0.1:{port}/postback/v2/conversion?clickid={{click_id}}&status={{status}}&payout={{payout}}"
+    "&currency={{currency}}&txid={{transaction_id}}&token=3f9Zb1kQ8sXw2LrT&ts={{timestamp}}"
+)
+
+
+def rows() -> list[Row]:
+    with _partner(HOSTS) as ports:
+        sender = Sender(AllowedTargets(frozenset(("127.0.0.1", port) for port in ports)), FIRST_ATTEMPT)
+        connections = _sweep(sender, ports)
+        return [
+            Row(f"connections for {HOSTS * SENDS_PER_HOST} sends over {HOSTS} hosts", connections, HOSTS, exact=True),
+            *(
+                Row(f"CPU of one guarded {method} / a bare urllib3 pool", _ratio(sender, ports[0], method), CPU_RATIO)
+                for method in Method
+            ),
+        ]
+
+
+@contextmanager
+def _partner(count: int) -> Iterator[list[int]]:
+    """The ports of a partner that listens on so many."""
+    command = [sys.executable, "-m", "tests.bench.quick_partner", str(count)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        try:
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.stdin.close()
+
+
+def _sweep(sender: Sender, ports: list[int]) -> int:
+    """How many connections the partner has taken once each port was sent to several times, all in turn."""
+    outbounds = [_outbound(port, Method.GET) for port in ports]
+    return max(int(_send(sender, outbound)) for _ in range(SENDS_PER_HOST) for outbound in outbounds)
+
+
+def _ratio(sender: Sender, port: int, method: Method) -> float:
+    """Median over rounds: in each the two are close to one another, so that a slow moment hits both."""
+    pool = HTTPConnectionPool("127.0.0.1", port)
+    outbounds = [_outbound(port, method) for _ in range(DIFFERENT_URLS)]
+    bare = [partial(_send_bare, pool, _target(outbound.url), outbound) for outbound in outbounds]
+    guarded = [partial(_send, sender, outbound) for outbound in outbounds]
+    return median([_seconds(guarded) / _seconds(bare) for _ in range(ROUNDS + 1)][1:])  # the first warms up
+
+
+def _outbound(port: int, method: Method) -> Outbound:
+    now = times.now()
+    notice = Notice(
+        click_id=str(uuid4()),
+        status=Status.APPROVED,
+        original_status="sale",
+        payout="2.5",
+        currency="USD",
+        conversion_id="CONV-5D41402ABC4B2A76B9719D91",
+        transaction_id=str(uuid4()),
+        timestamp=now,
+    )
+    delivery = new_delivery(notice.conversion_id, 1, "part_1", notice, now, state=DeliveryState.RETRYING)
+    partner = Partner(
+        partner_id="part_1",
+        name="Partner",
+        postback_url=_TEMPLATE.format(port=port),
+        method=method,
+        signing_secret=new_secret(),
+        created_at=now,
+        updated_at=now,
+    )
+    return compose(delivery, partner, now)
+
+
+def _target(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}"
+
+
+def _send(sender: Sender, outbound: Outbound) -> str:
+    attempt = sender.send(outbound).attempt
+    assert attempt.status_code == 200, attempt
+    return attempt.reply or ""
+
+
+def _send_bare(pool: HTTPConnectionPool, target: str, outbound: Outbound) -> bytes:
+    return pool.urlopen(
+        outbound.method,
+        target,
+        body=outbound.body,
+        headers=outbound.headers,
+        timeout=FIRST_ATTEMPT.total,
+        redirect=False,
+        retries=False,
+    ).data
+
+
+def _seconds(sends: Iterable[Callable[[], object]]) -> float:
+    """CPU of this process, which is the sender's side only."""
+    started = time.process_time()
+    for send in sends:
+        send()
+    return time.process_time() - started
