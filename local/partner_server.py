@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +26,7 @@ class Received:
     headers: dict[str, str]
     body: str
     answered: int
+    at: float  # epoch seconds
 
     @property
     def delivery_id(self) -> str:
@@ -73,6 +75,9 @@ class PartnerServer(ThreadingHTTPServer):
         """What else an answer to this path says."""
         return {}
 
+    def reply_for(self, path: str, status: int) -> bytes:  # noqa: ARG002 - for subclasses
+        return b"OK" if status == 200 else b"not now"
+
     def remember(self, received: Received) -> None:
         with self._lock:
             self.received.append(received)
@@ -98,9 +103,9 @@ class _Handler(BaseHTTPRequestHandler):
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         status = self.server.answer(parts.path, query, headers.get("webhook-id", ""))
         self.server.remember(
-            Received(self.command, parts.path, query, headers, body.decode("utf-8", "replace"), status)
+            Received(self.command, parts.path, query, headers, body.decode("utf-8", "replace"), status, time.time())
         )
-        self._reply(status, b"OK" if status == 200 else b"not now", self.server.headers_for(parts.path))
+        self._reply(status, self.server.reply_for(parts.path, status), self.server.headers_for(parts.path))
 
     def _reply(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

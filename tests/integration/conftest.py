@@ -151,3 +151,12 @@ def eventually[V](look: Callable[[], V], what: str, seconds: float = WAIT_SECOND
             pytest.fail(f"{what} did not happen within {seconds:g} s")
         time.sleep(0.1)
     return found
+
+
+@pytest.fixture
+def told(person, admin, public, new_product, partners, rows):
+    from tests.integration.telling import Told  # noqa: PLC0415 - it needs what is above
+
+    told = Told(person, admin, public, new_product, partners, rows)
+    yield told
+    told.close()

@@ -12,12 +12,15 @@ class ScriptedPartners(PartnerServer):
 
     `/held/...` has the request but answers only after `release` is set, `/later/...` answers 503 once and wants an
     hour of peace, `/no-leads/...` answers 500 to every Lead, `/gone/...` 404, `/moved/...` redirects to `/ok/stolen`.
+    `/as-told/...` answers what `answers` has for the path (200 if nothing), with the body that `replies` has for it.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.release = threading.Event()
         self.holding = threading.Event()
+        self.answers: dict[str, int] = {}
+        self.replies: dict[str, str] = {}
         self._put_off: set[str] = set()
 
     def answer(self, path: str, query: dict[str, str], delivery_id: str) -> int:
@@ -30,11 +33,16 @@ class ScriptedPartners(PartnerServer):
                 return 503
             case "no-leads" if query.get("status") == "Lead":
                 return 500
+            case "as-told":
+                return self.answers.get(path, 200)
             case "gone":
                 return 404
             case "moved":
                 return 302
         return super().answer(path, query, delivery_id)
+
+    def reply_for(self, path: str, status: int) -> bytes:
+        return self.replies[path].encode() if path in self.replies else super().reply_for(path, status)
 
     def headers_for(self, path: str) -> dict[str, str]:
         return {

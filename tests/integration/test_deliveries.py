@@ -6,7 +6,6 @@ import base64
 import contextlib
 import hashlib
 import hmac
-import itertools
 import json
 import os
 import signal
@@ -14,64 +13,9 @@ import time
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode
 
-import pytest
-
 from ricochet.models.delivery import DeliveryState
 from tests.integration.conftest import Rows, eventually
-
-numbers = itertools.count()
-
-
-@pytest.fixture
-def told(person, admin, public, new_product, partners, rows: Rows):
-    """A product whose conversions go to the partner server's paths, and a way to report one."""
-
-    class Told:
-        def __init__(self) -> None:
-            self.product = new_product()
-            self.partner_ids: list[str] = []
-            self.click_id = ""
-
-        def partner(self, path: str, query: str = "click_id={click_id}&status={status}", **fields):
-            created = admin.create(
-                "partners",
-                name=path,
-                postbackUrl=f"{partners.url}{path}?{query}",
-                filters={"productIds": [self.product.product_id]},
-                **fields,
-            ).data
-            self.partner_ids.append(created["partnerId"])
-            return created
-
-        def convert(self, status: str = "Purchase", **fields):
-            self.click_id = (
-                self.click_id or person.app.click(self.product.product_id, offerId="o-1", sub1="a b&c").data["clickId"]
-            )
-            answer = public.postback(
-                self.click_id, token=self.product.token, status=status, transactionId=f"t-{self.click_id}", **fields
-            )
-            assert answer.status == 200
-            return answer.data
-
-        def rows(self):
-            return [row for row in rows.deliveries(self.click_id) if row.partner_id in self.partner_ids]
-
-        def row(self, state: DeliveryState):
-            """The one delivery, once it is in that state."""
-            (row,) = eventually(
-                lambda: [row for row in self.rows() if row.state is state], f"a delivery that is {state}"
-            )
-            return row
-
-    told = Told()
-    yield told
-    for partner_id in told.partner_ids:
-        admin.patch("partners", partner_id, status="archived")
-
-
-def path(name: str) -> str:
-    """A path of its own for each test."""
-    return f"/{name}/{next(numbers)}"
+from tests.integration.telling import path
 
 
 def test_a_get_carries_the_macros(told, partners):
