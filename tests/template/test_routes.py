@@ -30,6 +30,12 @@ BEARER = {
     "GET /api/v1/admin/receipts",
     "GET /api/v1/admin/receipts/{receiptId}",
     "POST /api/v1/admin/receipts/{receiptId}/replay",
+    "GET /api/v1/admin/deliveries",
+    "GET /api/v1/admin/deliveries/undelivered",
+    "GET /api/v1/admin/deliveries/{conversionId}/{version}/{partnerId}",
+    "POST /api/v1/admin/deliveries/{conversionId}/{version}/{partnerId}/replay",
+    "POST /api/v1/admin/deliveries/replay",
+    "POST /api/v1/admin/deliveries/redrive",
 }
 
 

@@ -20,12 +20,15 @@ RicochetError
 │   │   ├── ProductNotFoundError
 │   │   ├── PartnerNotFoundError
 │   │   ├── NetworkNotFoundError
+│   │   ├── DeliveryNotFoundError
 │   │   ├── ReceiptNotFoundError
 │   │   └── ReferrerNotFoundError
 │   ├── ConflictError
 │   │   ├── ProductPausedError
 │   │   ├── ProductExistsError
 │   │   ├── PartnerExistsError
+│   │   ├── PartnerArchivedError
+│   │   ├── DeliveryUnderWayError
 │   │   ├── LoginTakenError
 │   │   ├── NetworkExistsError
 │   │   ├── ReceiptIncompleteError
@@ -145,6 +148,10 @@ class NetworkNotFoundError(NotFoundError):
     pass
 
 
+class DeliveryNotFoundError(NotFoundError):
+    pass
+
+
 class ReceiptNotFoundError(NotFoundError):
     pass
 
@@ -166,6 +173,14 @@ class ProductExistsError(ConflictError):
 
 
 class PartnerExistsError(ConflictError):
+    pass
+
+
+class PartnerArchivedError(ConflictError):
+    pass
+
+
+class DeliveryUnderWayError(ConflictError):
     pass
 
 

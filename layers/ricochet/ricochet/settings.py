@@ -108,6 +108,13 @@ class ManageReceiptsSettings(AdminSettings, NetworkPostbackSettings):
     pass
 
 
+class ManageDeliveriesSettings(AdminSettings):
+    partners_table: str
+    deliveries_table: str
+    conversions_table: str
+    parking_queue_url: str
+
+
 class PartnerSettings(Settings):
     partners_table: str
     users_table: str
