@@ -1,5 +1,7 @@
 """Whose login it is, what a partner may set, and what it is shown."""
 
+import socket
+
 import pytest
 
 from ricochet.errors import (
@@ -143,6 +145,12 @@ class TestProfile:
         with pytest.raises(refusal):
             portal.put(**given)
         assert portal.partner is before
+
+    def test_a_refusal_does_not_say_where_a_name_leads(self, monkeypatch):
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("10.1.2.3", 443))])
+        with pytest.raises(PartnerUrlNotAllowedError) as refused:
+            Portal().put(postbackUrl="https://inside.example/")
+        assert refused.value.message == "postbackUrl: inside.example leads to what is not a public address"
 
     @pytest.mark.parametrize("own", [{}, {"sub1": ["acme", "other"]}, {"sub2": ["acme"]}, {"sub1": ["b"]}])
     def test_whose_clicks_are_its_own_is_not_its_own_to_say(self, own):

@@ -266,7 +266,7 @@ def check_postback_url(url: str, allowed: AllowedTargets) -> list[str]:
     try:
         vetted_addresses(host, port, allowed)
     except TargetRefusedError as error:
-        raise PartnerUrlNotAllowedError(f"postbackUrl: {host} does not lead to a public address") from error
+        raise PartnerUrlNotAllowedError(f"postbackUrl: {error.message}") from error
     except (socket.gaierror, UnicodeError):
         return [f"{host} has no address at the moment"]
     return []

@@ -52,6 +52,10 @@ def shown(row: Delivery, partner: Partner) -> dict[str, Any]:
 
 
 def shown_attempt(attempt: Attempt) -> dict[str, Any]:
-    """Without the address that a refused name led to: what our resolver knows inside is nobody's business outside."""
-    error = {} if attempt.error is None else {"error": _WHERE_TO.sub(" leads to what", attempt.error)}
+    error = {} if attempt.error is None else {"error": without_address(attempt.error)}
     return attempt.to_json(leave_out={"timed_out"}) | error
+
+
+def without_address(refusal: str) -> str:
+    """Why a target was refused, but not where its name leads: what our resolver finds inside is nobody's business."""
+    return _WHERE_TO.sub(" leads to what", refusal)

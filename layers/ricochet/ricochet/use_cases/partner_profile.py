@@ -6,7 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ricochet.errors import ChangedMeanwhileError, CompositionError, InvalidRequestError
+from ricochet.errors import (
+    ChangedMeanwhileError,
+    CompositionError,
+    InvalidRequestError,
+    PartnerUrlNotAllowedError,
+)
 from ricochet.models import ids, times
 from ricochet.models.delivery import Attempt, Delivery, Notice, new_delivery
 from ricochet.models.entity import Entity
@@ -17,7 +22,7 @@ from ricochet.rules.outbound import Outbound, compose, masked
 from ricochet.sender.http import Limits, Sender
 from ricochet.tables.catalog import Partners
 from ricochet.use_cases.manage_partners import SavedPartner, restated
-from ricochet.use_cases.partner_deliveries import shown_attempt
+from ricochet.use_cases.partner_deliveries import shown_attempt, without_address
 
 TEST = Limits(connect=1.0, total=5.0)
 EDITABLE = ("postbackUrl", "method", "contentType", "bodyTemplate", "events", "filters", "statusWords")
@@ -64,7 +69,7 @@ class PartnerProfile:
         patch = {name: given[name] for name in EDITABLE if name in given}
         if isinstance(filters := patch.get("filters"), dict):
             patch["filters"] = {"ownClicks": before.filters.own_clicks} | filters
-        saved = restated(before, patch, self._allowed, self._clock())
+        saved = self._restated(before, patch)
         if saved.partner.filters.own_clicks != before.filters.own_clicks:
             detail = "filters.ownClicks: operators say whose clicks are yours"
             raise InvalidRequestError(detail, [detail])
@@ -72,7 +77,7 @@ class PartnerProfile:
         return self._save(before, replace(saved, warnings=saved.warnings + ignored))
 
     def rotate_secret(self, before: Partner) -> SavedPartner:
-        return self._save(before, restated(before, {"rotateSigningSecret": True}, self._allowed, self._clock()))
+        return self._save(before, self._restated(before, {"rotateSigningSecret": True}))
 
     def try_out(self, partner: Partner, request: SampleRequest) -> Tried:
         """Sends a notice of nothing real, as a delivery would be sent; it counts nowhere and is not recorded."""
@@ -82,6 +87,12 @@ class PartnerProfile:
         except CompositionError as error:
             return Tried(None, Attempt(at=moment, ms=0, error=error.message))
         return Tried(outbound, self._sender.send(outbound).attempt)
+
+    def _restated(self, before: Partner, patch: dict[str, Any]) -> SavedPartner:
+        try:
+            return restated(before, patch, self._allowed, self._clock())
+        except PartnerUrlNotAllowedError as error:
+            raise PartnerUrlNotAllowedError(without_address(error.message)) from error
 
     def _save(self, before: Partner, saved: SavedPartner) -> SavedPartner:
         if not self._partners.replace(saved.partner, before.revision):
