@@ -17,6 +17,7 @@ from ricochet.models.partner import Partner
 from ricochet.models.statuses import Status
 from ricochet.rules.addresses import AllowedTargets
 from ricochet.rules.delivery_progress import after_attempt
+from ricochet.rules.partner_health import FIRST_RATE
 from ricochet.rules.retry_schedule import RetrySchedule
 from ricochet.sender.attempt import Attempts
 from ricochet.sender.http import FIRST_ATTEMPT, Sender
@@ -25,6 +26,7 @@ from ricochet.tables.items import to_wire
 from ricochet.use_cases.distribute_conversions import DistributeConversions
 from ricochet.use_cases.lanes import PER_PARTNER, THREADS
 from ricochet.use_cases.partner_gate import PartnerGate
+from ricochet.use_cases.release_due_deliveries import ReleaseDueDeliveries
 from ricochet.use_cases.retry_deliveries import RetryDeliveries
 from tests.bench.fleet import Arrivals, Fleet, fleet
 from tests.bench.report import Row
@@ -34,6 +36,7 @@ LATENCY_MS = 150
 PARTNERS, CONVERSIONS = 50, 20
 SCHEDULE = RetrySchedule((10, 60, 300, 900, 3600, 10800, 21600, 43200, 86400, 86400))
 MANY, RECORDS_AT_ONCE = 1000, 25
+BACK_AT_ONCE, BACKLOG = 20, 6
 
 
 class Memory:
@@ -43,15 +46,17 @@ class Memory:
         self.partners = {partner.partner_id: partner for partner in partners}
         self.rows: dict[tuple[str, str], Delivery] = {}
         self.health: dict[str, PartnerHealth] = {}
-        self.messages: list[DeliveryMessage] = []
+        self.messages: list[tuple[float, DeliveryMessage]] = []  # each with the time at which it may be taken
         self.send_calls = 0
         self.failed_attempts = 0
-        self.clock = times.now()
+        self.permits = Counter[tuple[str, str]]()
         self._lock = threading.Lock()
 
     # Partners, Deliveries
     def active(self) -> list[Partner]:
         return list(self.partners.values())
+
+    all = active
 
     def get(self, *key: str) -> Partner | Delivery | None:
         return self.partners.get(key[0]) if len(key) == 1 else self.rows.get((key[0], key[1]))
@@ -73,6 +78,13 @@ class Memory:
             self.rows[row.conversion_id, row.delivery_key] = row
         return True
 
+    def due(self, partner_id: str, moment: str, limit: int) -> list[Delivery]:
+        found = (row for row in list(self.rows.values()) if row.partner_id == partner_id and row.due_at)
+        return [row for row in found if (row.due_at or "") <= moment][:limit]
+
+    def clear_due(self, row: Delivery) -> None:
+        self.record(row.with_changes(due_at=None))
+
     # Health
     def of_partners(self) -> dict[str, PartnerHealth]:
         return dict(self.health)
@@ -87,45 +99,68 @@ class Memory:
     def claim_probe(self, health: PartnerHealth, lease_until: str) -> bool:
         return self.put(health.with_changes(open_until=lease_until), health)
 
-    def claim_permit(self, *_: object) -> bool:
+    def claim_permit(self, partner_id: str, per_second: float, moment: str) -> bool:
+        with self._lock:
+            second = partner_id, moment[:19]
+            self.permits[second] += 1
+            if self.permits[second] > per_second:
+                self.permits[second] -= 1
+                return False
         return True
 
     # SQS
     def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
         self.send_calls += 1
         if QueueUrl == "retries":
-            self.messages += [DeliveryMessage.parse(entry["MessageBody"]) for entry in Entries]
+            now = time.time()
+            self.messages += [
+                (now + entry["DelaySeconds"], DeliveryMessage.parse(entry["MessageBody"])) for entry in Entries
+            ]
         return {}
+
+    def take(self, until: float) -> list[DeliveryMessage]:
+        """At most a batch of the messages that may be taken by then."""
+        ready = [entry for entry in self.messages if entry[0] <= until][:BATCH]
+        self.messages = [entry for entry in self.messages if entry not in ready]
+        return [message for _, message in ready]
 
 
 class Engine:
     """First attempts and retries over one memory; `attempts` stands for the partners, else they are real servers."""
 
-    def __init__(self, ports: list[int], attempts: Callable[[Delivery, Partner], Delivery] | None = None) -> None:
+    def __init__(
+        self,
+        ports: list[int],
+        attempts: Callable[[Delivery, Partner], Delivery] | None = None,
+        schedule: RetrySchedule = SCHEDULE,
+    ) -> None:
         allowed = AllowedTargets.parse(",".join(f"127.0.0.1:{port}" for port in ports))
         self.memory = Memory([_partner(port) for port in ports])
         anything = cast("Any", self.memory)
         parts = (
-            *(anything, anything, PartnerGate(anything, anything, anything, SCHEDULE)),
-            attempts or Attempts(Sender(allowed, FIRST_ATTEMPT), SCHEDULE, times.now),
+            *(anything, anything, PartnerGate(anything, anything, anything, schedule)),
+            attempts or Attempts(Sender(allowed, FIRST_ATTEMPT), schedule, times.now),
             *(DeliveryQueue(anything, "retries"), DeliveryQueue(anything, "parking"), anything),
         )
         self._distribute = DistributeConversions(*cast("Any", parts))
         self._retry = RetryDeliveries(*cast("Any", parts))
+        self._release = ReleaseDueDeliveries(anything, anything, anything, DeliveryQueue(anything, "retries"))
 
     def distribute(self, conversions: range) -> None:
         self._distribute([_record(number) for number in conversions], lambda: True)
 
-    def retry_all(self) -> None:
-        """Until no message is left, as if no wait were long."""
-        while self.memory.messages:
-            taken, self.memory.messages = self.memory.messages[:BATCH], self.memory.messages[BATCH:]
+    def release(self) -> None:
+        self._release(lambda: True)
+
+    def retry_all(self, until: float = math.inf) -> None:
+        """What may be taken by then; by default as if no wait were long."""
+        while taken := self.memory.take(until):
             self._retry({str(number): message for number, message in enumerate(taken)})
 
 
 def rows() -> list[Row]:
     with fleet(PARTNERS, 1, LATENCY_MS) as partners:
-        return [*_fan_out(partners), *_one_dead(partners), *_failing()]
+        return [*_fan_out(partners), *_one_dead(partners), *_all_dead_for_a_while(), *_failing()]
 
 
 def _fan_out(partners: Fleet) -> list[Row]:
@@ -151,6 +186,29 @@ def _one_dead(partners: Fleet) -> list[Row]:
         lost += len(healthy) * CONVERSIONS - sum(map(len, arrivals.times.values()))
     what = f"one dead among {PARTNERS}: healthy partners' p95 / without it"
     return [Row(what, sorted(ratios)[1], 1.2), Row("  postbacks to healthy partners lost", lost, 0, exact=True)]
+
+
+def _all_dead_for_a_while() -> list[Row]:
+    """Twenty partners that say nothing until a backlog waits, and then all come back at once."""
+    with fleet(0, BACK_AT_ONCE, 20) as partners:
+        engine = Engine(partners.dead, schedule=RetrySchedule((1,) * 10))
+        engine.distribute(range(BACKLOG))
+        engine.distribute(range(BACKLOG, 2 * BACKLOG))
+        engine.memory.permits.clear()
+        partners.revive()
+        deadline = time.time() + 90
+        while any(row.state is DeliveryState.RETRYING for row in engine.memory.rows.values()):
+            engine.release()
+            engine.retry_all(time.time())
+            assert time.time() < deadline, "the backlog is not worked off"
+            time.sleep(0.2)
+        peak = max(partners.arrivals().peaks.values())
+    lost = sum(row.state is not DeliveryState.DELIVERED for row in engine.memory.rows.values())
+    return [
+        Row(f"all {BACK_AT_ONCE} dead, then back: at once to one partner", peak, PER_PARTNER),
+        Row("  in one second to one partner", max(engine.memory.permits.values()), FIRST_RATE),
+        Row("  postbacks lost", lost, 0, exact=True),
+    ]
 
 
 def _failing() -> list[Row]:

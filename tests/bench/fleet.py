@@ -1,7 +1,7 @@
 """Many partners in a process of their own: each on a port, each answering after the same while, or never.
 
-`python -m tests.bench.fleet HEALTHY DEAD LATENCY_MS` prints its ports; a line on its standard input makes it print
-when each postback came and how many were in work at most, and begin anew.
+`python -m tests.bench.fleet HEALTHY DEAD LATENCY_MS` prints its ports. A line on its standard input makes it print when
+each postback came and how many were in work at most, and begin anew; the line `revive` also makes the dead answer.
 """
 
 from __future__ import annotations
@@ -33,10 +33,14 @@ class Fleet:
         self.healthy: list[int] = ports["healthy"]
         self.dead: list[int] = ports["dead"]
 
-    def arrivals(self) -> Arrivals:
+    def revive(self) -> Arrivals:
+        """From now on all answer."""
+        return self.arrivals("revive")
+
+    def arrivals(self, command: str = "") -> Arrivals:
         """Since the last time."""
         assert self._process.stdin is not None
-        self._process.stdin.write("\n")
+        self._process.stdin.write(f"{command}\n")
         self._process.stdin.flush()
         told = json.loads(self._read())
         return Arrivals(*({int(port): seen for port, seen in told[name].items()} for name in ("times", "peaks")))
@@ -61,13 +65,14 @@ def fleet(healthy: int, dead: int, latency_ms: int) -> Iterator[Fleet]:
 class _Partners:
     def __init__(self, latency: float) -> None:
         self._latency = latency
+        self.all_alive = False
         self.times: dict[int, list[float]] = {}
         self.peaks: dict[int, int] = {}
         self._busy: dict[int, int] = {}
 
     async def serve(self, *, alive: bool) -> int:
-        answer = self._answer if alive else self._ignore
-        server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=512)
+        serve = self._answer if alive else self._answer_if_revived
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=512)
         port: int = server.sockets[0].getsockname()[1]
         self._busy[port] = 0
         return port
@@ -86,6 +91,9 @@ class _Partners:
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
+    async def _answer_if_revived(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await (self._answer if self.all_alive else self._ignore)(reader, writer)
+
     async def _ignore(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.read(4096):
             """It listens, and says nothing."""
@@ -99,7 +107,8 @@ async def _main(healthy: int, dead: int, latency_ms: int) -> None:
         "dead": [await partners.serve(alive=False) for _ in range(dead)],
     }
     print(json.dumps(ports), flush=True)
-    while await asyncio.to_thread(sys.stdin.readline):
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        partners.all_alive |= line.strip() == "revive"
         print(json.dumps({"times": partners.times, "peaks": partners.peaks}), flush=True)
         partners.times, partners.peaks = {}, {}
 

@@ -33,6 +33,7 @@ class Told:
         self._partners, self._rows = partners, rows
         self.product = new_product()
         self.partner_ids: list[str] = []
+        self.paths: dict[str, str] = {}
         self.click_id = ""
 
     def partner(self, where: str, query: str = "click_id={click_id}&status={status}", **fields: Any) -> dict[str, Any]:
@@ -44,6 +45,7 @@ class Told:
             **fields,
         ).data
         self.partner_ids.append(created["partnerId"])
+        self.paths[created["partnerId"]] = where
         return created
 
     def convert(self, status: str = "Purchase", **fields: Any) -> dict[str, Any]:
