@@ -35,6 +35,23 @@ BEARER = {
     "GET /api/v1/admin/receipts",
     "GET /api/v1/admin/receipts/{receiptId}",
     "POST /api/v1/admin/receipts/{receiptId}/replay",
+    "GET /api/v1/admin/deliveries",
+    "GET /api/v1/admin/deliveries/undelivered",
+    "GET /api/v1/admin/deliveries/{conversionId}/{version}/{partnerId}",
+    "POST /api/v1/admin/deliveries/{conversionId}/{version}/{partnerId}/replay",
+    "POST /api/v1/admin/deliveries/replay",
+    "POST /api/v1/admin/deliveries/redrive",
+    "GET /api/v1/partner/profile",
+    "PUT /api/v1/partner/profile",
+    "POST /api/v1/partner/profile/secret",
+    "POST /api/v1/partner/profile/test",
+    "GET /api/v1/partner/deliveries",
+    "GET /api/v1/partner/deliveries/{conversionId}/{version}",
+}
+REACHING_OUT = {  # what makes us resolve a name or send a request that the caller chose, and what ends a secret
+    "PUT /api/v1/partner/profile",
+    "POST /api/v1/partner/profile/secret",
+    "POST /api/v1/partner/profile/test",
 }
 
 
@@ -74,11 +91,24 @@ def test_a_function_answers_the_routes_that_lead_to_it(name):
     assert routes_in_code(name) == {route for route, (owner, _) in ROUTES.items() if owner == name}
 
 
-@pytest.mark.parametrize("name", sorted({name for route, (name, _) in ROUTES.items() if "/admin/" in route}))
-def test_a_function_for_operators_asks_for_their_group(name):
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    sorted(
+        {(name, kind) for route, (name, _) in ROUTES.items() for kind in ("admin", "partner") if f"/{kind}/" in route}
+    ),
+)
+def test_a_function_for_operators_or_partners_asks_for_their_group(name, kind):
     source = (ROOT / TEMPLATE.functions()[name]["CodeUri"] / "app.py").read_text(encoding="utf-8")
-    assert "admins_only(app, settings.groups_claim)" in source
-    assert all("/admin/" in route for route, (owner, _) in ROUTES.items() if owner == name)
+    assert f"{kind}s_only(app, settings.groups_claim)" in source
+    assert all(f"/{kind}/" in route for route, (owner, _) in ROUTES.items() if owner == name)
+
+
+@pytest.mark.parametrize("name", sorted({name for route, (name, _) in ROUTES.items() if "/partner/" in route}))
+def test_every_route_for_partners_asks_which_one_it_is(name):
+    source = (ROOT / TEMPLATE.functions()[name]["CodeUri"] / "app.py").read_text(encoding="utf-8")
+    routes = re.findall(r"^@app\..*?(?=^@|\Z)", source, re.MULTILINE | re.DOTALL)
+    assert routes
+    assert all("me()" in route for route in routes)
 
 
 @pytest.mark.parametrize(
@@ -96,9 +126,10 @@ def test_tokens_are_checked_against_one_issuer_and_audience(parameters, issuer, 
     assert authorizer["IdentitySource"] == "$request.header.Authorization"
 
 
-def test_public_routes_are_throttled_by_themselves():
+def test_public_routes_and_those_that_reach_out_are_throttled_by_themselves():
     default = API["DefaultRouteSettings"]
-    assert set(API["RouteSettings"]) == PUBLIC
+    assert set(API["RouteSettings"]) == PUBLIC | REACHING_OUT
+    assert all(API["RouteSettings"][route]["ThrottlingBurstLimit"] <= 10 for route in REACHING_OUT)
     for limits in API["RouteSettings"].values():
         assert 0 < limits["ThrottlingBurstLimit"] <= default["ThrottlingBurstLimit"]
         assert 0 < limits["ThrottlingRateLimit"] <= default["ThrottlingRateLimit"]

@@ -132,6 +132,17 @@ def test_a_route_for_admins_answers_only_admins(claim, status):
     assert json.loads(reply["body"])["success"] is (status == 200)
 
 
+@pytest.mark.parametrize(
+    ("claim", "status"), [("[partners]", 200), ("[admins]", 403), ("[partners2 a]", 403), ("", 403)]
+)
+def test_a_route_for_partners_answers_only_partners(claim, status):
+    app = api.resolver()
+    api.partners_only(app, "roles")
+    app.get("/thing")(lambda: api.success("Found", {}))
+    reply = app.resolve(an_event(claims={"sub": "u", "roles": claim}), SimpleNamespace())
+    assert reply["statusCode"] == status
+
+
 def test_the_claim_of_the_groups_is_the_configured_one():
     app = api.resolver()
     api.admins_only(app, "roles")

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from ricochet.errors import QueueRefusedError
 from ricochet.models import times
 from ricochet.models.postback import RawPostback
-from ricochet.sender.queues import DeliveryMessage, DeliveryQueue, PostbackQueue
+from ricochet.sender.queues import HIDDEN_SECONDS, DeliveryMessage, DeliveryQueue, ParkingQueue, PostbackQueue
 from tests.unit.builders import IN_AN_HOUR, a_delivery, a_postback
 
 
@@ -68,6 +68,46 @@ def test_a_message_that_is_refused_twice_is_no_silent_loss_and_the_others_are_se
         DeliveryQueue(sqs, "url").send([row] * 12, IN_AN_HOUR)
     assert refused.value.details == [row.delivery_id]
     assert [len(batch) for batch in sqs.batches] == [10, 1, 2]
+
+
+class Parking:
+    """A queue with so many messages, which hides what it hands out."""
+
+    def __init__(self, number):
+        self.there, self.portions = [f"message {one}" for one in range(number)], []
+
+    def receive_message(self, **call):
+        assert call["VisibilityTimeout"] == HIDDEN_SECONDS
+        wanted = call["MaxNumberOfMessages"]
+        found, self.there = self.there[:wanted], self.there[wanted:]
+        self.portions.append(wanted)
+        return {"Messages": [{"ReceiptHandle": f"handle of {one}", "Body": one} for one in found]} if found else {}
+
+    def delete_message(self, **call):
+        self.portions.append(call["ReceiptHandle"])
+
+    def get_queue_attributes(self, **call):
+        return {"Attributes": dict.fromkeys(call["AttributeNames"], str(len(self.there)))}
+
+
+@pytest.mark.parametrize(
+    ("number", "limit", "portions"),
+    [(0, 100, [10]), (4, 100, [10, 10]), (25, 12, [10, 2]), (25, 100, [10] * 4), (3, 1, [1])],
+)
+def test_parked_messages_are_taken_until_there_are_no_more_or_enough(number, limit, portions):
+    sqs = Parking(number)
+    taken = list(ParkingQueue(sqs, "url").take(limit))
+    assert [message.body for message in taken] == [f"message {one}" for one in range(min(number, limit))]
+    assert sqs.portions == portions
+
+
+def test_a_parked_message_is_deleted_by_its_handle_and_the_queue_is_counted():
+    sqs = Parking(2)
+    parking = ParkingQueue(sqs, "url")
+    assert parking.size() == 2
+    (message,) = parking.take(1)
+    parking.delete(message)
+    assert (parking.size(), sqs.portions) == (1, [1, "handle of message 0"])
 
 
 def test_a_postback_is_queued_whole():

@@ -31,6 +31,26 @@ def test_another_format_is_refused(text):
 
 
 @pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("2026-01-31", "2026-01-31T00:00:00.000Z"),
+        ("2026-01-31T09:30", "2026-01-31T09:30:00.000Z"),
+        ("2026-01-31T09:30:00Z", "2026-01-31T09:30:00.000Z"),
+        ("2026-01-31T09:30:00.123Z", "2026-01-31T09:30:00.123Z"),
+        ("2026-01-31T23:30:00-02:00", "2026-02-01T01:30:00.000Z"),
+    ],
+)
+def test_a_person_may_write_a_time_as_it_comes(written, meant):
+    assert times.read(written) == meant
+
+
+@pytest.mark.parametrize("text", ["", "soon", "2026-13-01", "2026-01-31T25:00", "1700000000", "0001-01-01T00:00+14:00"])
+def test_what_is_no_time_is_refused(text):
+    with pytest.raises(ValueError, match="must be a time such as"):
+        times.read(text)
+
+
+@pytest.mark.parametrize(
     ("delta", "moved"),
     [
         ({"hours": 24}, "2026-03-01T12:00:00.000Z"),

@@ -132,10 +132,18 @@ def groups_of(event: APIGatewayProxyEventV2, claim: str) -> list[str]:
 
 def admins_only(app: APIGatewayHttpResolver, claim: str) -> None:
     """Makes every route of `app` answer 403 to callers whose `claim` does not hold the group `admins`."""
+    _members_only(app, claim, "admins")
 
+
+def partners_only(app: APIGatewayHttpResolver, claim: str) -> None:
+    """The same for the group `partners`; which partner it is has still to be asked."""
+    _members_only(app, claim, "partners")
+
+
+def _members_only(app: APIGatewayHttpResolver, claim: str, group: str) -> None:
     def check(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
-        if "admins" not in groups_of(app.current_event, claim):
-            raise ForbiddenError("this needs the group admins")
+        if group not in groups_of(app.current_event, claim):
+            raise ForbiddenError(f"this needs the group {group}")
         return next_middleware(app)
 
     app.use([check])

@@ -20,6 +20,7 @@ RicochetError
 │   │   ├── ProductNotFoundError
 │   │   ├── PartnerNotFoundError
 │   │   ├── NetworkNotFoundError
+│   │   ├── DeliveryNotFoundError
 │   │   ├── ReceiptNotFoundError
 │   │   ├── EarningNotFoundError
 │   │   ├── ConversionNotFoundError
@@ -28,6 +29,8 @@ RicochetError
 │   │   ├── ProductPausedError
 │   │   ├── ProductExistsError
 │   │   ├── PartnerExistsError
+│   │   ├── PartnerArchivedError
+│   │   ├── DeliveryUnderWayError
 │   │   ├── LoginTakenError
 │   │   ├── NetworkExistsError
 │   │   ├── ReceiptIncompleteError
@@ -151,6 +154,10 @@ class NetworkNotFoundError(NotFoundError):
     pass
 
 
+class DeliveryNotFoundError(NotFoundError):
+    pass
+
+
 class ReceiptNotFoundError(NotFoundError):
     pass
 
@@ -180,6 +187,14 @@ class ProductExistsError(ConflictError):
 
 
 class PartnerExistsError(ConflictError):
+    pass
+
+
+class PartnerArchivedError(ConflictError):
+    pass
+
+
+class DeliveryUnderWayError(ConflictError):
     pass
 
 

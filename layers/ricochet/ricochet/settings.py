@@ -134,6 +134,27 @@ class DecisionSettings(AdminSettings, PartnerWordSettings):
     pass
 
 
+class ManageDeliveriesSettings(AdminSettings):
+    partners_table: str
+    deliveries_table: str
+    conversions_table: str
+    parking_queue_url: str
+
+
+class PortalSettings(UserSettings):
+    partners_table: str
+    groups_claim: str
+    partner_claim: str = ""  # the claim that names a login's partner; empty: only what the tables say counts
+
+
+class PartnerProfileSettings(PortalSettings):
+    allowed_targets: Targets = AllowedTargets()
+
+
+class PartnerDeliveriesSettings(PortalSettings):
+    deliveries_table: str
+
+
 class PartnerSettings(Settings):
     partners_table: str
     users_table: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Self
 
@@ -173,6 +174,11 @@ class Delivery(Entity):
     def tries(self) -> int:
         """Attempts made on the present schedule."""
         return self.attempt_count - (self.tries_from or 0)
+
+    @property
+    def value(self) -> Decimal:
+        """The payout that the partner learns of; a Lead has earned nobody anything yet, and a Reject never will."""
+        return Decimal(self.notice.payout) if self.notice.status is Status.APPROVED else Decimal(0)
 
     def for_log(self) -> dict[str, Any]:
         last = self.attempts[-1] if self.attempts else None

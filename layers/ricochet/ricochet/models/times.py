@@ -23,6 +23,18 @@ def parse(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def read(text: str) -> str:
+    """A time of ours from what a person may write: an ISO 8601 time or day, in UTC unless it says otherwise.
+
+    ValueError if it is neither.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        return iso(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError) as error:
+        raise ValueError("must be a time such as 2026-01-31T09:30:00Z") from error
+
+
 def plus(text: str, **delta: float) -> str:
     """`text` moved by a `timedelta(**delta)`."""
     return iso(parse(text) + timedelta(**delta))

@@ -70,6 +70,7 @@ def replayed(delivery: Delivery, moment: str) -> Delivery:
         delivery,
         moment,
         state=DeliveryState.RETRYING,
+        detail=None,
         tries_from=delivery.attempt_count,
         next_attempt_at=moment,
         due_at=moment,

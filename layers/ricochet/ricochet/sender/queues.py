@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Self
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 BATCH = 10
+HIDDEN_SECONDS = 60
+"""For so long nobody else gets a message that was taken from the parking queue."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,44 @@ class PartnerWordQueue:
 
     def put(self, word: PartnerWord) -> None:
         self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(word.to_item()))
+
+
+@dataclass(frozen=True)
+class ParkedMessage:
+    handle: str
+    body: str
+
+
+class ParkingQueue:
+    """Messages of deliveries that were given up, as somebody works them off."""
+
+    def __init__(self, client: SQSClient, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def size(self) -> int:
+        """About how many there are."""
+        name: Any = "ApproximateNumberOfMessages"
+        reply = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
+        return int(reply["Attributes"][name])
+
+    def take(self, limit: int) -> Iterator[ParkedMessage]:
+        """At most `limit` messages; those that are not deleted are there again a minute later."""
+        while limit > 0:
+            reply = self._client.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=min(BATCH, limit),
+                VisibilityTimeout=HIDDEN_SECONDS,
+                WaitTimeSeconds=1,  # asks all of the queue's servers, and not some
+            )
+            messages = reply.get("Messages", [])
+            if not messages:
+                return
+            limit -= len(messages)
+            yield from (ParkedMessage(message["ReceiptHandle"], message["Body"]) for message in messages)
+
+    def delete(self, message: ParkedMessage) -> None:
+        self._client.delete_message(QueueUrl=self._url, ReceiptHandle=message.handle)
 
 
 class PostbackQueue:

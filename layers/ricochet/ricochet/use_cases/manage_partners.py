@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -45,11 +45,11 @@ if TYPE_CHECKING:
     from ricochet.settings import PartnerSettings
 
 MAX_TEMPLATE = 8192
-LOOKUP_SECONDS = 3.0
 BOTH_SECRETS_HOURS = 24
 """How long the secret before a rotation goes on signing beside the new one."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_lookup = partial(BoundedLookup(lambda *host, **how: socket.getaddrinfo(*host, **how)), seconds=3.0)
 _MACRO_IN_HOST = re.compile(r"[^/?#]*(//[^/?#]*)?[{}]")
 _SAMPLE = dict.fromkeys(macros.NAMES, 'a "word"') | dict.fromkeys(macros.NUMBERS, "1.5")
 _EVENTS = {word.lower(): word for word in ALL_EVENTS}
@@ -158,14 +158,12 @@ class ManagePartners:
         health: Health,
         allowed: AllowedTargets,
         clock: Callable[[], str] = times.now,
-        lookup: Lookup = socket.getaddrinfo,
     ) -> None:
         self._partners = partners
         self._users = users
         self._health = health
         self._allowed = allowed
         self._clock = clock
-        self._lookup = partial(BoundedLookup(lookup), seconds=LOOKUP_SECONDS)
 
     @classmethod
     def over(cls, client: DynamoDBClient, settings: PartnerSettings) -> Self:
@@ -177,7 +175,7 @@ class ManagePartners:
         )
 
     def create(self, given: PartnerInput) -> SavedPartner:
-        warnings = self._check(given)
+        warnings = check(given, self._allowed)
         moment, secret = self._clock(), signing.new_secret()
         partner = Partner(
             **_settings(given),
@@ -198,15 +196,10 @@ class ManagePartners:
         return partner
 
     def update(self, partner_id: str, patch: dict[str, Any]) -> SavedPartner:
-        """The partner with `patch` said over it, and a new secret if one was asked for.
-
-        The secret until now goes on signing beside a new one for a while; the one before it ends with that.
-        """
+        """The partner with `patch` said over it, and a new secret if one was asked for."""
         before = self.get(partner_id)
-        given = validate(before.to_item() | patch, PartnerInput)
-        warnings = self._check(given)
-        secret = signing.new_secret() if given.rotate_signing_secret else None
-        after = self._replaced(before, given, secret)
+        saved = restated(before, patch, self._allowed, self._clock())
+        after = saved.partner
         self._tie_logins(partner_id, after.logins, before.logins)
         missed = None
         if before.status is Lifecycle.PAUSED and after.status is Lifecycle.ACTIVE:
@@ -214,21 +207,7 @@ class ManagePartners:
             missed = Gap(since=before.paused_at or before.updated_at, until=after.updated_at)
         if not self._partners.replace(after, before.revision):
             raise ChangedMeanwhileError("the partner was changed meanwhile; read it again")
-        return SavedPartner(after, secret, warnings, missed)
-
-    def _replaced(self, before: Partner, given: PartnerInput, secret: str | None) -> Partner:
-        moment = self._clock()
-        after = before.with_changes(**_settings(given), revision=before.revision + 1, updated_at=moment)
-        if secret is not None:
-            until = times.plus(moment, hours=BOTH_SECRETS_HOURS)
-            after = after.with_changes(
-                signing_secret=secret, previous_secret=before.signing_secret, previous_secret_until=until
-            )
-        if given.status is not Lifecycle.PAUSED:
-            after = after.with_changes(paused_at=None, pause_reason=None)
-        elif before.status is not Lifecycle.PAUSED:
-            after = after.with_changes(paused_at=moment, pause_reason="an operator paused it")
-        return after.with_spells(moment)
+        return replace(saved, missed=missed)
 
     def _tie_logins(self, partner_id: str, logins: tuple[str, ...], before: tuple[str, ...]) -> None:
         """LoginTakenError for a user who belongs to another partner."""
@@ -240,12 +219,35 @@ class ManagePartners:
     def list_page(self, status: Lifecycle | None, limit: int, cursor: str | None) -> Page[Partner]:
         return self._partners.list_page(status, limit, cursor)
 
-    def _check(self, given: PartnerInput) -> list[str]:
-        check_body_template(given)
-        return check_postback_url(given.postback_url, self._allowed, self._lookup)
+
+def restated(before: Partner, patch: dict[str, Any], allowed: AllowedTargets, moment: str) -> SavedPartner:
+    """The partner with `patch` said over it, checked and not saved yet; a new secret if one was asked for.
+
+    The secret until now goes on signing beside a new one for a while; the one before it ends with that.
+    """
+    given = validate(before.to_item() | patch, PartnerInput)
+    warnings = check(given, allowed)
+    secret = signing.new_secret() if given.rotate_signing_secret else None
+    after = before.with_changes(**_settings(given), revision=before.revision + 1, updated_at=moment)
+    if secret is not None:
+        until = times.plus(moment, hours=BOTH_SECRETS_HOURS)
+        after = after.with_changes(
+            signing_secret=secret, previous_secret=before.signing_secret, previous_secret_until=until
+        )
+    if given.status is not Lifecycle.PAUSED:
+        after = after.with_changes(paused_at=None, pause_reason=None)
+    elif before.status is not Lifecycle.PAUSED:
+        after = after.with_changes(paused_at=moment, pause_reason="an operator paused it")
+    return SavedPartner(after.with_spells(moment), secret, warnings)
 
 
-def check_postback_url(url: str, allowed: AllowedTargets, lookup: Lookup) -> list[str]:
+def check(given: PartnerInput, allowed: AllowedTargets) -> list[str]:
+    """Warnings; InvalidRequestError and PartnerUrlNotAllowedError for what deliveries could not be made with."""
+    check_body_template(given)
+    return check_postback_url(given.postback_url, allowed)
+
+
+def check_postback_url(url: str, allowed: AllowedTargets, lookup: Lookup = _lookup) -> list[str]:
     """Warnings; PartnerUrlNotAllowedError for a URL that deliveries would refuse."""
     if _MACRO_IN_HOST.match(url):
         raise PartnerUrlNotAllowedError("postbackUrl: macros belong in the path and the query, not in the host")

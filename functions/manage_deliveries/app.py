@@ -1,0 +1,79 @@
+"""/api/v1/admin/deliveries: operators see who was told what, and have told anew whoever was not."""
+
+import os
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from ricochet.api import admins_only, page_of, parse_body, resolver, success
+from ricochet.clients import dynamodb, sqs
+from ricochet.sender.queues import ParkingQueue
+from ricochet.settings import ManageDeliveriesSettings
+from ricochet.tables.catalog import Partners
+from ricochet.tables.conversions import Conversions
+from ricochet.tables.deliveries import Deliveries
+from ricochet.telemetry import logger
+from ricochet.use_cases.manage_deliveries import DeliveryQuery, ManageDeliveries, shown, summary
+from ricochet.use_cases.redrive_deliveries import RedriveDeliveries, RedriveRequest
+from ricochet.use_cases.replay_deliveries import ReplayDeliveries, ReplayRequest
+
+SPARE_MILLISECONDS = 5_000
+
+app = resolver()
+settings = ManageDeliveriesSettings.load(os.environ)
+admins_only(app, settings.groups_claim)
+partners, deliveries = Partners(dynamodb(), settings.partners_table), Deliveries(dynamodb(), settings.deliveries_table)
+manage = ManageDeliveries(partners, deliveries)
+replay = ReplayDeliveries(partners, deliveries, Conversions(dynamodb(), settings.conversions_table))
+redrive = RedriveDeliveries(partners, deliveries, ParkingQueue(sqs(), settings.parking_queue_url))
+
+
+def has_time() -> bool:
+    return bool(app.lambda_context.get_remaining_time_in_millis() > SPARE_MILLISECONDS)
+
+
+@app.get("/api/v1/admin/deliveries")
+def list_deliveries() -> Response[Any]:
+    query = DeliveryQuery.parse(app.current_event.query_string_parameters)
+    return success("Deliveries found", manage.list_page(query, *page_of(app.current_event)).to_json("items", summary))
+
+
+@app.get("/api/v1/admin/deliveries/undelivered")
+def get_undelivered() -> Response[Any]:
+    cursor = app.current_event.query_string_parameters.get("cursor")
+    return success("Undelivered payouts added up", manage.undelivered(cursor, has_time).to_json())
+
+
+@app.get("/api/v1/admin/deliveries/<conversion_id>/<version>/<partner_id>")
+def get_delivery(conversion_id: str, version: str, partner_id: str) -> Response[Any]:
+    return success("Delivery found", shown(manage.get(conversion_id, version, partner_id)))
+
+
+@app.post("/api/v1/admin/deliveries/<conversion_id>/<version>/<partner_id>/replay")
+def replay_delivery(conversion_id: str, version: str, partner_id: str) -> Response[Any]:
+    row = manage.replay(conversion_id, version, partner_id)
+    logger.info("delivery replayed", extra=row.for_log())
+    return success("Delivery to be tried anew", summary(row))
+
+
+@app.post("/api/v1/admin/deliveries/replay")
+def replay_deliveries() -> Response[Any]:
+    request = parse_body(app.current_event, ReplayRequest)
+    data = replay(request, has_time).to_json()
+    logger.info("deliveries replayed", extra={"partner_id": request.partner_id} | data)
+    return success("Deliveries counted" if request.dry_run else "Deliveries to be tried anew", data)
+
+
+@app.post("/api/v1/admin/deliveries/redrive")
+def redrive_deliveries() -> Response[Any]:
+    request = parse_body(app.current_event, RedriveRequest)
+    if request.dry_run:
+        return success("Parking queue counted", {"dryRun": True, **redrive.count()})
+    data = {"dryRun": False, **redrive(request.limit, has_time)}
+    logger.info("parking queue redriven", extra=data)
+    return success("Parking queue worked off", data)
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return app.resolve(event, context)

@@ -1,0 +1,44 @@
+"""/api/v1/partner/deliveries: a partner sees what it was sent, and what it was not."""
+
+import os
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from ricochet.api import claims_of, page_of, partners_only, resolver, success, user_of
+from ricochet.clients import dynamodb
+from ricochet.models.partner import Partner
+from ricochet.settings import PartnerDeliveriesSettings
+from ricochet.tables.deliveries import Deliveries
+from ricochet.telemetry import logger
+from ricochet.use_cases.manage_deliveries import ListingQuery
+from ricochet.use_cases.partner_deliveries import PartnerDeliveries, shown, summary
+from ricochet.use_cases.partner_logins import PartnerLogins
+
+app = resolver()
+settings = PartnerDeliveriesSettings.load(os.environ)
+partners_only(app, settings.groups_claim)
+logins = PartnerLogins.over(dynamodb(), settings)
+deliveries = PartnerDeliveries(Deliveries(dynamodb(), settings.deliveries_table))
+
+
+def me() -> Partner:
+    return logins.partner_of(user_of(app.current_event), claims_of(app.current_event))
+
+
+@app.get("/api/v1/partner/deliveries")
+def list_deliveries() -> Response[Any]:
+    partner, query = me(), ListingQuery.parse(app.current_event.query_string_parameters)
+    page = deliveries.list_page(partner, query, *page_of(app.current_event))
+    return success("Deliveries found", page.to_json("items", lambda row: summary(row, partner)))
+
+
+@app.get("/api/v1/partner/deliveries/<conversion_id>/<version>")
+def get_delivery(conversion_id: str, version: str) -> Response[Any]:
+    partner = me()
+    return success("Delivery found", shown(deliveries.get(partner, conversion_id, version), partner))
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return app.resolve(event, context)

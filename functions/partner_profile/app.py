@@ -1,0 +1,61 @@
+"""/api/v1/partner/profile: a partner sets up itself what it receives, and tries it out."""
+
+import os
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from ricochet.api import claims_of, json_object, parse_body, partners_only, resolver, success, user_of
+from ricochet.clients import dynamodb
+from ricochet.models.partner import Partner
+from ricochet.sender.http import Sender
+from ricochet.settings import PartnerProfileSettings
+from ricochet.tables.catalog import Partners
+from ricochet.telemetry import logger
+from ricochet.use_cases.partner_logins import PartnerLogins
+from ricochet.use_cases.partner_profile import TEST, PartnerProfile, SampleRequest, profile
+
+app = resolver()
+settings = PartnerProfileSettings.load(os.environ)
+partners_only(app, settings.groups_claim)
+logins, targets = PartnerLogins.over(dynamodb(), settings), settings.allowed_targets
+change = PartnerProfile(Partners(dynamodb(), settings.partners_table), targets, Sender(targets, TEST))
+
+
+def me() -> Partner:
+    partner = logins.partner_of(user_of(app.current_event), claims_of(app.current_event))
+    logger.append_keys(partner_id=partner.partner_id)
+    return partner
+
+
+@app.get("/api/v1/partner/profile")
+def get_profile() -> Response[Any]:
+    return success("Profile found", profile(me()))
+
+
+@app.put("/api/v1/partner/profile")
+def put_profile() -> Response[Any]:
+    given = json_object(app.current_event)
+    saved = change.update(me(), given)
+    logger.info("profile updated", extra={"fields": sorted(given)})
+    return success("Profile updated", profile(saved.partner), warnings=saved.warnings)
+
+
+@app.post("/api/v1/partner/profile/secret")
+def rotate_secret() -> Response[Any]:
+    saved = change.rotate_secret(me())
+    logger.info("signing secret rotated")
+    both_until = saved.partner.previous_secret_until
+    return success("Signing secret rotated", {"signingSecret": saved.secret, "previousSecretUntil": both_until})
+
+
+@app.post("/api/v1/partner/profile/test")
+def send_test() -> Response[Any]:
+    tried = change.try_out(me(), parse_body(app.current_event, SampleRequest))
+    logger.info("test postback sent", extra={"status_code": tried.attempt.status_code, "ms": tried.attempt.ms})
+    return success("Test postback sent", tried.to_json())
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return app.resolve(event, context)

@@ -1,0 +1,156 @@
+"""All that a partner was or was not told in a time is sent to it once more; how much that is can be asked first."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from ricochet.errors import InvalidRequestError, PartnerArchivedError, PartnerNotFoundError
+from ricochet.models import times
+from ricochet.models.conversion import Conversion
+from ricochet.models.delivery import KEPT_DAYS, Delivery, DeliveryState, versions_of
+from ricochet.models.entity import Entity
+from ricochet.models.partner import Partner
+from ricochet.models.product import Lifecycle
+from ricochet.rules.delivery_progress import replayed
+from ricochet.tables.catalog import Partners
+from ricochet.tables.conversions import Conversions, day_key
+from ricochet.tables.deliveries import Deliveries, Listing, Position
+from ricochet.tables.paging import decode_cursor, encode_cursor
+from ricochet.use_cases.manage_deliveries import Moment
+from ricochet.use_cases.reconcile_deliveries import due_delivery
+
+AT_ONCE = 500
+"""How many one call replays, or a few more; a count may look at as many as there is time for."""
+
+Step = tuple[list[Delivery], dict[str, str]]
+"""What is to be replayed of one thing that was looked at, and where to go on after it."""
+
+
+class Replayable(StrEnum):
+    PARKED = "parked"
+    DELIVERED = "delivered"
+    SUPERSEDED = "superseded"
+    MISSING = "missing"  # never recorded, as while the partner was paused
+
+
+class ReplayRequest(Entity):
+    partner_id: str
+    since: Annotated[Moment, Field(alias="from")]
+    until: Annotated[Moment, Field(alias="to")]
+    state: Replayable
+    dry_run: bool = True
+    cursor: str | None = None
+
+    @model_validator(mode="after")
+    def _forwards(self) -> Self:
+        if self.since > self.until:
+            raise ValueError("from must not be after to")
+        return self
+
+    @property
+    def scope(self) -> str:
+        return f"replay:{self.partner_id}:{self.state}:{self.since}:{self.until}"
+
+
+@dataclass
+class ReplayReport:
+    """What one call found, and what it replayed of that; `cursor` goes on where it stopped."""
+
+    dry_run: bool
+    matched: int = 0
+    replayed: int = 0
+    value: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    cursor: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "dryRun": self.dry_run,
+            "matched": self.matched,
+            "value": {currency: value for currency, value in self.value.items() if value},
+            "replayed": self.replayed,
+            "complete": self.cursor is None,
+            "nextCursor": self.cursor,
+        }
+
+
+class ReplayDeliveries:
+    def __init__(
+        self,
+        partners: Partners,
+        deliveries: Deliveries,
+        conversions: Conversions,
+        clock: Callable[[], str] = times.now,
+    ) -> None:
+        self._partners = partners
+        self._deliveries = deliveries
+        self._conversions = conversions
+        self._clock = clock
+
+    def __call__(self, request: ReplayRequest, has_time: Callable[[], bool]) -> ReplayReport:
+        """Each delivery is due at once and goes out at the partner's rate. To repeat a call does no harm.
+
+        PartnerNotFoundError, PartnerArchivedError, InvalidCursorError; InvalidRequestError for a time too long ago.
+        """
+        partner = self._partner(request.partner_id)
+        start = decode_cursor(request.scope, request.cursor)
+        is_gap = request.state is Replayable.MISSING
+        steps = self._missing(partner, request, start) if is_gap else self._recorded(request, start)
+        write = self._deliveries.put_first if is_gap else self._again
+        report = ReplayReport(request.dry_run)
+        for found, here in steps:
+            for row in found:
+                report.matched += 1
+                report.value[row.notice.currency] += row.value
+                report.replayed += 0 if request.dry_run else write(row)
+            if report.replayed >= AT_ONCE or not has_time():
+                report.cursor = encode_cursor(request.scope, here)
+                break
+        return report
+
+    def _partner(self, partner_id: str) -> Partner:
+        partner = self._partners.get(partner_id)
+        if partner is None:
+            raise PartnerNotFoundError("there is no such partner")
+        if partner.status is Lifecycle.ARCHIVED:
+            raise PartnerArchivedError("the partner is archived")
+        return partner
+
+    def _recorded(self, request: ReplayRequest, start: dict[str, str] | None) -> Iterator[Step]:
+        """Oldest first, so that versions go out in their order."""
+        listing = Listing(request.partner_id, DeliveryState(request.state), request.since, request.until)
+        for row in self._deliveries.walk(listing, Position(**start) if start else None, newest_first=False):
+            yield [row] if row in listing else [], Position.of(row)._asdict()
+
+    def _again(self, row: Delivery) -> bool:
+        return self._deliveries.replace(replayed(row, self._clock()), row)
+
+    def _missing(self, partner: Partner, request: ReplayRequest, start: dict[str, str] | None) -> Iterator[Step]:
+        """By the days of the conversions' last changes: what changed in the time stands there, or later."""
+        today = self._clock()
+        if request.since < times.plus(today, days=-KEPT_DAYS):
+            detail = f"from: deliveries are kept for {KEPT_DAYS} days; what is older cannot be told from missing"
+            raise InvalidRequestError(detail, [detail])
+        for conversion in self._conversions.of_days(_days(request.since, today), start):
+            rows = self._wanted(partner, conversion, request)
+            missing = [row for row in rows if self._deliveries.get(row.conversion_id, row.delivery_key) is None]
+            yield missing, day_key(conversion)
+
+    def _wanted(self, partner: Partner, conversion: Conversion, request: ReplayRequest) -> Iterator[Delivery]:
+        """A row for each version that the partner, as it is now, would have been told of in the time."""
+        for told in versions_of(conversion):
+            inside = request.since <= told.notice.timestamp <= request.until
+            if inside and told.changed_by != partner.mark and partner.wants(told.notice):
+                yield due_delivery(conversion.conversion_id, told, partner, self._clock())
+
+
+def _days(since: str, until: str) -> list[str]:
+    first, last = times.parse(since).date(), times.parse(until).date()
+    return [(first + timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]

@@ -1,0 +1,374 @@
+"""A partner sets up itself what it receives and sees what it was sent, and nothing of anybody else's."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import itertools
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import pytest
+
+from local.accounts import sign_in
+from local.client import Client
+from ricochet.models.delivery import Delivery, DeliveryState
+from tests.integration.conftest import eventually
+from tests.integration.telling import Told, path
+
+PROFILE, DELIVERIES = "/api/v1/partner/profile", "/api/v1/partner/deliveries"
+ROUTES = [
+    *(("GET", PROFILE), ("PUT", PROFILE), ("POST", f"{PROFILE}/secret"), ("POST", f"{PROFILE}/test")),
+    *(("GET", DELIVERIES), ("GET", f"{DELIVERIES}/CONV-1/1")),
+]
+numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Login:
+    user_id: str
+    app: Client
+
+    def put(self, **fields):
+        return self.app.call("PUT", PROFILE, json=fields)
+
+    def post(self, what, **fields):
+        return self.app.call("POST", f"{PROFILE}/{what}", json=fields)
+
+
+@pytest.fixture
+def new_login(stack):
+    """Somebody of the group partners who belongs to none yet."""
+
+    def make() -> Login:
+        account = sign_in(stack, f"login-{next(numbers)}", "partners")
+        return Login(account.user_id, Client(stack.api_url, account.token))
+
+    return make
+
+
+@pytest.fixture
+def mine(told, new_login):
+    """The login of a partner that is told at a path, and its id."""
+
+    def make(where: str, **fields) -> tuple[Login, str]:
+        login = new_login()
+        return login, told.partner(where, logins=[login.user_id], **fields)["partnerId"]
+
+    return make
+
+
+def is_signed(request: dict, secret: str) -> bool:
+    """By any of the signatures, as a receiver would check."""
+    parts, headers = urlsplit(request["url"]), request["headers"]
+    payload = request.get("body", f"{parts.path}?{parts.query}")
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.{payload}".encode()
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    digest = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    return f"v1,{digest}" in headers["webhook-signature"].split()
+
+
+class TestWhoMay:
+    @pytest.mark.parametrize(("method", "where"), ROUTES)
+    def test_without_the_group_nobody_not_even_an_operator(self, person, admin, told, method, where):
+        told.partner(path("ok"), logins=[person.user_id])
+        for client in (person.app, admin):
+            answer = client.call(method, where)
+            assert (answer.status, answer.body["message"]) == (403, "this needs the group partners")
+
+    @pytest.mark.parametrize(("method", "where"), ROUTES)
+    def test_a_login_that_belongs_to_no_partner_sees_nothing(self, new_login, method, where):
+        answer = new_login().app.call(method, where)
+        assert (answer.status, answer.body["message"]) == (403, "this login belongs to no partner")
+
+    def test_the_group_partners_opens_nothing_of_the_operators(self, mine):
+        login, partner_id = mine(path("ok"))
+        for where in ("deliveries/undelivered", f"partners/{partner_id}", "partners"):
+            assert login.app.get(f"/api/v1/admin/{where}").status == 403
+
+    def test_the_user_and_the_partner_must_name_each_other(self, mine, admin, rows, new_login):
+        login, partner_id = mine(path("ok"))
+        assert login.app.get(PROFILE).data["partnerId"] == partner_id
+        rows.set("Partners", {"partnerId": partner_id}, logins=[])
+        assert login.app.get(PROFILE).status == 403
+        stranger = new_login()
+        rows.set("Partners", {"partnerId": partner_id}, logins=[stranger.user_id])
+        assert stranger.app.get(PROFILE).status == 403
+
+    def test_a_login_that_is_taken_away_ends_at_once(self, mine, admin):
+        login, partner_id = mine(path("ok"))
+        admin.patch("partners", partner_id, logins=[])
+        assert login.app.get(PROFILE).status == 403
+
+    def test_a_partner_that_left_is_kept_out_and_a_paused_one_is_not(self, mine, admin):
+        login, partner_id = mine(path("ok"))
+        admin.patch("partners", partner_id, status="paused")
+        assert login.app.get(PROFILE).data["status"] == "paused"
+        admin.patch("partners", partner_id, status="archived")
+        assert [login.app.call(*route).status for route in ROUTES] == [403] * len(ROUTES)
+
+
+class TestProfile:
+    def test_it_shows_what_is_set_and_no_secret(self, mine, admin):
+        login, partner_id = mine(path("ok"), statusWords={"Purchase": "sold"}, maxPerSecond=5)
+        shown = login.app.get(PROFILE).data
+        known = admin.get(f"/api/v1/admin/partners/{partner_id}").data
+        assert shown == {name: value for name, value in known.items() if name != "logins"}
+        assert (shown["statusWords"], shown["maxPerSecond"]) == ({"approved": "sold"}, 5)
+        assert "ecret" not in str(shown)
+
+    def test_what_is_named_changes_and_the_rest_stays(self, mine, admin, partners):
+        login, _ = mine(path("ok"), events=["Lead"])
+        before = login.app.get(PROFILE).data
+        changes = {
+            "postbackUrl": f"{partners.url}/ok/new?id={{click_id}}",
+            "method": "POST",
+            "contentType": "form",
+            "bodyTemplate": "id={click_id}",
+            "statusWords": {"approved": "sold"},
+        }
+        answer = login.put(**changes)
+        assert answer.data == before | changes | {"updatedAt": answer.data["updatedAt"]}
+        assert "warnings" not in answer.body
+        assert login.app.get(PROFILE).data == answer.data
+
+    def test_what_is_for_operators_to_say_stays_as_it_is(self, mine, admin, new_login):
+        login, partner_id = mine(path("ok"), maxPerSecond=2)
+        given = {"maxPerSecond": 100, "logins": [], "status": "archived", "replyUpdatesStatus": True, "name": "x"}
+        answer = login.put(events=["Purchase"], **given, signingSecret="mine", partnerId="other")
+        assert answer.status == 200
+        assert len(answer.body["warnings"]) == 7
+        known = admin.get(f"/api/v1/admin/partners/{partner_id}").data
+        assert (known["maxPerSecond"], known["logins"], known["status"]) == (2, [login.user_id], "active")
+        assert (known["replyUpdatesStatus"], known["events"]) == (False, ["Purchase"])
+
+    def test_whose_clicks_are_the_partners_is_for_operators_to_say(self, mine, admin):
+        login, partner_id = mine(path("ok"))
+        own = {"ownClicks": {"sub1": ["acme"]}}
+        admin.patch("partners", partner_id, filters={"productIds": ["p-1"]} | own)
+        for other in ({}, {"sub1": ["other"]}, {"sub1": ["acme", "other"]}, {"sub1": ["acme"], "sub2": ["x"]}):
+            answer = login.put(filters={"ownClicks": other})
+            assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
+            assert answer.body["message"].startswith("filters.ownClicks: ")
+        shown = login.put(filters={"offerIds": ["o-1"], "own_clicks": {}}).data["filters"]
+        assert shown == {"offerIds": ["o-1"], "productIds": [], "networkIds": []} | own
+        assert login.put(filters=shown).data["filters"] == shown
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("postbackUrl", None),
+            ("postbackUrl", "https://partner.example/?c={clik_id}"),
+            ("bodyTemplate", "{nonsense}"),
+            ("events", []),
+            ("filters", "all"),
+            ("method", "DELETE"),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, mine, field, value):
+        login, _ = mine(path("ok"))
+        answer = login.put(**{field: value})
+        assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
+        assert answer.body["error"]["details"][0].startswith(field)
+
+    @pytest.mark.parametrize(
+        "url", ["http://localhost/", "http://169.254.169.254/", "http://127.0.0.1:9001/", "http://0/"]
+    )
+    def test_a_url_that_leads_inside_is_refused(self, mine, url):
+        login, _ = mine(path("ok"))
+        answer = login.put(postbackUrl=url)
+        assert (answer.status, answer.code) == (400, "PARTNER_URL_NOT_ALLOWED")
+        if "localhost" in url:
+            assert "127.0.0.1" not in str(answer.body)
+            assert "::1" not in str(answer.body)
+
+    def test_a_new_secret_is_shown_once_and_signs_from_then_on(self, mine):
+        login, _ = mine(path("ok"), method="POST")
+        secret = login.post("secret").data["signingSecret"]
+        assert secret.startswith("whsec_")
+        assert secret not in str(login.app.get(PROFILE).body)
+        assert is_signed(login.post("test").data["request"], secret)
+
+
+class TestTestPostback:
+    def test_a_get_is_shown_as_it_was_sent(self, mine, partners, admin):
+        where = path("ok")
+        login, partner_id = mine(where)
+        secret = admin.patch("partners", partner_id, rotateSigningSecret=True).data["signingSecret"]
+        answer = login.post("test", status="reversed").data
+        (received,) = partners.at(where)
+        request, response = answer["request"], answer["response"]
+        assert (request["method"], request["url"]) == ("GET", f"{partners.url}{where}?{query_of(received)}")
+        assert received.query["status"] == "Reject"
+        assert {name: received.headers[name] for name in request["headers"]} == request["headers"]
+        assert received.delivery_id.startswith("test_")
+        assert is_signed(request, secret)
+        assert (response["statusCode"], response["reply"]) == (200, "OK")
+        assert "error" not in response
+
+    def test_a_post_is_shown_with_its_body(self, mine, partners):
+        where = path("ok")
+        login, _ = mine(where, method="POST", bodyTemplate='{"id": "{click_id}", "money": {payout}}')
+        request = login.post("test").data["request"]
+        (received,) = partners.at(where)
+        assert request["body"] == received.body
+        assert request["body"].startswith('{"id": "test_')
+
+    def test_a_server_that_fails_is_shown_with_what_it_says(self, mine, partners):
+        where = path("as-told")
+        partners.answers[where], partners.replies[where] = 500, "x" * 5000
+        login, _ = mine(where)
+        response = login.post("test").data["response"]
+        assert (response["statusCode"], response["reply"]) == (500, "x" * 1024)
+        assert response["ms"] >= 0
+
+    def test_a_secret_in_the_url_is_starred_out(self, mine, partners):
+        where = path("ok")
+        login, _ = mine(where, query="click_id={click_id}&token=s3cret")
+        assert "s3cret" not in str(login.post("test").body)
+        assert partners.at(where)[0].query["token"] == "s3cret"
+
+    @pytest.mark.parametrize("url", ["http://localhost:9/{sub1}", "http://localhost:9001/", "http://169.254.169.254/"])
+    def test_a_name_that_leads_inside_by_now_is_not_asked(self, mine, rows, url):
+        login, partner_id = mine(path("ok"))
+        rows.set("Partners", {"partnerId": partner_id}, postbackUrl=url)
+        answer = login.post("test").data
+        assert answer["response"]["error"].endswith("is not a public address")
+        assert "127.0.0.1" not in str(answer)
+        assert "::1" not in str(answer)
+        assert "statusCode" not in answer["response"]
+
+    def test_a_server_that_takes_its_time_is_given_five_seconds(self, mine, partners):
+        login, _ = mine(path("held"))
+        partners.release.clear()
+        try:
+            response = login.post("test").data["response"]
+        finally:
+            partners.release.set()
+        assert response["error"] == "no complete answer within 5 s"
+
+    def test_it_is_recorded_nowhere(self, mine, partners, rows):
+        where = path("down")
+        login, partner_id = mine(where)
+        for _ in range(3):
+            assert login.post("test").data["response"]["statusCode"] == 503
+        assert not [row for row in rows.scan("Deliveries") if row["partnerId"] == partner_id]
+        assert not [row for row in rows.scan("Health") if row["subject"] == partner_id]
+
+    @pytest.mark.parametrize("status", ["Sale", 5, None])
+    def test_it_tells_of_a_status_that_there_is(self, mine, status):
+        login, _ = mine(path("ok"))
+        assert login.post("test", status=status).status == 400
+
+
+class TestDeliveries:
+    @pytest.fixture
+    def two(self, mine, told):
+        """Two partners that are told of the same conversions, one of them of purchases only."""
+        first, _ = mine(path("ok"), query="c={click_id}&u={user_id}", statusWords={"Purchase": "sold"})
+        second, _ = mine(path("gone"), events=["Purchase"])
+        return first, second
+
+    def test_each_sees_its_own(self, two, told, person):
+        first, second = two
+        told.convert("Lead")
+        eventually(lambda: len(told.rows()) == 1, "the Lead")
+        told.convert("Purchase", amount=7)
+        rows = ended(told, 3)
+        assert [item["status"] for item in listed(first)] == ["sold", "Lead"]
+        assert [(item["status"], item["state"]) for item in listed(second)] == [("Purchase", "parked")]
+        own = {row.delivery_id for row in rows if row.state is DeliveryState.DELIVERED}
+        assert {item["deliveryId"] for item in listed(first)} == own
+        newest = listed(first)[0]
+        assert newest == {
+            "deliveryId": newest["deliveryId"],
+            "conversionId": rows[0].conversion_id,
+            "sourceConversionId": rows[0].conversion_id,
+            "version": 2,
+            "state": "delivered",
+            "status": "sold",
+            "payout": "7",
+            "currency": "USD",
+            "clickId": told.click_id,
+            "subid": told.click_id,
+            "attemptCount": 1,
+            "createdAt": newest["createdAt"],
+            "updatedAt": newest["updatedAt"],
+        }
+
+    def test_one_is_shown_with_its_attempts_and_nothing_of_the_user_beyond_ones_own_url(self, two, told, person):
+        first, second = two
+        told.convert("Purchase")
+        rows = ended(told, 2)
+        where = f"{DELIVERIES}/{rows[0].conversion_id}/1"
+        mine, other = first.app.get(where).data, second.app.get(where).data
+        assert [attempt["statusCode"] for attempt in mine["attempts"]] == [200]
+        assert mine["attempts"][0]["reply"] == "OK"
+        assert [attempt["statusCode"] for attempt in other["attempts"]] == [404] * 4
+        assert mine["deliveryId"] != other["deliveryId"]
+        assert mine.pop("url").endswith(f"?c={told.click_id}&u={person.user_id}")
+        assert person.user_id not in str([mine, other, listed(first), listed(second)])
+        assert {"notice", "ip", "userId", "partnerId"}.isdisjoint(mine)
+
+    def test_what_only_another_partner_was_sent_is_not_there(self, two, told):
+        first, second = two
+        told.convert("Lead")
+        (row,) = eventually(told.rows, "the Lead")
+        assert first.app.get(f"{DELIVERIES}/{row.conversion_id}/1").status == 200
+        for guess in (f"{row.conversion_id}/1", f"{row.conversion_id}/000001", f"{row.conversion_id}/2", "CONV-1/1"):
+            answer = second.app.get(f"{DELIVERIES}/{guess}")
+            assert (answer.status, answer.code) == (404, "DELIVERY_NOT_FOUND")
+        assert second.app.get(f"{DELIVERIES}/{row.conversion_id}/1/{row.partner_id}").status == 404
+
+    def test_a_query_cannot_name_another_partner(self, two, told):
+        _, second = two
+        told.convert("Lead")
+        (row,) = eventually(told.rows, "the Lead")
+        for query in (
+            {"partnerId": row.partner_id},
+            {"conversionId": row.conversion_id},
+            {"partner_id": row.partner_id},
+        ):
+            assert second.app.get(DELIVERIES, **query).data["items"] == []
+
+    def test_a_cursor_of_anothers_listing_is_refused(self, two, told):
+        first, second = two
+        told.convert("Lead")
+        eventually(told.rows, "the Lead")
+        cursor = first.app.get(DELIVERIES, limit=1).data["nextCursor"]
+        assert first.app.get(DELIVERIES, limit=1, cursor=cursor).data == {"items": [], "nextCursor": None}
+        answer = second.app.get(DELIVERIES, limit=1, cursor=cursor)
+        assert (answer.status, answer.code) == (400, "INVALID_CURSOR")
+
+    def test_they_can_be_asked_for_by_state_and_time(self, two, told):
+        first, second = two
+        told.convert("Purchase")
+        rows = ended(told, 2)
+        for state in DeliveryState:
+            assert len(listed(first, state=state)) == (state is DeliveryState.DELIVERED)
+            assert len(listed(second, state=state)) == (state is DeliveryState.PARKED)
+        ours = next(row for row in rows if row.state is DeliveryState.DELIVERED)
+        assert len(listed(first, **{"from": ours.created_at, "to": ours.created_at})) == 1
+        assert listed(first, to="2026-01-01") == []
+        assert first.app.get(DELIVERIES, state="lost").status == 400
+
+
+def ended(told: Told, number: int) -> list[Delivery]:
+    """The deliveries, once so many have come to their end."""
+
+    def look() -> list[Delivery]:
+        rows = [row for row in told.rows() if row.state.is_terminal]
+        return rows if len(rows) == number else []
+
+    return eventually(look, f"the end of {number} deliveries")
+
+
+def listed(login: Login, **query) -> list[dict]:
+    data = login.app.get(DELIVERIES, limit=100, **query).data
+    assert data["nextCursor"] is None
+    return data["items"]
+
+
+def query_of(received) -> str:
+    return "&".join(f"{name}={value}" for name, value in received.query.items())

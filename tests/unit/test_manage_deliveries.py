@@ -1,0 +1,188 @@
+"""Which deliveries an operator may ask for, and how what was not delivered adds up."""
+
+from itertools import count
+
+import pytest
+
+from ricochet.errors import (
+    ChangedMeanwhileError,
+    DeliveryNotFoundError,
+    DeliveryUnderWayError,
+    InvalidCursorError,
+    InvalidRequestError,
+    PartnerArchivedError,
+)
+from ricochet.models.delivery import DeliveryState
+from ricochet.models.product import Lifecycle
+from ricochet.models.statuses import Status
+from ricochet.tables.deliveries import Listing, Position
+from ricochet.use_cases.manage_deliveries import DeliveryQuery, ManageDeliveries, shown, summary
+from tests.unit.builders import IN_AN_HOUR, TOMORROW, a_delivery, a_notice, a_partner, an_attempt
+
+RETRYING, DELIVERED, SUPERSEDED, PARKED = DeliveryState
+
+
+class World:
+    """Rows in memory, and one partner."""
+
+    def __init__(self, *rows, partner=None):
+        self.rows, self.partner, self.refuse = list(rows), partner, False
+        self.manage = ManageDeliveries(self, self, clock=lambda: TOMORROW)
+
+    def get(self, *key):
+        if len(key) == 1:
+            return self.partner
+        return next((row for row in self.rows if (row.conversion_id, row.delivery_key) == key), None)
+
+    def replace(self, row, seen):
+        assert seen in self.rows
+        self.rows = [row if one is seen else one for one in self.rows]
+        return not self.refuse
+
+    def walk(self, listing, after):
+        found = sorted((row for row in self.rows if row in listing), key=Position.of, reverse=True)
+        return (row for row in found if after is None or Position.of(row) < after)
+
+
+def a_row(number=1, **changes):
+    row = a_delivery(a_notice(**changes.pop("told", {})), **changes)
+    return row.with_changes(conversion_id=f"CONV-{number}")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"conversionId": "CONV-1"},
+        {"partnerId": "p"},
+        {"partnerId": "p", "state": "delivered", "from": "2026-03-01", "to": "2026-03-02"},
+        {"state": "retrying"},
+        {"state": "parked", "partnerId": "p", "limit": "5", "cursor": "x", "nonsense": "y"},
+        {"state": "parked", "partnerId": ""},
+    ],
+)
+def test_a_listing_is_by_conversion_by_partner_or_by_an_open_state(query):
+    assert DeliveryQuery.parse(query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"state": "delivered"},
+        {"state": "superseded"},
+        {"state": "Parked"},
+        {"from": "2026-03-01"},
+        {"conversionId": "CONV-1", "state": "parked"},
+        {"conversionId": "CONV-1", "partnerId": "p"},
+        {"conversionId": "CONV-1", "to": "2026-03-01"},
+        {"partnerId": "p", "from": "soon"},
+    ],
+)
+def test_any_other_listing_is_refused(query):
+    with pytest.raises(InvalidRequestError):
+        DeliveryQuery.parse(query)
+
+
+def test_a_listing_spans_the_time_that_is_asked_for():
+    listing = DeliveryQuery.parse({"partnerId": "p", "from": "2026-03-01T14:00:00+02:00"}).listing("p")
+    assert listing == Listing("p", None, since="2026-03-01T12:00:00.000Z")
+
+
+def test_two_listings_never_share_a_cursor():
+    listings = [
+        Listing("p"),
+        Listing("q"),
+        Listing(None, PARKED),
+        Listing("p", PARKED),
+        Listing("p", RETRYING),
+        Listing("p", since="2026"),
+        Listing("p", until="2026"),
+    ]
+    assert len({listing.scope for listing in listings}) == len(listings)
+
+
+def test_a_delivery_is_replayed_under_its_id_with_a_schedule_of_its_own():
+    row = a_row(state=PARKED, attempt_count=11, detail="the partner was archived")
+    world = World(row, partner=a_partner())
+    again = world.manage.replay("CONV-1", "1", "part_1")
+    assert (again.state, again.delivery_id, again.tries, again.due_at) == (RETRYING, row.delivery_id, 0, TOMORROW)
+    assert (again.detail, world.rows) == (None, [again])
+
+
+@pytest.mark.parametrize(
+    ("row", "partner", "refusal"),
+    [
+        (a_row(state=RETRYING), a_partner(), DeliveryUnderWayError),
+        (a_row(state=PARKED), a_partner(status=Lifecycle.ARCHIVED), PartnerArchivedError),
+        (a_row(state=PARKED), None, PartnerArchivedError),
+        (a_row(number=2, state=PARKED), a_partner(), DeliveryNotFoundError),
+    ],
+)
+def test_a_delivery_that_cannot_be_replayed_stays_as_it_is(row, partner, refusal):
+    world = World(row, partner=partner)
+    with pytest.raises(refusal):
+        world.manage.replay("CONV-1", "1", "part_1")
+    assert world.rows == [row]
+
+
+def test_whoever_is_slower_is_told_so():
+    world = World(a_row(state=PARKED), partner=a_partner())
+    world.refuse = True
+    with pytest.raises(ChangedMeanwhileError):
+        world.manage.replay("CONV-1", "1", "part_1")
+
+
+@pytest.mark.parametrize("version", ["0", "-1", "+1", "01", "1.0", " 1", "x", "", "\u0661", "1#part_1", "9" * 5000])
+def test_a_version_that_is_no_number_is_not_found(version):
+    with pytest.raises(DeliveryNotFoundError):
+        World(a_row()).manage.get("CONV-1", version, "part_1")
+
+
+def test_purchases_add_up_by_partner_and_currency_and_the_rest_is_counted():
+    world = World(
+        a_row(1, state=RETRYING, told={"payout": "0.1"}),
+        a_row(2, state=PARKED, told={"payout": "0.2"}).with_changes(created_at="2026-02-01T00:00:00.000Z"),
+        a_row(3, state=PARKED, told={"payout": "9", "status": Status.PENDING}),
+        a_row(4, state=PARKED, told={"payout": "7", "currency": "EUR"}),
+        a_row(5, state=PARKED).with_changes(partner_id="part_2"),
+        a_row(6, state=DELIVERED, told={"payout": "100"}),
+        a_row(7, state=SUPERSEDED, told={"payout": "100"}),
+    )
+    summed = world.manage.undelivered(None, lambda: True).to_json()
+    found = [
+        (item["partnerId"], item["currency"], str(item["value"]), item["count"], item["retrying"], item["parked"])
+        for item in summed["items"]
+    ]
+    assert found == [
+        ("part_1", "EUR", "7", 1, 0, 1),
+        ("part_2", "USD", "2.5", 1, 0, 1),
+        ("part_1", "USD", "0.3", 3, 1, 2),
+    ]
+    assert [item["oldest"][:10] for item in summed["items"]] == ["2026-03-01", "2026-03-01", "2026-02-01"]
+    assert summed["nextCursor"] is None
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 2, 3])
+def test_where_time_runs_out_the_rest_is_added_up_from_there(rows_at_once):
+    states = [RETRYING, RETRYING, RETRYING, PARKED, PARKED]
+    world = World(*(a_row(number, state=state) for number, state in enumerate(states)))
+    cursor, counted = None, 0
+    for _ in range(6):
+        ticks = count(1)
+        part = world.manage.undelivered(cursor, lambda ticks=ticks: next(ticks) < rows_at_once)
+        counted += sum(item["count"] for item in part.to_json()["items"])
+        cursor = part.cursor
+        if cursor is None:
+            break
+    assert (counted, cursor) == (5, None)
+
+
+def test_a_cursor_of_something_else_is_refused():
+    with pytest.raises(InvalidCursorError):
+        World().manage.undelivered(Position("a", "b", "c").to_cursor(Listing("p").scope), lambda: True)
+
+
+def test_what_an_operator_sees_has_nothing_of_our_bookkeeping():
+    row = a_row(state=PARKED, attempts=(an_attempt(500),), tries_from=1, lease_until=IN_AN_HOUR)
+    assert {"ttl", "partnerShard", "stateShard", "triesFrom", "leaseUntil"}.isdisjoint(shown(row))
+    assert (shown(row)["attempts"][0]["statusCode"], "attempts" in summary(row)) == (500, False)

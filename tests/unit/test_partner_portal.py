@@ -1,0 +1,275 @@
+"""Whose login it is, what a partner may set, and what it is shown."""
+
+import socket
+
+import pytest
+
+from ricochet.errors import (
+    ChangedMeanwhileError,
+    DeliveryNotFoundError,
+    ForbiddenError,
+    InvalidRequestError,
+    PartnerUrlNotAllowedError,
+)
+from ricochet.models.delivery import DeliveryState
+from ricochet.models.partner import Filters, Partner
+from ricochet.models.product import Lifecycle
+from ricochet.models.statuses import Status
+from ricochet.models.user import User
+from ricochet.rules.addresses import AllowedTargets
+from ricochet.sender.http import Sent
+from ricochet.use_cases.manage_deliveries import ListingQuery
+from ricochet.use_cases.partner_deliveries import PartnerDeliveries, shown, shown_attempt, summary
+from ricochet.use_cases.partner_logins import PartnerLogins
+from ricochet.use_cases.partner_profile import PartnerProfile, SampleRequest, profile
+from tests.unit.builders import IN_AN_HOUR, SECRET, a_delivery, a_notice, a_partner, an_attempt
+
+PUBLIC = "https://1.1.1.1/cb?c={click_id}"
+
+
+class TestLogins:
+    @staticmethod
+    def partner_of(claims=None, claim="", user=None, **partner) -> Partner:
+        partners = {"part_1": a_partner(**{"logins": ("user_1",)} | partner)}
+        users = {"user_1": User(user_id="user_1", partner_id="part_1") if user is None else user}
+        return PartnerLogins(partners, users, claim).partner_of("user_1", claims or {})
+
+    def test_the_user_and_the_partner_name_each_other(self):
+        assert self.partner_of().partner_id == "part_1"
+
+    @pytest.mark.parametrize(
+        "facts",
+        [
+            {"user": User(user_id="user_1")},
+            {"user": User(user_id="user_1", partner_id="part_2")},
+            {"logins": ()},
+            {"logins": ("user_2",)},
+            {"status": Lifecycle.ARCHIVED},
+        ],
+        ids=["user names none", "user names another", "partner names none", "partner names another", "archived"],
+    )
+    def test_otherwise_the_login_belongs_to_nobody(self, facts):
+        with pytest.raises(ForbiddenError):
+            self.partner_of(**facts)
+
+    def test_a_claim_names_the_partner_where_there_is_to_be_one(self):
+        unknown = User(user_id="user_1")
+        assert self.partner_of({"partner": "part_1"}, "partner", unknown, logins=()).partner_id == "part_1"
+        for claims in ({"partner": "part_2"}, {"partner": ""}, {"other": "part_1"}, {}):
+            with pytest.raises(ForbiddenError):
+                self.partner_of(claims, "partner", unknown, logins=())
+
+    def test_a_claim_that_was_not_agreed_on_names_nobody(self):
+        with pytest.raises(ForbiddenError):
+            self.partner_of({"partner": "part_1", "": "part_1"}, "", User(user_id="user_1"))
+
+    def test_the_claim_goes_before_what_the_tables_say(self):
+        with pytest.raises(ForbiddenError):
+            self.partner_of({"partner": "part_2"}, "partner")
+
+    def test_a_token_without_the_claim_is_looked_up(self):
+        assert self.partner_of({"sub": "user_1"}, "partner").partner_id == "part_1"
+
+    def test_nobody_of_a_partner_that_left_gets_in_by_a_claim(self):
+        with pytest.raises(ForbiddenError):
+            self.partner_of({"partner": "part_1"}, "partner", status=Lifecycle.ARCHIVED)
+
+
+class Portal:
+    """One partner that is saved, and a sender that keeps what it was to send."""
+
+    def __init__(self, **partner):
+        self.partner = a_partner(**{"postback_url": PUBLIC} | partner)
+        self.lost_race, self.sent = False, []
+        self.change = PartnerProfile(self, AllowedTargets(), self, clock=lambda: IN_AN_HOUR)
+
+    def replace(self, partner, revision):
+        assert revision == self.partner.revision
+        if not self.lost_race:
+            self.partner = partner
+        return not self.lost_race
+
+    def send(self, outbound):
+        self.sent.append(outbound)
+        return Sent(an_attempt(500, reply="no"))
+
+    def put(self, **given):
+        return self.change.update(self.partner, given)
+
+
+class TestProfile:
+    def test_what_is_named_is_set_and_the_rest_stays(self):
+        portal = Portal(max_per_second=2, logins=("user_1",))
+        before = portal.partner
+        saved = portal.put(events=["lead"], statusWords={"Purchase": "sold"}, method="POST", bodyTemplate="{}")
+        changed = {"events": ("Lead",), "status_words": {"approved": "sold"}, "method": "POST", "body_template": "{}"}
+        assert {name: getattr(portal.partner, name) for name in changed} == changed
+        kept = ("max_per_second", "logins", "status", "signing_secret", "postback_url", "name", "created_at")
+        assert all(getattr(portal.partner, name) == getattr(before, name) for name in kept)
+        assert (saved.partner, saved.warnings, saved.secret) == (portal.partner, [], None)
+
+    def test_what_is_not_its_own_to_set_is_ignored_with_a_warning_each(self):
+        portal = Portal()
+        given = {
+            "status": "archived",
+            "logins": ["x"],
+            "maxPerSecond": 9,
+            "rotateSigningSecret": True,
+            "events": ["Lead"],
+        }
+        saved = portal.put(**given)
+        assert [warning.partition(" ")[0] for warning in saved.warnings] == [
+            *("logins", "maxPerSecond", "rotateSigningSecret", "status"),
+        ]
+        assert (portal.partner.status, portal.partner.logins, portal.partner.max_per_second) == ("active", (), None)
+        assert portal.partner.signing_secret == SECRET
+
+    def test_new_wishes_begin_a_new_spell(self):
+        portal = Portal()
+        portal.put(events=["Lead"])
+        assert portal.partner.spells[-1].events == ("Lead",)
+        assert portal.partner.revision == 2
+
+    @pytest.mark.parametrize(
+        ("given", "refusal"),
+        [
+            ({"postbackUrl": "http://127.0.0.1/"}, PartnerUrlNotAllowedError),
+            ({"postbackUrl": "https://1.1.1.1/{nonsense}"}, InvalidRequestError),
+            ({"bodyTemplate": "no json"}, InvalidRequestError),
+            ({"filters": None}, InvalidRequestError),
+        ],
+    )
+    def test_it_is_checked_like_what_operators_say(self, given, refusal):
+        portal = Portal()
+        before = portal.partner
+        with pytest.raises(refusal):
+            portal.put(**given)
+        assert portal.partner is before
+
+    def test_a_refusal_does_not_say_where_a_name_leads(self, monkeypatch):
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("10.1.2.3", 443))])
+        with pytest.raises(PartnerUrlNotAllowedError) as refused:
+            Portal().put(postbackUrl="https://inside.example/")
+        assert refused.value.message == "postbackUrl: inside.example leads to what is not a public address"
+
+    @pytest.mark.parametrize("own", [{}, {"sub1": ["acme", "other"]}, {"sub2": ["acme"]}, {"sub1": ["b"]}])
+    def test_whose_clicks_are_its_own_is_not_its_own_to_say(self, own):
+        portal = Portal(filters=Filters(own_clicks={"sub1": ("acme",)}))
+        with pytest.raises(InvalidRequestError, match=r"filters\.ownClicks"):
+            portal.put(filters={"ownClicks": own})
+
+    def test_other_filters_are(self):
+        mine = {"sub1": ("acme",)}
+        portal = Portal(filters=Filters(own_clicks=mine, offer_ids=("o",)))
+        portal.put(filters={"productIds": ["p"], "own_clicks": {}})
+        assert portal.partner.filters == Filters(own_clicks=mine, product_ids=("p",))
+        portal.put(filters={"ownClicks": {"sub1": ["acme"]}})
+        assert portal.partner.filters == Filters(own_clicks=mine)
+
+    def test_a_new_secret_is_another_one(self):
+        portal = Portal()
+        saved = portal.change.rotate_secret(portal.partner)
+        assert saved.secret == portal.partner.signing_secret != SECRET
+
+    def test_whoever_is_slower_is_told_so(self):
+        portal = Portal()
+        portal.lost_race = True
+        for change in (portal.put, lambda: portal.change.rotate_secret(portal.partner)):
+            with pytest.raises(ChangedMeanwhileError):
+                change()
+
+    def test_no_secret_and_nobodys_login_is_shown(self):
+        shown_one = profile(a_partner(logins=("user_1",), pause_reason="why", paused_at=IN_AN_HOUR))
+        assert SECRET not in str(shown_one)
+        assert {"logins", "spells", "revision", "signingSecret"}.isdisjoint(shown_one)
+        assert (shown_one["pauseReason"], shown_one["partnerId"]) == ("why", "part_1")
+
+
+class TestSample:
+    def tried(self, portal, status=Status.APPROVED):
+        return portal.change.try_out(portal.partner, SampleRequest(status=status)).to_json()
+
+    def test_a_test_postback_cannot_be_taken_for_money(self):
+        portal = Portal(
+            postback_url="https://1.1.1.1/?a={click_id}&b={conversion_id}&c={transaction_id}&d={delivery_id}"
+        )
+        self.tried(portal)
+        (outbound,) = portal.sent
+        assert outbound.headers["webhook-id"].startswith("test_")
+        assert all(pair.partition("=")[2].startswith("test_") for pair in outbound.url.partition("?")[2].split("&"))
+
+    def test_each_is_another_one(self):
+        portal = Portal()
+        self.tried(portal)
+        self.tried(portal)
+        assert len({outbound.headers["webhook-id"] for outbound in portal.sent}) == 2
+
+    def test_the_whole_exchange_is_shown_with_secrets_starred_out(self):
+        portal = Portal(
+            postback_url="https://1.1.1.1/?token=s3cret&s={status}",
+            method="POST",
+            body_template='{"p": {payout}}',
+            status_words={"rejected": "no"},
+        )
+        tried = self.tried(portal, Status.REJECTED)
+        assert "s3cret" not in str(tried)
+        assert tried["request"]["url"].endswith("&s=no")
+        assert tried["request"]["body"] == '{"p": 1.00}'
+        assert {"content-type", "user-agent", "webhook-id", "webhook-timestamp", "webhook-signature"} <= set(
+            tried["request"]["headers"]
+        )
+        assert tried["response"] == {"at": IN_AN_HOUR, "ms": 12, "statusCode": 500, "reply": "no"}
+
+    def test_it_changes_nothing(self):
+        portal = Portal()
+        before = portal.partner
+        self.tried(portal)
+        assert portal.partner is before
+
+
+class TestDeliveries:
+    ROW = a_delivery(
+        a_notice(user_id="user_9", ip="203.0.113.9", sub1="s", subid="mine", conversion_id="theirs"),
+        state=DeliveryState.PARKED,
+        url="https://partner.example/cb",
+        attempts=(an_attempt(None, error="x.example leads to 10.1.2.3:80, which is not a public address"),),
+    )
+
+    def test_nothing_of_the_person_is_shown(self):
+        for shown_one in (summary(self.ROW, a_partner()), shown(self.ROW, a_partner())):
+            assert "user_9" not in str(shown_one)
+            assert "203.0.113.9" not in str(shown_one)
+            assert "notice" not in shown_one
+
+    def test_a_partner_finds_the_conversion_by_its_own_words(self):
+        found = summary(self.ROW, a_partner(status_words={"approved": "sold"}))
+        told = {name: found[name] for name in ("status", "payout", "subid", "conversionId", "sourceConversionId")}
+        assert told == {
+            "status": "sold",
+            "payout": "2.5",
+            "subid": "mine",
+            "conversionId": "CONV-1",
+            "sourceConversionId": "theirs",
+        }
+
+    def test_where_a_name_leads_inside_is_not_shown(self):
+        (attempt,) = shown(self.ROW, a_partner())["attempts"]
+        assert attempt["error"] == "x.example leads to what is not a public address"
+        assert shown_attempt(an_attempt(None, error="SSLError"))["error"] == "SSLError"
+        assert "error" not in shown_attempt(an_attempt(200))
+
+    def test_whatever_is_asked_for_it_is_asked_for_one_partner(self):
+        asked = []
+
+        class Table:
+            def get(self, *key):
+                asked.append(key)
+
+            def list_page(self, listing, limit, cursor):
+                asked.append(listing.partner_id)
+
+        deliveries = PartnerDeliveries(Table())
+        with pytest.raises(DeliveryNotFoundError):
+            deliveries.get(a_partner(), "CONV-1", "1")
+        deliveries.list_page(a_partner(), ListingQuery.parse({"partnerId": "part_2", "state": "parked"}), 1, None)
+        assert asked == [("CONV-1", "000001#part_1"), "part_1"]
