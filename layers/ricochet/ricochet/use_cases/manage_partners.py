@@ -32,7 +32,7 @@ from ricochet.models.validation import validate
 from ricochet.rules import macros, signing
 from ricochet.rules.addresses import AllowedTargets, literal_address, may_connect
 from ricochet.rules.task_urls import split_task_url
-from ricochet.sender.resolve import BoundedLookup, Lookup, vetted_addresses
+from ricochet.sender.resolve import AddressInfo, BoundedLookup, Lookup, vetted_addresses
 from ricochet.tables.catalog import Partners
 from ricochet.tables.health import Health
 from ricochet.tables.paging import Page
@@ -49,7 +49,6 @@ BOTH_SECRETS_HOURS = 24
 """How long the secret before a rotation goes on signing beside the new one."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_lookup = partial(BoundedLookup(lambda *host, **how: socket.getaddrinfo(*host, **how)), seconds=3.0)
 _MACRO_IN_HOST = re.compile(r"[^/?#]*(//[^/?#]*)?[{}]")
 _SAMPLE = dict.fromkeys(macros.NAMES, 'a "word"') | dict.fromkeys(macros.NUMBERS, "1.5")
 _EVENTS = {word.lower(): word for word in ALL_EVENTS}
@@ -58,6 +57,13 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 Ids = Annotated[tuple[Id, ...], Field(max_length=100)]
 TAGS = ("subid", "sub1", "sub2", "sub3", "sub4", "sub5", "prelanding", "landing", "px", "domain")
+
+
+def _look_up(host: str, port: int, **options: Any) -> AddressInfo:
+    return socket.getaddrinfo(host, port, **options)
+
+
+_bounded_lookup = partial(BoundedLookup(_look_up), seconds=3.0)
 
 
 class FiltersInput(Entity):
@@ -247,7 +253,7 @@ def check(given: PartnerInput, allowed: AllowedTargets) -> list[str]:
     return check_postback_url(given.postback_url, allowed)
 
 
-def check_postback_url(url: str, allowed: AllowedTargets, lookup: Lookup = _lookup) -> list[str]:
+def check_postback_url(url: str, allowed: AllowedTargets, lookup: Lookup = _bounded_lookup) -> list[str]:
     """Warnings; PartnerUrlNotAllowedError for a URL that deliveries would refuse."""
     if _MACRO_IN_HOST.match(url):
         raise PartnerUrlNotAllowedError("postbackUrl: macros belong in the path and the query, not in the host")
