@@ -30,7 +30,7 @@ RicochetError
 │   │   ├── PartnerExistsError
 │   │   ├── NetworkExistsError
 │   │   ├── ReceiptIncompleteError
-│   │   ├── ReceiptNotAPostbackError
+│   │   ├── ReceiptNotReplayableError
 │   │   ├── EarningNotWaitingError
 │   │   ├── StatusNotPossibleError
 │   │   ├── ClickOwnerMismatchError
@@ -189,7 +189,7 @@ class ReceiptIncompleteError(ConflictError):
     pass
 
 
-class ReceiptNotAPostbackError(ConflictError):
+class ReceiptNotReplayableError(ConflictError):
     pass
 
 

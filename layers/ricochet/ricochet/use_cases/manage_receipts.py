@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import StringConstraints, model_validator
 
-from ricochet.errors import ReceiptIncompleteError, ReceiptNotAPostbackError, ReceiptNotFoundError
+from ricochet.errors import ReceiptIncompleteError, ReceiptNotFoundError, ReceiptNotReplayableError
 from ricochet.models.entity import Entity
 from ricochet.models.ids import canonical_click_id
 from ricochet.models.postback import RawPostback, Receipt
@@ -64,11 +64,11 @@ class ManageReceipts:
     def replay(self, receipt: Receipt) -> IntakeReply:
         """Takes the postback in again, vouched for by the operator; its receipt then tells the new outcome.
 
-        ReceiptNotAPostbackError for a person's decision; ReceiptIncompleteError where only the beginning was kept;
+        ReceiptNotReplayableError for a person's decision; ReceiptIncompleteError where only the beginning was kept;
         RequestError where it is refused again.
         """
         if not receipt.is_of_postback:
-            raise ReceiptNotAPostbackError("this receipt is of a decision, which cannot be taken in again")
+            raise ReceiptNotReplayableError("this receipt is of a decision, which cannot be taken in again")
         if receipt.truncated:
             raise ReceiptIncompleteError("of this postback only the beginning was kept")
         raw = RawPostback(
