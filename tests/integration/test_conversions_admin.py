@@ -203,6 +203,9 @@ class TestCorrecting:
         (receipt,) = shown
         assert receipt["source"] == admin.get(f"{CONVERSIONS}/{conversion_id}").data["changedBy"]
         assert receipt["detail"] == "charged back by phone"
+        query = {"operatorId": receipt["source"].removeprefix("operator:"), "day": receipt["receivedAt"][:10]}
+        (newest, *_) = admin.get("/api/v1/admin/receipts", **query).data["items"]
+        assert newest["receiptId"] == receipt["receiptId"]
         answer = admin.call("POST", f"/api/v1/admin/receipts/{receipt['receiptId']}/replay")
         assert (answer.status, answer.code) == (409, "RECEIPT_NOT_REPLAYABLE")
         assert admin.get(f"/api/v1/admin/receipts/{receipt['receiptId']}").data["outcome"] == "reversed"
