@@ -10,7 +10,10 @@ import pytest
 
 from local.client import Client
 from ricochet.models import times
+from ricochet.tables.earnings import Earnings
 from ricochet.tables.items import to_wire
+from ricochet.tables.ledger import Ledger, LedgerTables
+from ricochet.use_cases.settle_earnings import SettleEarnings
 from tests.integration.conftest import Rows, eventually
 from tests.integration.reporting import Reporter, bring, listen
 
@@ -96,14 +99,25 @@ class TestHoldDays:
             assert (conversion["credited"], conversion["version"], conversion["status"]) == (40, 1, "approved")
             listener.hears(click_id, "Purchase")
 
-    def test_a_reversal_meanwhile_leaves_nothing_to_credit(
-        self, owed, reporter, person, rows: Rows, settle, new_person
-    ):
+    def test_more_than_a_page_is_credited_in_one_run(self, stack, reporter, person, rows: Rows, monkeypatch):
+        monkeypatch.setattr("ricochet.tables.earnings.PAGE", 2)
+        for _ in range(12):
+            click_id = reporter.click(person)
+            reporter.report(click_id, amount=1)
+            make_due(rows, click_id)
+        client, table = stack.aws.dynamodb, stack.table
+        names = LedgerTables(conversions=table("Conversions"), earnings=table("Earnings"), wallets=table("Wallets"))
+        settle = SettleEarnings(Earnings(client, names.earnings), Ledger(client, names))
+        assert not settle(lambda: True).failed
+        eventually(lambda: money(person) == (12, 0, 12), "all credits")  # the schedule itself may have helped
+
+    def test_a_reversal_meanwhile_leaves_nothing_to_credit(self, owed, reporter, person, rows: Rows, settle):
         click_id, _ = owed
         assert reporter.report(click_id, "Refund")["status"] == "cancelled"
         assert money(person) == (0, 0, 0)
         (earning,) = person.app.earnings()["earnings"]
         assert (earning["status"], earning["amount"], earning["type"]) == ("cancelled", 40, "conversion")
+        rows.set("Earnings", {"userId": person.user_id, "earningId": earning["earningId"]}, creditAfter=LONG_AGO)
         settle()
         assert money(person) == (0, 0, 0)
 
