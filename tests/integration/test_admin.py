@@ -92,6 +92,8 @@ class TestProducts:
             "approval": "auto",
             "defaultStatus": "approved",
             "multipleConversions": False,
+            "holdDays": 0,
+            "caps": {},
             "status": "active",
             "createdAt": "",
             "updatedAt": "",

@@ -71,6 +71,12 @@ def test_a_schedule_is_retried_so_often_and_then_told_of(event):
     assert alarms_of(queue_of(source["DeadLetterConfig"]["Arn"]))
 
 
+def test_money_that_is_due_and_cannot_be_credited_rings_an_alarm():
+    (alarm,) = [one for one in ALARMS.values() if one["Namespace"] == "AWS/Lambda"]
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "SettleEarnings"}}]
+    assert (alarm["MetricName"], alarm["Threshold"]) == ("Errors", 0)
+
+
 @pytest.mark.parametrize("queue", sorted(QUEUES))
 def test_every_queue_has_an_alarm_and_keeps_what_it_has(queue):
     (alarm,) = alarms_of(queue)

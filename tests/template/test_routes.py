@@ -112,6 +112,15 @@ def test_every_route_for_partners_asks_which_one_it_is(name):
 
 
 @pytest.mark.parametrize(
+    "name", sorted({name for route, (name, _) in ROUTES.items() if "/admin/" in route and not route.startswith("GET")})
+)
+def test_what_operators_change_leaves_a_line_in_the_log(name):
+    source = (ROOT / TEMPLATE.functions()[name]["CodeUri"] / "app.py").read_text(encoding="utf-8")
+    assert "from ricochet.audit import audit" in source
+    assert re.search(r"^ +audit\(user_of\(app\.current_event\)|^ +audit\(who, ", source, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
     ("parameters", "issuer", "audience"),
     [
         ({}, {"Fn::Sub": "https://cognito-idp.${AWS::Region}.amazonaws.com/${UserPool}"}, {"Ref": "UserPoolClient"}),

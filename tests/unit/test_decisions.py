@@ -5,10 +5,10 @@ import pytest
 from ricochet.errors import ClickAlreadyConvertedError, EarningNotWaitingError, StatusNotPossibleError
 from ricochet.models.click import ClickStatus
 from ricochet.models.earning import ApprovalStatus, EarningStatus, EarningType
-from ricochet.models.product import Approval
+from ricochet.models.product import Approval, Caps
 from ricochet.models.statuses import Status
 from ricochet.rules.decisions import check_status, check_waiting
-from tests.unit.builders import Books, a_conversion, a_product, a_report
+from tests.unit.builders import NOON, Books, a_conversion, a_product, a_report
 from tests.unit.test_settlement_stories import LenientBooks
 
 PENDING, APPROVED, REJECTED, TRASH, REVERSED = Status
@@ -82,6 +82,22 @@ def test_a_source_may_take_back_its_own_refusal_and_not_a_persons():
     books.decide(conversion_id, TRASH)
     assert books.tell(a_report(APPROVED)).is_ignored
     assert books.decide(conversion_id, APPROVED).outcome == "credited"
+
+
+@pytest.mark.parametrize("received_at", ["2026-03-01T12:00:10.000Z", "2026-03-09T12:00:00.000Z"])
+def test_what_waits_for_a_person_is_released_by_nobody_else(received_at):
+    books = Books(a_product(caps=Caps(min_seconds=60)))
+    books.tell(a_report(APPROVED, received_at=NOON))
+    word = a_report(APPROVED, source_status="yes", changed_by="partner:part_1", received_at=received_at)
+    assert books.tell(word).is_ignored
+    assert (books.balance["USD"], books.pending["USD"]) == (0, 5)
+
+
+def test_what_waits_for_its_source_may_be_moved_by_somebody_else():
+    books = Books()
+    books.tell(a_report(PENDING))
+    after = books.tell(a_report(APPROVED, source_status="yes", changed_by="partner:part_1")).conversion
+    assert (after.status, after.changed_by, after.source_status) == (APPROVED, "partner:part_1", "Lead")
 
 
 def test_reversing_by_hand_takes_back_what_was_credited():

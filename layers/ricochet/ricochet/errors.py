@@ -34,7 +34,7 @@ RicochetError
 │   │   ├── LoginTakenError
 │   │   ├── NetworkExistsError
 │   │   ├── ReceiptIncompleteError
-│   │   ├── ReceiptNotAPostbackError
+│   │   ├── ReceiptNotReplayableError
 │   │   ├── EarningNotWaitingError
 │   │   ├── StatusNotPossibleError
 │   │   ├── ClickOwnerMismatchError
@@ -210,7 +210,7 @@ class ReceiptIncompleteError(ConflictError):
     pass
 
 
-class ReceiptNotAPostbackError(ConflictError):
+class ReceiptNotReplayableError(ConflictError):
     pass
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 from ricochet.models import ids
 from ricochet.models.conversion import Conversion
@@ -51,21 +52,7 @@ def wallet_change(conversion: Conversion, prior: Conversion | None) -> WalletCha
 
 def row_state(conversion: Conversion, amount: Decimal, *, by_hand: bool = False) -> EarningState:
     """What the conversion's row says, now that the conversion is what it is; `by_hand`: a person decided."""
-    is_owed = conversion.credit_after is not None
-    status = EarningStatus.PENDING if is_owed else EARNING_STATUS[conversion.status]
-    approval = APPROVAL_STATUS[conversion.status]
-    if by_hand and approval is ApprovalStatus.AUTO_APPROVED:
-        approval = ApprovalStatus.MANUAL_APPROVED
-    return EarningState(
-        user_id=conversion.user_id or "",
-        earning_id=conversion.earning_id or "",
-        amount=amount,
-        status=status,
-        approval_status=approval,
-        reason=HOLD_DAYS if is_owed else conversion.hold_reason,
-        credit_after=conversion.credit_after,
-        credited_at=conversion.updated_at if status is EarningStatus.COMPLETED else None,
-    )
+    return EarningState(**_state(conversion, amount, by_hand=by_hand))
 
 
 def new_earning_id(conversion: Conversion) -> str:
@@ -74,26 +61,44 @@ def new_earning_id(conversion: Conversion) -> str:
 
 
 def conversion_row(conversion: Conversion, *, by_hand: bool) -> Earning:
-    return _row(conversion, EarningType.CONVERSION, row_state(conversion, conversion.amount, by_hand=by_hand))
+    return _row(conversion, EarningType.CONVERSION, _state(conversion, conversion.amount, by_hand=by_hand))
 
 
 def contra_row(conversion: Conversion, back: Decimal, reason: str) -> Earning:
     """Takes `back` from what was credited in a row that stays as it is."""
-    state = EarningState(
-        user_id=conversion.user_id or "",
-        earning_id=new_earning_id(conversion),
-        amount=-back,
-        status=EarningStatus.COMPLETED,
-        approval_status=ApprovalStatus.AUTO_APPROVED,
-        reason=reason,
-        credited_at=conversion.updated_at,
-    )
+    state = {
+        "user_id": conversion.user_id,
+        "earning_id": new_earning_id(conversion),
+        "amount": -back,
+        "status": EarningStatus.COMPLETED,
+        "approval_status": ApprovalStatus.AUTO_APPROVED,
+        "reason": reason,
+        "credited_at": conversion.updated_at,
+    }
     return _row(conversion, EarningType.REVERSAL, state)
 
 
-def _row(conversion: Conversion, kind: EarningType, state: EarningState) -> Earning:
+def _state(conversion: Conversion, amount: Decimal, *, by_hand: bool) -> dict[str, Any]:
+    is_owed = conversion.credit_after is not None
+    status = EarningStatus.PENDING if is_owed else EARNING_STATUS[conversion.status]
+    approval = APPROVAL_STATUS[conversion.status]
+    if by_hand and approval is ApprovalStatus.AUTO_APPROVED:
+        approval = ApprovalStatus.MANUAL_APPROVED
+    return {
+        "user_id": conversion.user_id,
+        "earning_id": conversion.earning_id,
+        "amount": amount,
+        "status": status,
+        "approval_status": approval,
+        "reason": HOLD_DAYS if is_owed else conversion.hold_reason,
+        "credit_after": conversion.credit_after,
+        "credited_at": conversion.updated_at if status is EarningStatus.COMPLETED else None,
+    }
+
+
+def _row(conversion: Conversion, kind: EarningType, state: dict[str, Any]) -> Earning:
     return Earning(
-        **{name: getattr(state, name) for name in EarningState.model_fields},
+        **state,
         type=kind,
         currency=conversion.currency,
         product_id=conversion.product_id,

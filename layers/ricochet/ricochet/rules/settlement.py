@@ -143,7 +143,7 @@ def release(prior: Conversion, moment: str, *, by_hand: bool = False) -> Settlem
     """Credits what is owed. The version stays, so partners hear nothing; the commission follows `credited`."""
     moment = max(moment, _just_after(prior.updated_at))
     conversion = prior.with_changes(
-        credited=prior.owed, owed=ZERO, credit_after=None, credited_at=moment, updated_at=moment
+        credited=prior.credited + prior.owed, owed=ZERO, credit_after=None, credited_at=moment, updated_at=moment
     )
     return Settlement(
         "credited",
@@ -169,7 +169,7 @@ def _is_known(report: Report, prior: Conversion) -> bool:
 
 def _continue(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settlement:
     status = next_status(prior.status, report.status, allow_reapproval=_may_reapprove(report, terms, prior))
-    if status is None:
+    if status is None or (status is Status.APPROVED and prior.hold_reason and not terms.is_reviewed):
         return Settlement("repeat" if report.key in prior.reports else "ignored", prior, prior)
     if status is Status.REVERSED:
         return _reverse(report, terms, prior, moment)
@@ -424,8 +424,8 @@ def _click_change(conversion: Conversion, terms: Terms, condition: ClickConditio
         return None
     is_paid = click.status is ClickStatus.CONVERTED
     outcome = outcome_of(conversion)
-    if is_paid and not terms.any_number and _is_anothers(click.outcome, conversion):
-        outcome = click.outcome or outcome  # what was paid is what the click led to
+    if is_paid and not terms.any_number and click.outcome and not _replaces(conversion, click.outcome):
+        outcome = click.outcome  # what was paid is what the click led to
     return ClickChange(
         click_id=click.click_id,
         status=ClickStatus.CONVERTED if is_paid else CLICK_STATUS[conversion.status],
@@ -436,10 +436,10 @@ def _click_change(conversion: Conversion, terms: Terms, condition: ClickConditio
     )
 
 
-def _is_anothers(outcome: Outcome | None, conversion: Conversion) -> bool:
-    """Whether the click led to another conversion, which this one, never approved, does not replace."""
-    was_approved = conversion.credited_at is not None or conversion.status is Status.APPROVED
-    return outcome is not None and outcome.conversion_id != conversion.conversion_id and not was_approved
+def _replaces(conversion: Conversion, outcome: Outcome) -> bool:
+    """Whether a click that led to `outcome` led to this: to the same conversion, or to another that was approved."""
+    was_approved = conversion.status is Status.APPROVED or conversion.credited_at is not None
+    return was_approved or conversion.conversion_id == outcome.conversion_id
 
 
 def _first_condition(report: Report, terms: Terms) -> ClickCondition:

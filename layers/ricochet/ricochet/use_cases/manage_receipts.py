@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import StringConstraints, model_validator
 
-from ricochet.errors import ReceiptIncompleteError, ReceiptNotAPostbackError, ReceiptNotFoundError
+from ricochet.errors import ReceiptIncompleteError, ReceiptNotFoundError, ReceiptNotReplayableError
 from ricochet.models.entity import Entity
 from ricochet.models.ids import canonical_click_id
 from ricochet.models.postback import RawPostback, Receipt
@@ -20,10 +20,11 @@ from ricochet.use_cases.replay import Replay
 
 
 class ReceiptQuery(Entity):
-    """By click, or by network (or product) and day; each also by outcome."""
+    """By click, or by network (product, operator) and day; each also by outcome."""
 
     network_id: str | None = None
     product_id: str | None = None
+    operator_id: str | None = None
     day: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$")] | None = None
     click_id: str | None = None
     outcome: str | None = None
@@ -34,14 +35,14 @@ class ReceiptQuery(Entity):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        by_source = (self.network_id is not None) + (self.product_id is not None)
-        if self.click_id is None and (by_source != 1 or self.day is None):
-            raise ValueError("ask by clickId, or by networkId (or productId) and day")
+        if self.click_id is None and (len(self.sources) != 1 or self.day is None):
+            raise ValueError("ask by clickId, or by networkId (or productId, or operatorId) and day")
         return self
 
     @property
-    def source(self) -> str:
-        return f"network:{self.network_id}" if self.network_id else f"product:{self.product_id}"
+    def sources(self) -> list[str]:
+        named = {"network": self.network_id, "product": self.product_id, "operator": self.operator_id}
+        return [f"{kind}:{row_id}" for kind, row_id in named.items() if row_id is not None]
 
 
 class ManageReceipts:
@@ -53,7 +54,7 @@ class ManageReceipts:
         """Newest first. A page may hold fewer than `limit` where an outcome is asked for, and there may be more."""
         if query.click_id is not None:
             return self._receipts.of_click(canonical_click_id(query.click_id), query.outcome, limit, cursor)
-        return self._receipts.of_day(query.source, query.day or "", query.outcome, limit, cursor)
+        return self._receipts.of_day(query.sources[0], query.day or "", query.outcome, limit, cursor)
 
     def get(self, receipt_id: str) -> Receipt:
         receipt = self._receipts.get(receipt_id)
@@ -64,11 +65,11 @@ class ManageReceipts:
     def replay(self, receipt: Receipt) -> IntakeReply:
         """Takes the postback in again, vouched for by the operator; its receipt then tells the new outcome.
 
-        ReceiptNotAPostbackError for a person's decision; ReceiptIncompleteError where only the beginning was kept;
+        ReceiptNotReplayableError for a person's decision; ReceiptIncompleteError where only the beginning was kept;
         RequestError where it is refused again.
         """
         if not receipt.is_of_postback:
-            raise ReceiptNotAPostbackError("this receipt is of a decision, which cannot be taken in again")
+            raise ReceiptNotReplayableError("this receipt is of a decision, which cannot be taken in again")
         if receipt.truncated:
             raise ReceiptIncompleteError("of this postback only the beginning was kept")
         raw = RawPostback(

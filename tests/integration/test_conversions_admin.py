@@ -1,0 +1,229 @@
+"""Operators look at conversions, day by day and one by one, and correct what went wrong."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import pytest
+
+from tests.integration.conftest import Rows, eventually
+from tests.integration.reporting import Reporter, bring, listen, pages
+
+CONVERSIONS = "/api/v1/admin/conversions"
+
+
+def today() -> str:
+    return datetime.now(UTC).date().isoformat()
+
+
+@pytest.fixture
+def reporter(public, new_product):
+    return Reporter(public, new_product())
+
+
+@pytest.fixture
+def reported(reporter, person, rows: Rows):
+    """Reports a conversion of 40 with a status; its click and its id."""
+
+    def report(status: str) -> tuple[str, str]:
+        click_id = reporter.click(person)
+        reporter.report(click_id, status, amount=40)
+        (conversion,) = rows.conversions(click_id)
+        return click_id, conversion["conversionId"]
+
+    return report
+
+
+def correct(admin, conversion_id, status, reason="a mistake"):
+    return admin.call("POST", f"{CONVERSIONS}/{conversion_id}/status", json={"status": status, "reason": reason})
+
+
+class TestTheList:
+    def test_a_day_is_listed_newest_first_page_by_page_and_everything_once(self, admin, reported):
+        ids = [reported(status)[1] for status in ("Lead", "Purchase", "Purchase", "Trash", "Purchase", "Reject")]
+        found = [row for page in pages(lambda **q: admin.get(CONVERSIONS, **q), day=today(), limit=4) for row in page]
+        assert all(one["updatedAt"] >= other["updatedAt"] for one, other in pairwise(found))
+        listed = [row["conversionId"] for row in found]
+        assert len(listed) == len(set(listed))
+        assert [one for one in listed if one in ids] == ids[::-1]
+
+    def test_a_status_may_be_asked_for(self, admin, reported):
+        ids = {status: reported(status)[1] for status in ("Lead", "Purchase", "Trash")}
+        found = [
+            row
+            for page in pages(lambda **q: admin.get(CONVERSIONS, **q), day=today(), status="trash", limit=2)
+            for row in page
+        ]
+        assert {row["status"] for row in found} == {"trash"}
+        assert ids["Trash"] in {row["conversionId"] for row in found}
+
+    def test_it_moves_to_the_day_of_its_last_change(self, admin, reported, rows: Rows):
+        _, conversion_id = reported("Purchase")
+        (row,) = [row for row in rows.scan("Conversions") if row["conversionId"] == conversion_id]
+        assert row["dayShard"].startswith(f"{today()}#")
+        before = admin.get(f"{CONVERSIONS}/{conversion_id}").data["updatedAt"]
+        correct(admin, conversion_id, "reversed")
+        found = [row for page in pages(lambda **q: admin.get(CONVERSIONS, **q), day=today()) for row in page]
+        (listed,) = [row for row in found if row["conversionId"] == conversion_id]
+        assert (listed["status"], listed["updatedAt"] > before) == ("reversed", True)
+
+    @pytest.mark.parametrize(
+        ("query", "named"),
+        [
+            ({}, "day"),
+            ({"day": "yesterday"}, "day"),
+            ({"day": "2026-13-01"}, "day"),
+            ({"day": "2026-11-21", "status": "Purchase"}, "status"),
+        ],
+    )
+    def test_a_question_that_makes_no_sense_is_refused(self, admin, query, named):
+        answer = admin.get(CONVERSIONS, **query)
+        assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
+        assert answer.body["error"]["details"][0].startswith(f"{named}:")
+
+    def test_a_cursor_that_was_changed_or_is_of_another_day_is_refused(self, admin, reported):
+        for _ in range(2):
+            reported("Purchase")
+        cursor = admin.get(CONVERSIONS, day=today(), limit=1).data["nextCursor"]
+        for query in ({"day": today(), "cursor": cursor[:-3] + "AAA"}, {"day": "2020-01-01", "cursor": cursor}):
+            answer = admin.get(CONVERSIONS, **query)
+            assert (answer.status, answer.code) == (400, "INVALID_CURSOR")
+
+    def test_a_day_without_conversions_is_empty(self, admin):
+        assert admin.get(CONVERSIONS, day="2020-01-01").data == {"items": [], "nextCursor": None}
+
+
+class TestOne:
+    def test_it_shows_what_it_was_and_every_row_of_its_money(self, admin, reporter, person, reported):
+        click_id, conversion_id = reported("Lead")
+        reporter.report(click_id, "Purchase", amount=30)
+        reporter.report(click_id, "Refund", amount=10)
+        shown = admin.get(f"{CONVERSIONS}/{conversion_id}").data
+        assert (shown["status"], shown["version"], shown["amount"], shown["credited"]) == ("approved", 2, 30, 20)
+        assert (shown["userId"], shown["clickId"]) == (person.user_id, click_id)
+        (lead,) = shown["versions"]
+        assert (lead["version"], lead["status"], lead["sourceStatus"], lead["amount"]) == (1, "pending", "Lead", 40)
+        assert [(row["type"], row["amount"], row["status"]) for row in shown["earnings"]] == [
+            ("conversion", 30, "completed"),
+            ("reversal", -10, "completed"),
+        ]
+        assert {"dayShard", "reports"}.isdisjoint(shown)
+
+    def test_what_is_not_there_is_not_found(self, admin):
+        for answer in (admin.get(f"{CONVERSIONS}/CONV-0"), correct(admin, "CONV-0", "approved")):
+            assert (answer.status, answer.code) == (404, "CONVERSION_NOT_FOUND")
+
+    def test_users_are_kept_out(self, person, reported):
+        _, conversion_id = reported("Purchase")
+        answers = [
+            person.app.get(CONVERSIONS, day=today()),
+            person.app.get(f"{CONVERSIONS}/{conversion_id}"),
+            correct(person.app, conversion_id, "reversed"),
+        ]
+        assert {(answer.status, answer.code) for answer in answers} == {(403, "FORBIDDEN")}
+        assert person.app.wallet()["balance"] == 40
+
+
+class TestCorrecting:
+    @pytest.mark.parametrize(
+        ("said", "wanted", "balance", "click"),
+        [
+            ("Lead", "approved", 40, "converted"),
+            ("Lead", "rejected", 0, "rejected"),
+            ("Lead", "trash", 0, "rejected"),
+            ("Reject", "approved", 40, "converted"),
+            ("Trash", "approved", 40, "converted"),
+            ("Purchase", "reversed", 0, "converted"),
+        ],
+    )
+    def test_what_the_state_machine_allows_is_done(self, admin, reported, person, said, wanted, balance, click):
+        click_id, conversion_id = reported(said)
+        shown = correct(admin, conversion_id, wanted).data
+        assert (shown["status"], shown["version"], shown["credited"]) == (wanted, 2, balance)
+        assert (shown["sourceStatus"], shown["versions"][0]["version"]) == (said, 1)
+        assert shown["changedBy"].startswith("operator:")
+        wallet = person.app.wallet()
+        assert (wallet["balance"], wallet["pending"]) == (balance, 0)
+        assert wallet["balance"] == sum(row["amount"] for row in shown["earnings"] if row["status"] == "completed")
+        assert person.app.get(f"/api/v1/earn/clicks/{click_id}").data["status"] == click
+
+    @pytest.mark.parametrize(
+        ("said", "wanted"),
+        [
+            *(("Lead", wanted) for wanted in ("pending", "reversed")),
+            *(("Purchase", wanted) for wanted in ("pending", "approved", "rejected", "trash")),
+            *(("Trash", wanted) for wanted in ("pending", "trash", "rejected", "reversed")),
+        ],
+    )
+    def test_anything_else_is_refused_saying_what_it_is(self, admin, reported, person, said, wanted):
+        _, conversion_id = reported(said)
+        before = person.app.wallet()
+        answer = correct(admin, conversion_id, wanted)
+        assert (answer.status, answer.code) == (409, "STATUS_NOT_POSSIBLE")
+        assert answer.body["message"].endswith(f"cannot become {wanted}")
+        assert person.app.wallet() == before
+
+    @pytest.mark.parametrize(
+        ("body", "named"),
+        [
+            ({}, "status"),
+            ({"status": "Purchase", "reason": "x"}, "status"),
+            ({"status": "reversed"}, "reason"),
+            ({"status": "reversed", "reason": ""}, "reason"),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, admin, reported, person, body, named):
+        _, conversion_id = reported("Purchase")
+        answer = admin.call("POST", f"{CONVERSIONS}/{conversion_id}/status", json=body)
+        assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
+        assert answer.body["error"]["details"][0].startswith(f"{named}:")
+        assert person.app.wallet()["balance"] == 40
+
+    def test_partners_and_the_referrer_follow(self, admin, reporter, new_person, partners, rows: Rows):
+        referrer, person = new_person(), new_person()
+        bring(referrer, person)
+        listener = listen(admin, partners, reporter.product)
+        click_id = reporter.click(person)
+        reporter.report(click_id, "Trash", amount=40)
+        (row,) = rows.conversions(click_id)
+        correct(admin, row["conversionId"], "approved")
+        eventually(lambda: referrer.app.wallet()["balance"] == 4, "the commission")
+        correct(admin, row["conversionId"], "reversed")
+        eventually(lambda: referrer.app.wallet()["balance"] == 0, "the commission to go back")
+        listener.hears(click_id, "Trash", "Purchase", "Reject")
+
+    def test_the_receipt_names_the_operator_and_is_no_postback(self, admin, reported):
+        click_id, conversion_id = reported("Purchase")
+        correct(admin, conversion_id, "reversed", "charged back by phone")
+        shown = eventually(
+            lambda: admin.get("/api/v1/admin/receipts", clickId=click_id, outcome="reversed").data["items"],
+            "the receipt",
+        )
+        (receipt,) = shown
+        assert receipt["source"] == admin.get(f"{CONVERSIONS}/{conversion_id}").data["changedBy"]
+        assert receipt["detail"] == "charged back by phone"
+        query = {"operatorId": receipt["source"].removeprefix("operator:"), "day": receipt["receivedAt"][:10]}
+        (newest, *_) = admin.get("/api/v1/admin/receipts", **query).data["items"]
+        assert newest["receiptId"] == receipt["receiptId"]
+        answer = admin.call("POST", f"/api/v1/admin/receipts/{receipt['receiptId']}/replay")
+        assert (answer.status, answer.code) == (409, "RECEIPT_NOT_REPLAYABLE")
+        assert admin.get(f"/api/v1/admin/receipts/{receipt['receiptId']}").data["outcome"] == "reversed"
+
+    def test_a_click_that_was_paid_is_not_paid_again_by_hand(self, admin, public, new_product, person, rows: Rows):
+        product = new_product()
+        click_id = person.app.click(product.product_id).data["clickId"]
+        for transaction in ("a", "b"):
+            public.postback(click_id, token=product.token, status="Lead", transactionId=transaction, amount=40)
+        public.postback(click_id, token=product.token, status="Purchase", transactionId="b", amount=40)
+        (lead,) = [row for row in rows.conversions(click_id) if row["transactionId"] == "a"]
+        answer = correct(admin, lead["conversionId"], "approved")
+        assert (answer.status, answer.code) == (409, "CLICK_ALREADY_CONVERTED")
+        assert person.app.wallet()["balance"] == 40
+
+    def test_a_conversion_of_nobody_can_be_corrected_too(self, admin, public, rows: Rows):
+        network = admin.create("networks", name="of nobody", creditBy="none").data
+        public.network_postback(network["uniqueKey"], params={"click_id": "theirs", "payout": "3", "txid": "t"})
+        (row,) = [one for one in rows.scan("Conversions") if one.get("networkId") == network["networkId"]]
+        shown = correct(admin, row["conversionId"], "reversed").data
+        assert (shown["status"], shown["earnings"]) == ("reversed", [])

@@ -1,0 +1,106 @@
+"""A decision is entered as the conversion is by then, with a receipt that names who decided."""
+
+import pytest
+
+from ricochet.errors import ConversionNotFoundError, EarningNotFoundError, EarningNotWaitingError, LedgerBusyError
+from ricochet.models.click import ClickStatus
+from ricochet.models.statuses import Status
+from ricochet.rules.decisions import Decision
+from ricochet.tables.ledger import ClickTakenError, ConversionMovedError
+from ricochet.use_cases.decisions import Decisions
+from ricochet.use_cases.manage_earnings import ManageEarnings
+from tests.unit.builders import IN_AN_HOUR, TOMORROW, Books, a_product, a_report
+
+APPROVE = Decision("operator:op_1", Status.APPROVED, "checked")
+
+
+class Tables:
+    """One conversion that waits; `interrupt` is raised by the next writes."""
+
+    def __init__(self):
+        self.books = Books(a_product(approval="manual"))
+        self.held = self.books.tell(a_report()).conversion
+        self.receipts, self.interrupt, self.clicks_read = [], [], 0
+        self.decisions = Decisions(self, self, self, clock=lambda: TOMORROW)
+
+    def conversion(self, conversion_id):
+        return self.books.conversions.get(conversion_id)
+
+    def versions(self, product_id):
+        return iter([self.books.product])
+
+    def get(self, row_id, earning_id=None):
+        if earning_id is not None:
+            return self.books.rows.get(earning_id)
+        self.clicks_read += 1
+        return self.books.click
+
+    def write(self, settlement, receipt):
+        if self.interrupt:
+            raise self.interrupt.pop(0)
+        self.books._enter(settlement)
+        self.receipts.append(receipt)
+
+    def decide(self, decision=APPROVE, check=lambda _: None):
+        return self.decisions(decision, self.held.conversion_id, check)
+
+
+def test_the_receipt_says_who_decided_what_and_why():
+    tables = Tables()
+    settlement = tables.decide()
+    (receipt,) = tables.receipts
+    assert (receipt.source, receipt.outcome, receipt.detail) == ("operator:op_1", "credited", "checked")
+    assert (receipt.source_day, receipt.received_at) == (f"operator:op_1#{TOMORROW[:10]}", TOMORROW)
+    assert (receipt.conversion_id, receipt.click_id) == (tables.held.conversion_id, tables.held.click_id)
+    assert receipt.earning_id == settlement.conversion.earning_id
+    assert receipt.ttl > 0
+    assert not receipt.is_of_postback
+
+
+def test_a_conversion_that_moved_meanwhile_is_checked_and_decided_anew():
+    tables = Tables()
+    moved = tables.books.decide(tables.held.conversion_id, Status.REJECTED).conversion
+    tables.books.conversions[moved.conversion_id] = tables.held
+    tables.interrupt = [ConversionMovedError(moved)]
+    manage = ManageEarnings(tables, tables.decisions)
+    with pytest.raises(EarningNotWaitingError):
+        manage.decide("user_1", tables.held.earning_id, APPROVE)
+    assert tables.books.balance["USD"] == 0
+
+
+def test_a_click_that_moved_meanwhile_is_read_again():
+    tables = Tables()
+    tables.interrupt = [ClickTakenError(tables.books.click)]
+    assert tables.decide().outcome == "credited"
+    assert tables.clicks_read == 2
+    assert tables.books.click.status is ClickStatus.CONVERTED
+
+
+def test_a_conversion_that_keeps_moving_is_given_up_for_now():
+    tables = Tables()
+    tables.interrupt = [ConversionMovedError(tables.held) for _ in range(9)]
+    with pytest.raises(LedgerBusyError):
+        tables.decide()
+
+
+def test_a_conversion_without_a_product_of_ours_has_no_click_of_ours():
+    tables = Tables()
+    tables.books.conversions[tables.held.conversion_id] = tables.held.with_changes(product_id=None)
+    settlement = tables.decide()
+    assert (settlement.outcome, settlement.click, tables.clicks_read) == ("credited", None, 0)
+
+
+def test_what_is_not_there_is_not_found():
+    tables = Tables()
+    with pytest.raises(ConversionNotFoundError):
+        tables.decisions(APPROVE, "CONV-NONE", lambda _: None)
+    with pytest.raises(EarningNotFoundError):
+        ManageEarnings(tables, tables.decisions).decide("user_1", "EARN-NONE", APPROVE)
+
+
+def test_an_earning_is_shown_as_it_is_now():
+    tables = Tables()
+    before, after = ManageEarnings(tables, tables.decisions).decide("user_1", tables.held.earning_id, APPROVE)
+    assert (before.status, after.status) == ("pending", "completed")
+    assert after == tables.books.rows[tables.held.earning_id]
+    assert after.credited_at == TOMORROW > IN_AN_HOUR

@@ -1,0 +1,102 @@
+"""The schedule credits what is due, as far as its time goes, and one failure keeps no other back."""
+
+import pytest
+
+from ricochet.errors import ConversionNotFoundError, LedgerBusyError
+from ricochet.models.statuses import Status
+from ricochet.tables.ledger import ConversionMovedError
+from ricochet.use_cases.settle_earnings import SettleEarnings
+from tests.unit.builders import Books, a_product, a_report
+
+DUE = "2026-03-08T13:00:00.000Z"
+
+
+class Tables:
+    """Earnings and ledger of `number` conversions that are owed; `interrupt` is raised by the next writes."""
+
+    def __init__(self, number=3):
+        self.books = Books(a_product(multiple_conversions=True, hold_days=7))
+        for one in range(number):
+            self.books.tell(a_report(Status.APPROVED, 1, transaction_id=f"T-{one}"))
+        self.rows = [(row.conversion_id, row.earning_id) for row in self.books.rows.values()]
+        self.asked, self.interrupt, self.receipts = [], [], []
+
+    def due(self, moment):
+        self.asked.append(moment)
+        yield from self.rows
+
+    def conversion(self, conversion_id):
+        return self.books.conversions.get(conversion_id)
+
+    def write(self, settlement, receipt=None):
+        if self.interrupt and (error := self.interrupt.pop(0)):
+            raise error
+        self.receipts.append(receipt)
+        self.books._enter(settlement)
+
+    def settle(self, has_time=lambda: True, moment=DUE):
+        return SettleEarnings(self, self, clock=lambda: moment)(has_time)
+
+
+def test_all_that_is_due_is_credited_without_a_receipt():
+    tables = Tables()
+    result = tables.settle()
+    assert (len(result.credited), result.gone, result.failed) == (3, 0, {})
+    assert (tables.books.balance["USD"], tables.books.pending["USD"]) == (3, 0)
+    assert (tables.asked, tables.receipts) == ([DUE], [None] * 3)
+
+
+def test_a_second_run_finds_nothing_left_to_do():
+    tables = Tables()
+    tables.settle()
+    result = tables.settle()
+    assert (result.credited, result.gone) == ([], 3)
+    assert tables.books.balance["USD"] == 3
+
+
+def test_what_the_index_shows_too_early_is_not_credited():
+    tables = Tables()
+    assert tables.settle(moment="2026-03-08T12:59:59.999Z").gone == 3
+    assert tables.books.balance["USD"] == 0
+
+
+def test_it_stops_when_there_is_no_time_left():
+    tables = Tables()
+    times = iter([True, True, False])
+    assert len(tables.settle(lambda: next(times)).credited) == 2
+    assert tables.books.pending["USD"] == 1
+
+
+@pytest.mark.parametrize("error", [LedgerBusyError("busy"), RuntimeError("unforeseen")])
+def test_one_that_fails_keeps_no_other_back(error):
+    tables = Tables()
+    tables.interrupt = [None, error]
+    result = tables.settle()
+    assert len(result.credited) == 2
+    assert result.failed == {tables.rows[1][1]: error}
+
+
+def test_a_row_without_a_conversion_is_a_failure_and_not_silence():
+    tables = Tables(1)
+    tables.rows.append(("CONV-NONE", "EARN-1"))
+    result = tables.settle()
+    assert len(result.credited) == 1
+    assert isinstance(result.failed["EARN-1"], ConversionNotFoundError)
+
+
+def test_a_conversion_that_was_refunded_in_part_meanwhile_is_credited_as_it_is_now():
+    tables = Tables(1)
+    before = tables.books.conversions[tables.rows[0][0]]
+    tables.books.tell(a_report(Status.REVERSED, "0.25", transaction_id="T-0"))
+    now = tables.books.conversions[before.conversion_id]
+    tables.books.conversions[before.conversion_id] = before
+    tables.interrupt = [ConversionMovedError(now)]
+    assert [one.credited for one in tables.settle().credited] == [now.owed]
+    assert (tables.books.balance["USD"], tables.books.pending["USD"]) == (now.owed, 0)
+
+
+def test_a_conversion_that_keeps_moving_is_left_to_the_next_run():
+    tables = Tables(1)
+    (conversion,) = tables.books.conversions.values()
+    tables.interrupt = [ConversionMovedError(conversion) for _ in range(9)]
+    assert [type(error) for error in tables.settle().failed.values()] == [LedgerBusyError]
