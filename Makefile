@@ -5,7 +5,6 @@ SHELL := /bin/bash
 
 PORT ?= 4566
 ALLOWED_TARGETS ?=
-ENVIRONMENT ?= dev
 export PORT ALLOWED_TARGETS
 
 # Environments: each is made from a compiled requirements file and remade when that changes. MiniStack and
@@ -90,5 +89,6 @@ lock: $(UV) ## compiles requirements anew from their .in files
 		--python-version 3.13 requirements/dev.in -o requirements/dev.txt
 
 .PHONY: deploy
-deploy: setup ## to AWS, with your credentials (ENVIRONMENT=dev|prod, REGION=...)
-	@$(PYTHON) -m local deploy-to-aws --environment $(ENVIRONMENT) $(if $(REGION),--region $(REGION))
+deploy: setup ## to AWS, with your credentials; asks (ENVIRONMENT=, REGION=, STACK=, PARAMETERS="Name=value ...", YES=1)
+	@$(PYTHON) -m local deploy-to-aws --environment "$(ENVIRONMENT)" --region "$(REGION)" --stack-name "$(STACK)" \
+		--parameters '$(PARAMETERS)' $(if $(YES),--yes)
