@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 
 import pytest
 
 from local.accounts import sign_in
+from local.workspace import clean_environment
 from tests.guides import blocks
 
 STRICT_CURL = 'curl() { command curl --fail-with-body --noproxy "*" --max-time 60 "$@" && echo; }'
@@ -64,6 +66,30 @@ def test_the_advertisers_guide_signs_as_we_check(folder, person, public, new_pro
     headers = scope["signed"](product.token, "m-2", body)
     assert public.call("POST", path, data=body, headers=headers).data["amount"] == 7
     assert public.call("POST", path, data=b'{"amount": 8}', headers=headers).status == 403
+
+
+def test_the_deployment_guide_puts_back_what_is_missing_and_nothing_else(stack, tmp_path):
+    dynamodb, (script,) = stack.aws.dynamodb, blocks("deploy.md", "python")
+    (tmp_path / "put_back.py").write_text(script)
+    key = [{"AttributeName": "userId", "KeyType": "HASH"}, {"AttributeName": "earningId", "KeyType": "RANGE"}]
+    types = [{"AttributeName": one["AttributeName"], "AttributeType": "S"} for one in key]
+    rows = {"restored": {"e-1": "old", "e-2": "lost"}, "live": {"e-1": "new"}}
+    for table, notes in rows.items():
+        dynamodb.create_table(TableName=table, KeySchema=key, AttributeDefinitions=types, BillingMode="PAY_PER_REQUEST")
+        for earning_id, note in notes.items():
+            item = {"userId": {"S": "u-1"}, "earningId": {"S": earning_id}, "note": {"S": note}}
+            dynamodb.put_item(TableName=table, Item=item)
+    done = subprocess.run(
+        [sys.executable, "put_back.py", "restored", "live"],
+        cwd=tmp_path,
+        env=clean_environment(AWS_ENDPOINT_URL=stack.aws.endpoint_url),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "1 put back\n"), done.stderr
+    found = {item["earningId"]["S"]: item["note"]["S"] for item in dynamodb.scan(TableName="live")["Items"]}
+    assert found == {"e-1": "new", "e-2": "lost"}
 
 
 def test_the_networks_guide_makes_networks_that_work(folder):
