@@ -69,8 +69,9 @@ check: lint ## lint and the tests that need no emulator
 	@$(PYTHON) -m pytest tests/unit tests/template
 
 .PHONY: bench
-bench: setup ## calls, capacity, sizes and import costs against their goals
-	@$(PYTHON) -m tests.bench
+bench: setup ## calls, capacity, sizes and import costs against their goals; dollars (CONVERSION_RATE=0.05, PARTNERS=3)
+	@$(PYTHON) -m tests.bench $(if $(CONVERSION_RATE),--conversion-rate $(CONVERSION_RATE)) \
+		$(if $(PARTNERS),--partners $(PARTNERS))
 
 .PHONY: format
 format: $(DEV) ## rewrites the code in the one format

@@ -6,6 +6,7 @@ marked where they miss their goal: machines are noisy.
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import signal
 import sys
@@ -14,39 +15,54 @@ from pathlib import Path
 
 from local import stack as stacks
 from local.workspace import LOCAL
-from tests.bench import calls, cpu, imports, sizes
+from tests.bench import calls, costs, cpu, imports, sizes, workers
 from tests.bench.deployed import deployed
 from tests.bench.report import Section, lines
 
 
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the emulator is stopped then, too
+    arguments = _parser().parse_args()
     LOCAL.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=LOCAL, prefix="bench-") as name:
-        sections = measure(Path(name))
+        sections, steps = measure(Path(name))
     print(*lines(sections), sep="\n")
+    print(*costs.table(steps, arguments.conversion_rate, arguments.partners), sep="\n")
     return 1 if any(row.is_wrong for section in sections for row in section.rows) else 0
 
 
-def measure(folder: Path) -> list[Section]:
-    """The emulator has stopped before any CPU time is taken."""
+def measure(folder: Path) -> tuple[list[Section], dict[str, costs.Measured]]:
+    """What is held against goals, and what a click's steps use. The emulator has stopped before CPU time is taken."""
     say("building the template")
     build = shutil.copytree(stacks.build().parent, folder / "build")
     say("deploying it to an embedded AWS of its own")
-    with deployed(folder / "aws", build) as running:
+    with (
+        workers.BenchPartners() as partners,
+        deployed(folder / "aws", build, AllowedTargets=f"127.0.0.1:{partners.port}") as running,
+    ):
         say("making requests")
         results = calls.run(running)
+        say("having workers follow")
+        steps = workers.steps(results, partners)
     say("importing functions in fresh processes")
     import_rows = imports.rows(build, folder, running.settings)
     say("running warm handlers")
     cpu_rows = cpu.rows(results.items["click"][0])
-    return [
+    sections = [
         Section("AWS calls per request", results.call_rows()),
         Section("Write units per request", results.capacity_rows()),
         Section("Item sizes, bytes", sizes.rows(results.items)),
         Section("CPU of a cold import", import_rows),
         Section("CPU of a warm handler", cpu_rows),
     ]
+    return sections, steps
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tests.bench", description=__doc__)
+    parser.add_argument("--conversion-rate", type=float, default=costs.CONVERSION_RATE)
+    parser.add_argument("--partners", type=float, default=costs.PARTNERS)
+    return parser
 
 
 def say(text: str) -> None:
