@@ -5,7 +5,6 @@ SHELL := /bin/bash
 
 PORT ?= 4566
 ALLOWED_TARGETS ?=
-ENVIRONMENT ?= dev
 export PORT ALLOWED_TARGETS
 
 # Environments: each is made from a compiled requirements file and remade when that changes. MiniStack and
@@ -70,8 +69,9 @@ check: lint ## lint and the tests that need no emulator
 	@$(PYTHON) -m pytest tests/unit tests/template
 
 .PHONY: bench
-bench: setup ## calls, capacity, sizes and import costs against their goals
-	@$(PYTHON) -m tests.bench
+bench: setup ## calls, capacity, sizes and import costs against their goals; dollars (CONVERSION_RATE=0.05, PARTNERS=3)
+	@$(PYTHON) -m tests.bench $(if $(CONVERSION_RATE),--conversion-rate $(CONVERSION_RATE)) \
+		$(if $(PARTNERS),--partners $(PARTNERS))
 
 .PHONY: format
 format: $(DEV) ## rewrites the code in the one format
@@ -90,5 +90,6 @@ lock: $(UV) ## compiles requirements anew from their .in files
 		--python-version 3.13 requirements/dev.in -o requirements/dev.txt
 
 .PHONY: deploy
-deploy: setup ## to AWS, with your credentials (ENVIRONMENT=dev|prod, REGION=...)
-	@$(PYTHON) -m local deploy-to-aws --environment $(ENVIRONMENT) $(if $(REGION),--region $(REGION))
+deploy: setup ## to AWS, with your credentials; asks (ENVIRONMENT=, REGION=, STACK=, PARAMETERS="Name=value ...", YES=1)
+	@$(PYTHON) -m local deploy-to-aws --environment "$(ENVIRONMENT)" --region "$(REGION)" --stack-name "$(STACK)" \
+		--parameters '$(PARAMETERS)' $(if $(YES),--yes)

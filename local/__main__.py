@@ -14,6 +14,7 @@ from typing import Any
 
 from local import stack as stacks
 from local.demo import DemoFailedError, curl_lines, show_loop
+from local.deployment import Terminal, aws_account, parse_parameters, plan
 from local.emulator import Emulator, stop_group
 from local.seed import Demo, seed
 from local.stack import Stack
@@ -25,14 +26,7 @@ DEMO_SCHEDULE = "2,4,15,60,300,900,3600,10800,21600,86400"
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="local", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("run", "up", "down", "validate"):
-        commands.add_parser(name)
-    to_aws = commands.add_parser("deploy-to-aws")
-    to_aws.add_argument("--environment", choices=["dev", "prod"], default="dev")
-    to_aws.add_argument("--region")
-    arguments = parser.parse_args()
+    arguments = _parser().parse_args()
     try:
         match arguments.command:
             case "run":
@@ -44,11 +38,21 @@ def main() -> int:
             case "validate":
                 stacks.validate()
             case "deploy-to-aws":
-                return stacks.deploy_to_aws(arguments.environment, arguments.region)
+                return deploy_to_aws(arguments)
     except (LocalError, DemoFailedError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     return 0
+
+
+def deploy_to_aws(arguments: argparse.Namespace) -> int:
+    """sam's exit code; with `--yes` nobody is asked anything."""
+    if not arguments.yes and not sys.stdin.isatty():
+        raise LocalError("nobody is there to be asked; YES=1 deploys without questions")
+    terminal = Terminal(None if arguments.yes else input, say)
+    deployment = plan(vars(arguments), parse_parameters(arguments.parameters), terminal, aws_account)
+    say(f"\nThis runs now:\n{deployment}\n")
+    return deployment.run()
 
 
 def run() -> None:
@@ -104,6 +108,18 @@ def down() -> None:
 
 def say(text: str) -> None:
     print(text, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("run", "up", "down", "validate"):
+        commands.add_parser(name)
+    to_aws = commands.add_parser("deploy-to-aws")
+    for name in ("environment", "region", "stack-name", "parameters"):
+        to_aws.add_argument(f"--{name}", default="")
+    to_aws.add_argument("--yes", action="store_true")
+    return parser
 
 
 def _start_partners(port: int) -> subprocess.Popen[bytes]:

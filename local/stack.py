@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -98,20 +97,8 @@ def _outputs(aws: Aws) -> dict[str, str]:
 
 
 def validate() -> None:
-    """What `sam validate --lint` says of the template; LocalError if it finds anything."""
-    _sam("validate", "--lint")
-
-
-def deploy_to_aws(environment: str, region: str | None) -> int:
-    """`sam build` and `sam deploy --guided` with the caller's own credentials; the exit code of sam."""
-    tools = os.pathsep.join([str(ROOT / ".venv/bin"), str(LOCAL / "bootstrap/bin"), os.environ.get("PATH", "")])
-    sam, config = str(LOCAL / "sam/bin/sam"), ["--config-env", "default" if environment == "dev" else environment]
-    guided = ["deploy", "--guided", *config, *(["--region", region] if region else [])]
-    for arguments in (["build", *config], guided):
-        done = subprocess.run([sam, *arguments], cwd=ROOT, env=os.environ | {"PATH": tools}, check=False)  # noqa: S603
-        if done.returncode:
-            return done.returncode
-    return 0
+    """What `sam validate` says of the template, with its linter; LocalError if it finds anything."""
+    _sam("validate")
 
 
 def _sam(*arguments: str, endpoint_url: str | None = None) -> None:

@@ -29,17 +29,19 @@ class LocalError(Exception):
 def clean_environment(**more: str) -> dict[str, str]:
     """Nothing of the caller's but their home: no profile, proxy or switch of theirs changes what happens here."""
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return passed_on | {"PATH": _path("/usr/local/bin", "/usr/bin", "/bin"), "PYTHONUTF8": "1"} | _OUR_AWS | more
+    return passed_on | {"PATH": tools_path("/usr/local/bin:/usr/bin:/bin"), "PYTHONUTF8": "1"} | _OUR_AWS | more
 
 
 def build_environment(**more: str) -> dict[str, str]:
     """The caller's, which may say how packages are reached, but on the embedded AWS and our own tools."""
     passed_on = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
-    return passed_on | {"PATH": _path(os.environ.get("PATH", "")), "SAM_CLI_TELEMETRY": "0"} | _OUR_AWS | more
+    return passed_on | {"PATH": tools_path(), "SAM_CLI_TELEMETRY": "0"} | _OUR_AWS | more
 
 
-def _path(*more: str) -> str:
-    return os.pathsep.join([str(ROOT / ".venv/bin"), str(LOCAL / "bootstrap/bin"), *more])
+def tools_path(others: str | None = None) -> str:
+    """Our own tools first, then `others` (the caller's PATH unless it is given)."""
+    rest = os.environ.get("PATH", "") if others is None else others
+    return os.pathsep.join([str(ROOT / ".venv/bin"), str(LOCAL / "bootstrap/bin"), rest])
 
 
 def architecture() -> str:

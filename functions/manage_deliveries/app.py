@@ -5,7 +5,8 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from ricochet.api import admins_only, page_of, parse_body, resolver, success
+from ricochet.api import admins_only, page_of, parse_body, resolver, success, user_of
+from ricochet.audit import audit, audit_run
 from ricochet.clients import dynamodb, sqs
 from ricochet.sender.queues import ParkingQueue
 from ricochet.settings import ManageDeliveriesSettings
@@ -51,8 +52,8 @@ def get_delivery(conversion_id: str, version: str, partner_id: str) -> Response[
 
 @app.post("/api/v1/admin/deliveries/<conversion_id>/<version>/<partner_id>/replay")
 def replay_delivery(conversion_id: str, version: str, partner_id: str) -> Response[Any]:
-    row = manage.replay(conversion_id, version, partner_id)
-    logger.info("delivery replayed", extra=row.for_log())
+    before, row = manage.get(conversion_id, version, partner_id), manage.replay(conversion_id, version, partner_id)
+    audit(user_of(app.current_event), "delivery.replayed", row.delivery_id, before, row)
     return success("Delivery to be tried anew", summary(row))
 
 
@@ -60,8 +61,10 @@ def replay_delivery(conversion_id: str, version: str, partner_id: str) -> Respon
 def replay_deliveries() -> Response[Any]:
     request = parse_body(app.current_event, ReplayRequest)
     data = replay(request, has_time).to_json()
-    logger.info("deliveries replayed", extra={"partner_id": request.partner_id} | data)
-    return success("Deliveries counted" if request.dry_run else "Deliveries to be tried anew", data)
+    if request.dry_run:
+        return success("Deliveries counted", data)
+    audit_run(user_of(app.current_event), "deliveries.replayed", request.partner_id, data)
+    return success("Deliveries to be tried anew", data)
 
 
 @app.post("/api/v1/admin/deliveries/redrive")
@@ -70,7 +73,7 @@ def redrive_deliveries() -> Response[Any]:
     if request.dry_run:
         return success("Parking queue counted", {"dryRun": True, **redrive.count()})
     data = {"dryRun": False, **redrive(request.limit, has_time)}
-    logger.info("parking queue redriven", extra=data)
+    audit_run(user_of(app.current_event), "deliveries.redriven", "the parking queue", data)
     return success("Parking queue worked off", data)
 
 

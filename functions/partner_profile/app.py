@@ -6,6 +6,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import claims_of, json_object, parse_body, partners_only, resolver, success, user_of
+from ricochet.audit import audit
 from ricochet.clients import dynamodb
 from ricochet.models.partner import Partner
 from ricochet.sender.http import Sender
@@ -35,16 +36,17 @@ def get_profile() -> Response[Any]:
 
 @app.put("/api/v1/partner/profile")
 def put_profile() -> Response[Any]:
-    given = json_object(app.current_event)
-    saved = change.update(me(), given)
-    logger.info("profile updated", extra={"fields": sorted(given)})
+    before = me()
+    saved = change.update(before, json_object(app.current_event))
+    audit(user_of(app.current_event), "profile.updated", before.partner_id, before, saved.partner)
     return success("Profile updated", profile(saved.partner), warnings=saved.warnings)
 
 
 @app.post("/api/v1/partner/profile/secret")
 def rotate_secret() -> Response[Any]:
-    saved = change.rotate_secret(me())
-    logger.info("signing secret rotated")
+    before = me()
+    saved = change.rotate_secret(before)
+    audit(user_of(app.current_event), "secret.rotated", before.partner_id, before, saved.partner)
     both_until = saved.partner.previous_secret_until
     return success("Signing secret rotated", {"signingSecret": saved.secret, "previousSecretUntil": both_until})
 

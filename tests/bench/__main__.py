@@ -6,6 +6,7 @@ marked where they miss their goal: machines are noisy.
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import signal
 import sys
@@ -14,28 +15,35 @@ from pathlib import Path
 
 from local import stack as stacks
 from local.workspace import LOCAL
-from tests.bench import calls, cpu, deliveries, exactly_once, imports, sending, sizes
+from tests.bench import calls, costs, cpu, deliveries, exactly_once, imports, sending, sizes, workers
 from tests.bench.deployed import deployed
 from tests.bench.report import Section, lines
 
 
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the emulator is stopped then, too
+    arguments = _parser().parse_args()
     LOCAL.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=LOCAL, prefix="bench-") as name:
-        sections = measure(Path(name))
+        sections, steps = measure(Path(name))
     print(*lines(sections), sep="\n")
+    print(*costs.table(steps, arguments.conversion_rate, arguments.partners), sep="\n")
     return 1 if any(row.is_wrong for section in sections for row in section.rows) else 0
 
 
-def measure(folder: Path) -> list[Section]:
-    """The emulator has stopped before any CPU time is taken."""
+def measure(folder: Path) -> tuple[list[Section], dict[str, costs.Measured]]:
+    """What is held against goals, and what a click's steps use. The emulator has stopped before CPU time is taken."""
     say("building the template")
     build = shutil.copytree(stacks.build().parent, folder / "build")
     say("deploying it to an embedded AWS of its own")
-    with deployed(folder / "aws", build) as running:
+    with (
+        workers.BenchPartners() as partners,
+        deployed(folder / "aws", build, AllowedTargets=f"127.0.0.1:{partners.port}") as running,
+    ):
         say("making requests")
         results = calls.run(running)
+        say("having workers follow")
+        steps = workers.steps(results, partners)
         say("reporting conversions from eight threads")
         credit_rows = exactly_once.rows(running)
     say("importing functions in fresh processes")
@@ -46,7 +54,7 @@ def measure(folder: Path) -> list[Section]:
     delivery_rows = deliveries.rows()
     say("sending to a partner")
     sending_rows = sending.rows()
-    return [
+    sections = [
         Section("AWS calls per request", results.call_rows()),
         Section("Write units per request", results.capacity_rows()),
         Section("Item sizes, bytes", sizes.rows(results.items)),
@@ -56,6 +64,14 @@ def measure(folder: Path) -> list[Section]:
         Section("Deliveries", delivery_rows),
         Section("Sends to partners", sending_rows),
     ]
+    return sections, steps
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tests.bench", description=__doc__)
+    parser.add_argument("--conversion-rate", type=float, default=costs.CONVERSION_RATE)
+    parser.add_argument("--partners", type=float, default=costs.PARTNERS)
+    return parser
 
 
 def say(text: str) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,7 @@ from botocore.client import BaseClient
 
 from ricochet import clients
 from ricochet.tables.catalog import Products
-from tests.bench.deployed import Deployed, become_lambda, invoke, output_discarded
+from tests.bench.deployed import Deployed, become_lambda, invoke, output_counted
 from tests.bench.report import Row
 from tests.bench.sizes import percentile
 from tests.bench.traffic import PRODUCT, Visitor, visitors
@@ -29,15 +30,18 @@ CALLS = {
 }
 POSTBACK_UNITS, INDEX_UNITS = 10, 4
 _WRITES = ("PutItem", "UpdateItem", "TransactWriteItems")
+_READS = ("GetItem", "Query")
 
 
 @dataclass
 class Usage:
-    """What one request sent to AWS, and what its writes consumed by table; indexes apart."""
+    """What one request sent to AWS, what its writes consumed by table (indexes apart), its reads and its log."""
 
     calls: int = 0
     base: Counter[str] = field(default_factory=Counter)
     indexes: Counter[str] = field(default_factory=Counter)
+    reads: float = 0
+    log_bytes: int = 0
 
 
 @dataclass
@@ -74,10 +78,13 @@ def _units(what: str, units: list[float], goal: int | None = None) -> Row:
 
 
 class Meter:
-    """Listens to clients: counts what goes out, and has each reply say what it consumed."""
+    """Listens to clients in any thread: counts what goes out, and has each reply say what it consumed."""
 
-    def __init__(self) -> None:
+    def __init__(self, printed: Callable[[], int]) -> None:
         self._usage = Usage()
+        self._printed = printed
+        self._printed_before = 0
+        self._lock = threading.Lock()
 
     @contextmanager
     def on(self, *metered: BaseClient) -> Iterator[None]:
@@ -100,22 +107,29 @@ class Meter:
     def take(self) -> Usage:
         """What was used since the last time."""
         usage, self._usage = self._usage, Usage()
+        printed = self._printed()
+        usage.log_bytes, self._printed_before = printed - self._printed_before, printed
         return usage
 
     def _count(self, **_: Any) -> None:
-        self._usage.calls += 1
+        with self._lock:
+            self._usage.calls += 1
 
     def _ask(self, params: dict[str, Any], **_: Any) -> dict[str, Any]:
         return params | {"ReturnConsumedCapacity": "INDEXES"}
 
     def _read(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
-        if model.name not in _WRITES:
-            return
-        consumed = parsed["ConsumedCapacity"]
-        for entry in consumed if isinstance(consumed, list) else [consumed]:
-            in_indexes = sum(index["CapacityUnits"] for index in entry.get("GlobalSecondaryIndexes", {}).values())
-            self._usage.indexes[entry["TableName"]] += in_indexes
-            self._usage.base[entry["TableName"]] += entry["CapacityUnits"] - in_indexes
+        consumed = parsed.get("ConsumedCapacity", [])
+        with self._lock:
+            for entry in consumed if isinstance(consumed, list) else [consumed]:
+                if model.name in _READS:
+                    self._usage.reads += entry["CapacityUnits"]
+                elif model.name in _WRITES:
+                    in_indexes = sum(
+                        index["CapacityUnits"] for index in entry.get("GlobalSecondaryIndexes", {}).values()
+                    )
+                    self._usage.indexes[entry["TableName"]] += in_indexes
+                    self._usage.base[entry["TableName"]] += entry["CapacityUnits"] - in_indexes
 
 
 def run(running: Deployed) -> Results:
@@ -126,8 +140,8 @@ def run(running: Deployed) -> Results:
     Products(clients.dynamodb(), tables["Products"]).create(PRODUCT)
     results = Results(tables={table: name for name, table in tables.items()})
     *everyone, newcomer = visitors()
-    meter = Meter()
-    with output_discarded():
+    with output_counted() as printed:
+        meter = Meter(printed)
         _read_product(newcomer)
         with meter.on(clients.dynamodb(), clients.sqs()):
             for visitor in everyone:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import IO, Any
 
 from local import stack as stacks
 from local.emulator import Emulator
@@ -23,7 +24,7 @@ CONTEXT = SimpleNamespace(
     memory_limit_in_mb=512,
     invoked_function_arn="arn:aws:lambda:us-east-1:123456789012:function:bench",
     aws_request_id="8f7d1c2a-5b6e-4f3a-9d8c-7b6a5f4e3d2c",
-    get_remaining_time_in_millis=lambda: 10_000,
+    get_remaining_time_in_millis=lambda: 25_000,
 )
 
 
@@ -36,11 +37,11 @@ class Deployed:
 
 
 @contextmanager
-def deployed(folder: Path, build: Path) -> Iterator[Deployed]:
+def deployed(folder: Path, build: Path, **parameters: str) -> Iterator[Deployed]:
     emulator = Emulator(free_port(), folder, keep_state=False)
     try:
         emulator.start()
-        stack = stacks.deploy(emulator)
+        stack = stacks.deploy(emulator, **parameters)
         settings = {name: _settings(stack, name) for name in functions_of(build)}
         yield Deployed(stack, emulator.endpoint_url, settings)
     finally:
@@ -61,9 +62,14 @@ def become_lambda(running: Deployed) -> None:
         os.environ.update(settings)
 
 
+def work(function: str, event: dict[str, Any]) -> Any:
+    """What the handler returns."""
+    return importlib.import_module(f"functions.{function}.app").handler(event, CONTEXT)
+
+
 def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
     """What the handler answers; AssertionError unless that is a success."""
-    answer: dict[str, Any] = importlib.import_module(f"functions.{function}.app").handler(event, CONTEXT)
+    answer: dict[str, Any] = work(function, event)
     assert answer["statusCode"] in (200, 201), answer
     return answer
 
@@ -71,16 +77,33 @@ def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
 @contextmanager
 def output_discarded() -> Iterator[None]:
     """Logs and metrics are written, but to nowhere."""
+    with Path(os.devnull).open("wb") as nowhere, _printing_to(nowhere):
+        yield
+
+
+@contextmanager
+def output_counted() -> Iterator[Callable[[], int]]:
+    """Logs and metrics are written to a file that goes; yields how many bytes they have come to."""
+
+    def printed() -> int:
+        sys.stdout.flush()
+        return os.fstat(file.fileno()).st_size
+
+    with tempfile.TemporaryFile() as file, _printing_to(file):
+        yield printed
+
+
+@contextmanager
+def _printing_to(file: IO[bytes]) -> Iterator[None]:
     sys.stdout.flush()
-    terminal, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    terminal = os.dup(1)
     try:
-        os.dup2(nowhere, 1)
+        os.dup2(file.fileno(), 1)
         yield
         sys.stdout.flush()
     finally:
         os.dup2(terminal, 1)
         os.close(terminal)
-        os.close(nowhere)
 
 
 def _settings(stack: Stack, function: str) -> dict[str, str]:

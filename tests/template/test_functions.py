@@ -163,6 +163,12 @@ def test_private_targets_are_for_the_local_stack(template):
     assert template.parameters["Environment"]["Default"] != "local"
 
 
+def test_an_issuer_needs_an_audience(template):
+    assert template.refused_by_rules(JwtIssuer="https://idp.example.com")
+    assert not template.refused_by_rules(JwtIssuer="https://idp.example.com", JwtAudience="app")
+    assert not template.refused_by_rules()
+
+
 def test_the_schedule_is_eleven_attempts_over_seventy_hours(template):
     schedule = RetrySchedule.parse(template.parameters["RetrySchedule"]["Default"])
     assert schedule.delays == (10, 60, 300, 900, 3600, 10800, 21600, 43200, 86400, 86400)
@@ -176,6 +182,18 @@ def test_the_schedule_is_eleven_attempts_over_seventy_hours(template):
         *(("DefaultReferralRate", value, False) for value in ("1.1", "10", "-0.1", "0.1234567", "ten", "")),
         *(("RetrySchedule", value, True) for value in ("10", "10,60")),
         *(("RetrySchedule", value, False) for value in ("", "10,", "10;60", "1.5", "-1")),
+        *(
+            ("PublicBaseUrl", value, True)
+            for value in ("", "https://go.example.com", "http://127.0.0.1:4566/a/$default")
+        ),
+        *(
+            ("PublicBaseUrl", value, False)
+            for value in ("go.example.com", "https://go.example.com/", "https://", "ftp://a")
+        ),
+        *(("JwtIssuer", value, True) for value in ("", "https://idp.example.com/realms/app", "https://t.auth0.com/")),
+        *(("JwtIssuer", value, False) for value in ("idp.example.com", "http://idp.example.com")),
+        *(("DefaultCurrency", value, True) for value in ("EUR", "COINS", "USDT20")),
+        *(("DefaultCurrency", value, False) for value in ("", "eur", "E", "DOLLARSUS")),
     ],
 )
 def test_a_parameter_that_functions_could_not_read_is_refused_at_deployment(template, parameter, value, fits):

@@ -1,6 +1,7 @@
 """What stands around the template: environments, lock files, the local AWS's outputs."""
 
 import re
+import subprocess
 import tomllib
 
 import pytest
@@ -9,12 +10,13 @@ from tests.template.cloudformation import ROOT, load
 
 LOCKS = sorted([*(ROOT / "requirements").glob("*.txt"), *(ROOT / "layers").glob("*/requirements.txt")])
 CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+ENVIRONMENTS = ("default", "local", "prod")
 TEMPLATE = load()
 
 
 def test_there_are_three_environments_with_a_stack_each():
-    assert set(CONFIG) - {"version"} == {"default", "local", "prod"}
-    stacks = {name: CONFIG[name]["global"]["parameters"]["stack_name"] for name in ("default", "local", "prod")}
+    assert set(ENVIRONMENTS) <= set(CONFIG)
+    stacks = {name: CONFIG[name]["global"]["parameters"]["stack_name"] for name in ENVIRONMENTS}
     assert stacks == {"default": "ricochet-dev", "local": "ricochet-local", "prod": "ricochet"}
 
 
@@ -26,7 +28,22 @@ def test_a_deployment_to_aws_says_which_environment_it_is_and_asks_first(environ
     assert parameter in TEMPLATE.parameters["Environment"]["AllowedValues"]
 
 
-@pytest.mark.parametrize("environment", ["default", "local", "prod"])
+@pytest.mark.parametrize("command", ["validate", "build", "deploy"])
+def test_environments_say_nothing_that_sam_does_not_know(command):
+    sam = ROOT / ".local" / "sam" / "bin" / "sam"
+    known = subprocess.run([sam, command, "--help"], capture_output=True, text=True, check=True).stdout
+    said = {name for environment in ENVIRONMENTS for name in CONFIG[environment][command]["parameters"]}
+    assert said
+    assert {name for name in said if f"--{name.replace('_', '-')}" not in known} == set()
+
+
+@pytest.mark.parametrize("environment", ["default", "prod"])
+def test_what_an_environment_costs_can_be_told_by_its_tags(environment):
+    name = "dev" if environment == "default" else environment
+    assert CONFIG[environment]["deploy"]["parameters"]["tags"] == f"project=ricochet environment={name}"
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_a_deployment_may_create_unnamed_roles_only(environment):
     assert CONFIG[environment]["deploy"]["parameters"]["capabilities"] == "CAPABILITY_IAM"
     assert not any("RoleName" in role for role in TEMPLATE.of_type("IAM::Role").values())

@@ -47,6 +47,11 @@ def audit(
     logger.info("audit", extra={"audit": line | ({"reason": reason} if reason else {})})
 
 
+def audit_run(who: str, action: str, resource_id: str, result: dict[str, Any]) -> None:
+    """Logs what an operator set going for many at once, and what came of it in numbers."""
+    logger.info("audit", extra={"audit": {"who": who, "action": action, "resource": resource_id, "result": result}})
+
+
 def _fields(entity: Entity | None) -> dict[str, Any]:
     if entity is None:
         return {}

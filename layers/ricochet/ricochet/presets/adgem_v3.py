@@ -18,5 +18,4 @@ PRESET = Preset(
     reads=Reads.BODY,
     needs_secret=True,
     only_receipt=other_kind,
-    paste="player_id={player_id}&transaction_id={transaction_id}&amount={amount}&payout={payout}&conversion_type={conversion_type}",
 )

@@ -1,0 +1,130 @@
+"""What a million clicks cost: what each step was measured to use, times list prices.
+
+Units, calls and log bytes are measured; durations are assumed, since the embedded AWS has none of Lambda's.
+docs/scaling.md shows all of it, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from tests.bench.calls import Usage
+
+CONVERSION_RATE, PARTNERS = 0.05, 3
+PRICES = {  # dollars for a million; us-east-1, on demand, without free tiers and discounts
+    "API request": 1.00,
+    "Lambda invocation": 0.20,
+    "Lambda GB-second (arm64)": 13.3334,
+    "DynamoDB write unit": 0.625,
+    "DynamoDB read unit": 0.125,
+    "SQS request": 0.40,
+    "log kilobyte": 0.50,
+    "X-Ray trace": 5.00,
+}
+ASSUMED = {
+    "milliseconds of an invocation's own work": 15,
+    "milliseconds of a call to AWS": 8,
+    "milliseconds until a partner answers": 300,
+    "log bytes that Lambda adds to an invocation": 450,
+    "log bytes of an API request": 250,
+    "invocations in a hundred that are traced": 5,
+    "deliveries in a hundred that are tried again": 2,
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is the same for every step of a kind."""
+
+    api_requests: int = 0
+    invocations: int = 1
+    megabytes: int = 512
+    queue_requests: int = 0
+    waits_for_partner: bool = False
+
+
+STEPS = {
+    "click": Kind(api_requests=1),
+    "visit": Kind(api_requests=1),
+    "postback": Kind(api_requests=1),
+    "distribution": Kind(megabytes=1024, waits_for_partner=True),
+    "delivery": Kind(megabytes=1024, invocations=0),  # part of a distribution; partners are told at once
+    "commission": Kind(),
+    "retry": Kind(queue_requests=3, waits_for_partner=True),  # sent, received, deleted
+}
+
+
+class Measured(NamedTuple):
+    """What one step uses on average."""
+
+    write_units: float
+    read_units: float
+    calls: float
+    log_bytes: float
+
+    @classmethod
+    def mean(cls, usages: list[Usage]) -> Measured:
+        sums = (
+            sum(usage.base.total() + usage.indexes.total() for usage in usages),
+            sum(usage.reads for usage in usages),
+            sum(usage.calls for usage in usages),
+            sum(usage.log_bytes for usage in usages),
+        )
+        return cls(*(total / len(usages) for total in sums))
+
+
+def often(conversion_rate: float, partners: float) -> dict[str, float]:
+    """How often each step comes for one click. Every click is visited, and every user was referred by somebody."""
+    deliveries = conversion_rate * partners
+    return {
+        "click": 1,
+        "visit": 1,
+        "postback": conversion_rate,
+        "distribution": conversion_rate,
+        "delivery": deliveries,
+        "commission": conversion_rate,
+        "retry": deliveries * ASSUMED["deliveries in a hundred that are tried again"] / 100,
+    }
+
+
+def dollars(kind: Kind, measured: Measured) -> float:
+    """What a million of a step cost."""
+    milliseconds = (
+        kind.invocations * ASSUMED["milliseconds of an invocation's own work"]
+        + measured.calls * ASSUMED["milliseconds of a call to AWS"]
+        + kind.waits_for_partner * ASSUMED["milliseconds until a partner answers"]
+    )
+    log_bytes = (
+        measured.log_bytes
+        + kind.invocations * ASSUMED["log bytes that Lambda adds to an invocation"]
+        + kind.api_requests * ASSUMED["log bytes of an API request"]
+    )
+    used = {
+        "API request": kind.api_requests,
+        "Lambda invocation": kind.invocations,
+        "Lambda GB-second (arm64)": milliseconds / 1000 * kind.megabytes / 1024,
+        "DynamoDB write unit": measured.write_units,
+        "DynamoDB read unit": measured.read_units,
+        "SQS request": kind.queue_requests,
+        "log kilobyte": log_bytes / 1000,
+        "X-Ray trace": kind.invocations * ASSUMED["invocations in a hundred that are traced"] / 100,
+    }
+    return sum(PRICES[name] * amount for name, amount in used.items())
+
+
+def table(
+    steps: Mapping[str, Measured], conversion_rate: float = CONVERSION_RATE, partners: float = PARTNERS
+) -> Iterator[str]:
+    """Step by step in Markdown, as the guide has it."""
+    shares, total = often(conversion_rate, partners), 0.0
+    yield "| step | for each click | write units | read units | calls | log bytes | dollars for a million clicks |"
+    yield "|---|---|---|---|---|---|---|"
+    for name, step in steps.items():
+        cost = shares[name] * dollars(STEPS[name], step)
+        total += cost
+        measured = f"{step.write_units:.2f} | {step.read_units:.2f} | {step.calls:.2f} | {step.log_bytes:.0f}"
+        yield f"| {name} | {shares[name]:g} | {measured} | {cost:.2f} |"
+    yield f"| all | | | | | | {total:.2f} |"

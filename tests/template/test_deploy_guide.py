@@ -1,0 +1,96 @@
+"""docs/deploy.md against the template, samconfig.toml, and AWS's own description of its services."""
+
+import re
+import subprocess
+import tomllib
+
+import botocore.session
+import pytest
+from botocore.exceptions import UnknownServiceError
+
+from local.deployment import parse_parameters, template_parameters
+from ricochet.use_cases.manage_networks import NetworkInput
+from ricochet.use_cases.manage_partners import PartnerInput
+from ricochet.use_cases.manage_products import ProductInput
+from tests.guides import ROOT, blocks, text
+from tests.template.cloudformation import load
+
+SHELL = "\n".join(blocks("deploy.md", "sh"))
+AWS = botocore.session.get_session()
+COMMANDS = re.findall(r"\baws ([a-z0-9-]+) ([a-z0-9-]+)((?:\\\n|[^\n])*)", SHELL)
+FOR_EVERY_COMMAND = {"--output", "--query", "--region"}
+
+
+def options_of(service, operation):
+    """The options of a command of the AWS CLI; KeyError if there is no such command."""
+    if (service, operation) == ("cloudformation", "deploy"):  # the CLI's own
+        return {"--stack-name", "--template-file", "--parameter-overrides"}
+    model = AWS.get_service_model(service)
+    names = {botocore.xform_name(name, "-"): name for name in model.operation_names}
+    return {
+        f"--{botocore.xform_name(name, '-')}" for name in model.operation_model(names[operation]).input_shape.members
+    }
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "rest"), COMMANDS, ids=[f"{service} {operation}" for service, operation, _ in COMMANDS]
+)
+def test_aws_has_the_commands_of_the_guide(service, operation, rest):
+    if operation == "wait":
+        waiter = "".join(map(str.capitalize, rest.split()[0].split("-")))
+        operation = botocore.xform_name(AWS.get_waiter_model(service).get_waiter(waiter).operation, "-")
+    options = re.findall(r"(?<![\w-])--[a-z-]+", rest)
+    known = options_of(service, operation) | FOR_EVERY_COMMAND
+    assert options
+    assert set(options) <= known
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "error"),
+    [("cognito", "admin-create-user", UnknownServiceError), ("cognito-idp", "make-user", KeyError)],
+)
+def test_a_command_that_aws_does_not_have_would_be_seen(service, operation, error):
+    with pytest.raises(error):
+        options_of(service, operation)
+
+
+def test_the_guide_sets_parameters_that_the_template_has():
+    known = template_parameters()
+    given = [parse_parameters(text) for text in re.findall(r'PARAMETERS="([^"]*)"', SHELL)]
+    assert len(given) >= 4
+    for name, value in (pair for parameters in given for pair in parameters.items()):
+        assert "$" in value or known[name].refusal(value) is None
+
+
+def test_the_guide_asks_for_outputs_that_the_template_has():
+    named = set(re.findall(r"\$\(output (\w+)\)", SHELL))
+    assert named >= {"ApiUrl", "UserPoolId", "UserPoolClientId"}
+    assert named <= load().document["Outputs"].keys()
+
+
+def test_the_environment_of_the_guide_is_as_complete_as_prod():
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+    (block,) = blocks("deploy.md", "toml")
+    (staging,) = tomllib.loads(block).values()
+    for command in ("build", "deploy"):
+        assert staging[command]["parameters"].keys() == config["prod"][command]["parameters"].keys()
+    known = template_parameters()
+    for name, value in parse_parameters(staging["deploy"]["parameters"]["parameter_overrides"]).items():
+        assert known[name].refusal(value) is None
+
+
+def test_the_guides_distribution_with_a_web_acl_is_a_sound_template(tmp_path):
+    path = tmp_path / "waf.yaml"
+    path.write_text(blocks("deploy.md", "yaml")[0], encoding="utf-8")
+    lint = ROOT / ".local" / "sam" / "bin" / "cfn-lint"
+    done = subprocess.run([lint, "-r", "us-east-1", "-t", path], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_guide_renews_secrets_as_the_api_does():
+    named = set(re.findall(r'\{"(rotate\w+)": true\}', text("deploy.md")))
+    models = (ProductInput, NetworkInput, PartnerInput)
+    there = {
+        field.alias for model in models for name, field in model.model_fields.items() if name.startswith("rotate_")
+    }
+    assert named == there

@@ -1,0 +1,167 @@
+"""What `make deploy` asks, what it makes of the answers, and what it would run."""
+
+import pytest
+
+from local.deployment import Terminal, environments, parse_parameters, plan, template_parameters
+from local.workspace import LocalError
+
+NEW = {}
+
+
+class Person:
+    """Someone who answers in order, and then only presses Enter; remembers the questions."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers = list(answers)
+        self.questions: list[str] = []
+        self.heard: list[str] = []
+
+    def ask(self, question: str) -> str:
+        self.questions.append(question)
+        return self.answers.pop(0) if self.answers else ""
+
+    def terminal(self) -> Terminal:
+        return Terminal(self.ask, self.heard.append)
+
+    def was_asked_for(self, name: str) -> bool:
+        return any(question.startswith(f"{name}:") for question in self.questions)
+
+
+class Answers(Person):
+    """Someone who knows what to say to which question."""
+
+    def __init__(self, **answers: str) -> None:
+        super().__init__()
+        self.by_name = answers
+
+    def ask(self, question: str) -> str:
+        super().ask(question)
+        return self.by_name.get(question.partition(":")[0].partition(" ")[0], "")
+
+
+def account(current):
+    return lambda region, stack_name: ("arn:aws:iam::123456789012:user/me", current)
+
+
+@pytest.fixture(autouse=True)
+def _no_region_of_ones_own(monkeypatch):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+
+
+def planned(person=None, current=NEW, parameters=NEW, **given):
+    terminal = person.terminal() if person else Terminal(None, lambda _: None)
+    return plan(given, parameters, terminal, account(current))
+
+
+def test_pressing_enter_makes_a_stack_for_development():
+    person = Person()
+    deployment = planned(person)
+    assert (deployment.section, deployment.stack_name, deployment.region) == ("default", "ricochet-dev", "us-east-1")
+    assert deployment.parameters == {"Environment": "dev"}
+    assert deployment.architecture == "arm64"
+    assert person.heard[0] == "Creates the stack ricochet-dev in us-east-1, as arn:aws:iam::123456789012:user/me."
+
+
+def test_what_was_given_is_not_asked_for():
+    person = Person()
+    deployment = planned(
+        person, environment="prod", region="eu-west-1", stack_name="mine", parameters={"DefaultCurrency": "EUR"}
+    )
+    assert (deployment.section, deployment.stack_name, deployment.region) == ("prod", "mine", "eu-west-1")
+    assert deployment.parameters == {"Environment": "prod", "DefaultCurrency": "EUR"}
+    assert not person.was_asked_for("DefaultCurrency")
+    assert person.was_asked_for("PublicBaseUrl")
+    assert not any(question.startswith(("Environment", "Region")) for question in person.questions)
+
+
+def test_every_parameter_is_asked_for_but_those_that_are_seldom_changed():
+    person = Answers(JwtIssuer="https://idp.example.com", JwtAudience="app")
+    planned(person)
+    seldom = {"AccessTokenHours", "AllowedTargets", "Architecture", "Environment", "LogLevel", "RetrySchedule"}
+    assert {name for name in template_parameters() if person.was_asked_for(name)} == set(template_parameters()) - seldom
+
+
+def test_the_audience_and_the_groups_are_asked_for_only_where_there_is_an_issuer():
+    person = Person()
+    planned(person)
+    assert not person.was_asked_for("JwtAudience")
+    again = Person()
+    planned(again, current={"JwtIssuer": "https://idp.example.com"})
+    assert again.was_asked_for("GroupsClaim")
+
+
+def test_a_stack_that_is_there_keeps_what_is_not_answered_differently():
+    person = Answers(PublicBaseUrl="-", DefaultCurrency="EUR")
+    current = {"PublicBaseUrl": "https://go.example.com", "DefaultReferralRate": "0.2", "Architecture": "x86_64"}
+    deployment = planned(person, current=current)
+    assert deployment.parameters == {"Environment": "dev", "PublicBaseUrl": "", "DefaultCurrency": "EUR"}
+    assert deployment.architecture == "x86_64"
+    assert any(question.endswith("[https://go.example.com]: ") for question in person.questions)
+    assert person.heard[0].startswith("Changes the stack")
+
+
+def test_what_cannot_be_is_asked_for_again():
+    person = Person("prood", "prod", "mars", "eu-west-1", "go.example.com/", "https://go.example.com")
+    deployment = planned(person)
+    assert deployment.parameters == {"Environment": "prod", "PublicBaseUrl": "https://go.example.com"}
+    assert deployment.region == "eu-west-1"
+    assert [line for line in person.heard if line.startswith(("there is no prood", "mars", "PublicBaseUrl must"))] == [
+        f"there is no prood; there are {', '.join(environments())}",
+        "mars is no region such as us-east-1",
+        f"PublicBaseUrl must look like {template_parameters()['PublicBaseUrl'].pattern}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "parameters"),
+    [
+        ({"environment": "local"}, {}),
+        ({"environment": "nowhere"}, {}),
+        ({}, {"Nonsense": "1"}),
+        ({}, {"LogLevel": "LOUD"}),
+        ({}, {"AccessTokenHours": "two"}),
+        ({}, {"DefaultReferralRate": "2"}),
+    ],
+)
+def test_what_cannot_be_is_refused_where_nobody_can_be_asked(given, parameters):
+    with pytest.raises(LocalError):
+        planned(parameters=parameters, **given)
+
+
+def test_nobody_is_asked_where_nobody_is():
+    deployment = planned(environment="prod", parameters={"Architecture": "x86_64"})
+    assert deployment.parameters == {"Environment": "prod", "Architecture": "x86_64"}
+    build, deploy = deployment.commands()
+    assert build == [".local/sam/bin/sam", "build", "--config-env", "prod"]
+    assert "--no-confirm-changeset" in deploy
+    assert str(deployment).startswith("  RICOCHET_ARCHITECTURE=x86_64 .local/sam/bin/sam build")
+
+
+def test_sam_asks_once_more_where_somebody_is():
+    deployment = planned(Answers(PublicBaseUrl="-"), current={"PublicBaseUrl": "https://go.example.com"})
+    assert deployment.commands()[1] == [
+        *(".local/sam/bin/sam", "deploy", "--config-env", "default", "--stack-name", "ricochet-dev"),
+        *("--region", "us-east-1", "--parameter-overrides", "Environment=dev", "PublicBaseUrl=''"),
+    ]
+
+
+def test_someone_who_leaves_deploys_nothing():
+    def gone(question):
+        raise EOFError
+
+    with pytest.raises(LocalError, match="nothing was deployed"):
+        plan({}, {}, Terminal(gone, lambda _: None), account(NEW))
+
+
+def test_the_embedded_aws_is_no_environment_to_deploy_to():
+    assert {"dev", "prod"} <= set(environments())
+    assert "local" not in environments()
+
+
+def test_parameters_are_pairs():
+    assert parse_parameters('A=1 B="two words" C=') == {"A": "1", "B": "two words", "C": ""}
+    for wrong in ("A", "=1", "A=1 B"):
+        with pytest.raises(LocalError):
+            parse_parameters(wrong)
