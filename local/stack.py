@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import secrets
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from local.emulator import Aws, Emulator
+from local.gradual import make_gradual
 from local.routes import create_routes
 from local.workspace import LOCAL, ROOT, LocalError, architecture, build_environment
 
@@ -97,13 +102,16 @@ def _outputs(aws: Aws) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
 
 
-def validate() -> None:
+def validate(template: Path = ROOT / "template.yaml") -> None:
     """What `sam validate --lint` says of the template; LocalError if it finds anything."""
-    _sam("validate", "--lint")
+    _sam("validate", "--lint", "--template-file", str(template))
 
 
 def deploy_to_aws(environment: str, region: str | None) -> int:
-    """`sam build` and `sam deploy --guided` with the caller's own credentials; the exit code of sam."""
+    """`sam build` and `sam deploy --guided` with the caller's own credentials; the exit code of sam.
+
+    New code gets to prod gradually.
+    """
     tools = os.pathsep.join([str(ROOT / ".venv/bin"), str(LOCAL / "bootstrap/bin"), os.environ.get("PATH", "")])
     sam, config = str(LOCAL / "sam/bin/sam"), ["--config-env", "default" if environment == "dev" else environment]
     guided = ["deploy", "--guided", *config, *(["--region", region] if region else [])]
@@ -111,7 +119,14 @@ def deploy_to_aws(environment: str, region: str | None) -> int:
         done = subprocess.run([sam, *arguments], cwd=ROOT, env=os.environ | {"PATH": tools}, check=False)  # noqa: S603
         if done.returncode:
             return done.returncode
+        if arguments[0] == "build" and environment == "prod":
+            _release_gradually(ROOT / ".aws-sam/build/template.yaml")
     return 0
+
+
+def _release_gradually(built: Path) -> None:
+    template = make_gradual(yaml.safe_load(built.read_text()), release=secrets.token_hex(20))
+    built.write_text(json.dumps(template, indent=2))  # JSON is YAML, without aliases, which CloudFormation refuses
 
 
 def _sam(*arguments: str, endpoint_url: str | None = None) -> None:
