@@ -61,8 +61,8 @@ class Lines:
 @pytest.fixture
 def written(monkeypatch, capsys):
     """Runs something as a handler would, and gives what it wrote."""
-    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Ricochet/test")
-    monkeypatch.setattr(telemetry.metrics.provider, "namespace", "Ricochet/test")
+    for writer in (telemetry.metrics.provider, telemetry.by_dimension):
+        monkeypatch.setattr(writer, "namespace", "Ricochet/test")
     log = io.StringIO()
     monkeypatch.setattr(telemetry.logger.handlers[0], "stream", log)
 

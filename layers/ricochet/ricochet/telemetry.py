@@ -31,6 +31,7 @@ warnings.filterwarnings("ignore", message="No application metrics to publish")
 
 logger = Logger()
 metrics = Metrics(service=SERVICE)
+by_dimension = AmazonCloudWatchEMFProvider(service=SERVICE)
 
 _OF_OUTCOME = {
     "credited": Metric.POSTBACKS_CREDITED,
@@ -147,12 +148,11 @@ def tell_health(learned: Learned) -> None:
 
 def _measure_by(metric: Metric, value: float, of: str, *, in_total: bool = False) -> None:
     """For one value `of` its dimension, and in total if asked; a line of its own, since it counts for all in a line."""
-    line = AmazonCloudWatchEMFProvider(service=SERVICE)
-    line.add_metric(metric.title, metric.unit, value)
-    line.add_dimension(metric.dimension, of)
+    by_dimension.add_metric(metric.title, metric.unit, value)
+    by_dimension.add_dimension(metric.dimension, of)
     if in_total:
-        line.add_dimensions(service=SERVICE)
-    line.flush_metrics()
+        by_dimension.add_dimensions(service=SERVICE)
+    by_dimension.flush_metrics()
 
 
 def _measure_money(change: Decimal, currency: str, gained: Metric, lost: Metric) -> None:
