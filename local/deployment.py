@@ -14,6 +14,7 @@ import boto3
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.gradual import release_gradually
 from local.workspace import LOCAL, ROOT, LocalError, tools_path
 
 Ask = Callable[[str], str]
@@ -87,7 +88,14 @@ class Deployment:
             done = subprocess.run(command, cwd=ROOT, env=environment, check=False)  # noqa: S603
             if done.returncode:
                 return done.returncode
+            if command[1] == "build" and self.is_gradual:
+                release_gradually(ROOT / ".aws-sam/build/template.yaml")
         return 0
+
+    @property
+    def is_gradual(self) -> bool:
+        """Whether new code gets a part of the traffic first."""
+        return self.parameters.get("Environment") == "prod"
 
 
 class Terminal:

@@ -21,10 +21,12 @@ from local.workspace import LOCAL, REGION, LocalError, clean_environment, is_fre
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
@@ -51,6 +53,10 @@ class Aws:
         return self._session.client("cloudformation", endpoint_url=self.endpoint_url)
 
     @cached_property
+    def cloudwatch(self) -> CloudWatchClient:
+        return self._session.client("cloudwatch", endpoint_url=self.endpoint_url)
+
+    @cached_property
     def cognito(self) -> CognitoIdentityProviderClient:
         return self._session.client("cognito-idp", endpoint_url=self.endpoint_url)
 
@@ -65,6 +71,10 @@ class Aws:
     @cached_property
     def lambda_(self) -> LambdaClient:
         return self._session.client("lambda", endpoint_url=self.endpoint_url)
+
+    @cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        return self._session.client("logs", endpoint_url=self.endpoint_url)
 
     @cached_property
     def s3(self) -> S3Client:

@@ -96,9 +96,9 @@ def _outputs(aws: Aws) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
 
 
-def validate() -> None:
+def validate(template: Path = ROOT / "template.yaml") -> None:
     """What `sam validate` says of the template, with its linter; LocalError if it finds anything."""
-    _sam("validate")
+    _sam("validate", "--template-file", str(template))
 
 
 def _sam(*arguments: str, endpoint_url: str | None = None) -> None:

@@ -7,6 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import parse_body, public_base_url, resolver, success, user_of
 from ricochet.clients import dynamodb
+from ricochet.metric_names import Metric
 from ricochet.settings import CreateClickSettings
 from ricochet.tables.catalog import Products
 from ricochet.tables.clicks import Clicks
@@ -30,7 +31,7 @@ def post_click(product_id: str) -> Response[Any]:
         user_agent=http.user_agent or "",
         public_base_url=settings.public_base_url or public_base_url(event),
     )
-    count("ClicksCreated")
+    count(Metric.CLICKS_CREATED)
     logger.info("click created", extra={"click_id": data["clickId"], "product_id": product_id})
     return success("Click generated successfully", data, status=201)
 

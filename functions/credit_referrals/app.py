@@ -5,7 +5,7 @@ from typing import Any
 
 from ricochet.clients import dynamodb
 from ricochet.settings import ReferralSettings
-from ricochet.telemetry import count, logger, metrics
+from ricochet.telemetry import logger, metrics, tell_commission
 from ricochet.use_cases.credit_referral import CreditReferral
 
 credit_referral = CreditReferral.over(dynamodb(), ReferralSettings.load(os.environ))
@@ -18,5 +18,4 @@ def handler(event: dict[str, Any], context: Any) -> None:
     for record in event["Records"]:
         earning = credit_referral(record)
         if earning:
-            count("ReferralCommissions")
-            logger.info("commission", extra={"conversion_id": earning.conversion_id, "earning_id": earning.earning_id})
+            tell_commission(earning)

@@ -6,7 +6,7 @@ from typing import Any
 from ricochet.clients import dynamodb, events, sqs, when_needed
 from ricochet.sender.http import FIRST_ATTEMPT
 from ricochet.settings import DeliverySettings
-from ricochet.telemetry import logger, metrics, tell_delivery, tell_health
+from ricochet.telemetry import logger, metrics, tell_deliveries, tell_health
 from ricochet.use_cases.distribute_conversions import DistributeConversions
 
 SPARE_MILLISECONDS = 10_000
@@ -20,6 +20,5 @@ distribute = DistributeConversions.over(dynamodb(), when_needed(sqs), when_neede
 def handler(event: dict[str, Any], context: Any) -> None:
     """Raises only where our own side failed: deliveries are idempotent, and the stream brings the records again."""
     result = distribute(event["Records"], lambda: context.get_remaining_time_in_millis() > SPARE_MILLISECONDS)
-    for row in result.rows:
-        tell_delivery(row)
+    tell_deliveries(result.rows)
     tell_health(result.learned)

@@ -12,7 +12,7 @@ from ricochet.models import times
 from ricochet.models.postback import RawPostback
 from ricochet.sender.queues import PostbackQueue
 from ricochet.settings import NetworkPostbackSettings, PostbackQueueSettings
-from ricochet.telemetry import logger, metrics, tell_refusal, tell_reply
+from ricochet.telemetry import logger, metrics, speaker, tell_refusal, tell_reply
 from ricochet.use_cases.intake import Intake
 from ricochet.use_cases.networks import NetworkSource, NetworkSources
 
@@ -30,22 +30,22 @@ def take_postback(unique_key: str) -> Response[Any]:
         return acknowledge(raw, networks.source(unique_key, raw.received_at))
     except NetworkNotFoundError:
         raise
-    except Exception:  # ours to mend: the sender has done its part
-        return queued(raw, fallback)
+    except Exception as failure:  # ours to mend: the sender has done its part
+        return queued(raw, fallback, failure)
 
 
 def acknowledge(raw: RawPostback, source: NetworkSource) -> Response[Any]:
     """Takes the postback in. What we decided against is acknowledged too, or the network would repeat it for days."""
     answer = source.acknowledgement(raw)
-    logger.append_keys(network=source.name)
+    logger.append_keys(**speaker(source))
     try:
         reply = take_in(raw, source)
     except RequestError as refusal:
-        tell_refusal(raw.receipt_id, refusal)
+        tell_refusal(raw.receipt_id, source, refusal)
         if status_of(refusal) in (400, 403, 413):
             return failure(refusal)
         return Response(200, answer.content_type, answer.text("refused", refusal.message))
-    tell_reply(raw.receipt_id, reply)
+    tell_reply(raw.receipt_id, source, reply)
     return Response(200, answer.content_type, answer.text(reply.outcome))
 
 

@@ -25,14 +25,15 @@ fallback = PostbackQueue(when_needed(sqs), PostbackQueueSettings.load(os.environ
 @app.route("/api/v1/earn/postback", method=["GET", "POST"])
 def take_postback() -> Response[Any]:
     raw = RawPostback.from_event(app.current_event.raw_event, times.now())
+    source = advertisers.source()
     try:
-        reply = take_in(raw, advertisers.source())
+        reply = take_in(raw, source)
     except RequestError as refusal:
-        tell_refusal(raw.receipt_id, refusal)
+        tell_refusal(raw.receipt_id, source, refusal)
         raise
-    except Exception:  # ours to mend: the sender has done its part
-        return queued(raw, fallback)
-    tell_reply(raw.receipt_id, reply)
+    except Exception as failure:  # ours to mend: the sender has done its part
+        return queued(raw, fallback, failure)
+    tell_reply(raw.receipt_id, source, reply)
     return success("Postback received and processed", reply.to_json())
 
 

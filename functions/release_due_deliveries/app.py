@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from ricochet.clients import dynamodb, sqs, when_needed
+from ricochet.metric_names import Metric
 from ricochet.sender.queues import DeliveryQueue
 from ricochet.settings import ReleaseSettings
 from ricochet.tables.catalog import Partners
@@ -27,5 +28,5 @@ release = ReleaseDueDeliveries(
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     released = release(lambda: context.get_remaining_time_in_millis() > SPARE_MILLISECONDS)
-    count("DeliveriesReleased", released)
+    count(Metric.DELIVERIES_RELEASED, released)
     return {"released": released}

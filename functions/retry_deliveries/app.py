@@ -7,7 +7,7 @@ from ricochet.clients import dynamodb, events, sqs, when_needed
 from ricochet.errors import DeliveryBusyError
 from ricochet.sender.http import RETRY
 from ricochet.settings import DeliverySettings
-from ricochet.telemetry import logger, metrics, tell_delivery, tell_health
+from ricochet.telemetry import logger, metrics, tell_deliveries, tell_health
 from ricochet.use_cases.retry_deliveries import RetryDeliveries, parse_messages
 
 retry = RetryDeliveries.over(
@@ -27,8 +27,7 @@ def tell(message_id: str, reason: Exception) -> None:
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     messages, strange = parse_messages((record["messageId"], record["body"]) for record in event["Records"])
     result = retry(messages)
-    for row in result.rows:
-        tell_delivery(row)
+    tell_deliveries(result.rows)
     for message_id, reason in result.again.items():
         tell(message_id, reason)
     for message_id in strange:

@@ -7,10 +7,10 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from ricochet.clients import dynamodb
-from ricochet.errors import NetworkNotFoundError, RequestError
+from ricochet.errors import RequestError
 from ricochet.models.postback import RawPostback
 from ricochet.settings import NetworkPostbackSettings
-from ricochet.telemetry import logger, metrics, tell_refusal, tell_reply
+from ricochet.telemetry import logger, metrics, tell_own_failure, tell_refusal, tell_reply
 from ricochet.use_cases.replay import Replay
 
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
@@ -19,14 +19,16 @@ take_again = Replay.over(dynamodb(), NetworkPostbackSettings.load(os.environ))
 
 def take(record: SQSRecord) -> None:
     raw = RawPostback.from_message(record.body)
+    source = take_again.source(raw)  # if it is paused or replaced meanwhile, a person must look, and may bring it back
     try:
-        reply = take_again(raw)
-    except NetworkNotFoundError:  # paused or replaced meanwhile: a person must look, and may bring it back
-        raise
+        reply = take_again(raw, source)
     except RequestError as refusal:  # decided after all, and its receipt is written
-        tell_refusal(raw.receipt_id, refusal)
-        return
-    tell_reply(raw.receipt_id, reply)
+        tell_refusal(raw.receipt_id, source, refusal)
+    except Exception as failure:
+        tell_own_failure(raw.receipt_id, failure)
+        raise
+    else:
+        tell_reply(raw.receipt_id, source, reply)
 
 
 @logger.inject_lambda_context(clear_state=True)

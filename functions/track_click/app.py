@@ -7,6 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import resolver, success
 from ricochet.clients import dynamodb
+from ricochet.metric_names import Metric
 from ricochet.settings import ClickSettings
 from ricochet.tables.clicks import Clicks
 from ricochet.telemetry import count, logger, metrics
@@ -20,7 +21,7 @@ read_click = ReadClick(Clicks(dynamodb(), settings.clicks_table))
 @app.get("/api/v1/earn/track/<click_id>")
 def get_track(click_id: str) -> Response[Any]:
     data = read_click.visited(click_id)
-    count("Visits")
+    count(Metric.VISITS)
     return success("Click tracked", data)
 
 

@@ -132,7 +132,7 @@ class TestEveryPreset:
         assert conversion["credited"] == 0
 
     @those_that(lambda network: network.preset != "clickbank")  # which knows no users
-    def test_an_offerwall_names_the_user(self, network, new_network, person):
+    def test_an_offerwall_names_the_user(self, network, new_network, person, rows: Rows):
         posting = new_network(network.preset, network, creditBy="user", allowedCidrs=["127.0.0.0/8"])
         if network.preset == "generic":
             request = {"user_id": person.user_id, "amount": "5", "txid": transaction(), "token": posting.secret}
@@ -140,6 +140,7 @@ class TestEveryPreset:
         else:
             posting.post(Conversion(person.user_id, transaction()))
         assert person.app.wallet()["balance"] == 5
+        assert rows.conversions(person.user_id) == []  # the user is not taken for a click
 
 
 class TestKeys:

@@ -1,5 +1,7 @@
 """Reads template.yaml: short tags become their long forms, and intrinsic functions can be worked out."""
 
+import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,11 @@ def _work_out(value: Any, parameters: dict[str, Any], conditions: dict[str, Any]
         case _:
             outcome = value
     return outcome
+
+
+def filled_in(text: str, value_of: Callable[[str], str]) -> str:
+    """What `Fn::Sub` makes of a text, with what stands in `${…}` worked out by `value_of`."""
+    return re.sub(r"\$\{(!?)([^}]+)\}", lambda found: f"${{{found[2]}}}" if found[1] else value_of(found[2]), text)
 
 
 def get_att(resource: str, attribute: str = "Arn") -> dict[str, Any]:

@@ -26,7 +26,7 @@ def alarms_of(queue: str) -> list[dict]:
     return [
         alarm
         for alarm in ALARMS.values()
-        if alarm["Dimensions"] == [{"Name": "QueueName", "Value": get_att(queue, "QueueName")}]
+        if alarm.get("Dimensions") == [{"Name": "QueueName", "Value": get_att(queue, "QueueName")}]
     ]
 
 
@@ -75,6 +75,16 @@ def test_money_that_is_due_and_cannot_be_credited_rings_an_alarm():
     (alarm,) = [one for one in ALARMS.values() if one["Namespace"] == "AWS/Lambda"]
     assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "SettleEarnings"}}]
     assert (alarm["MetricName"], alarm["Threshold"]) == ("Errors", 0)
+
+
+@pytest.mark.parametrize("event", sorted(TEMPLATE.events("Schedule")))
+def test_a_scheduled_run_that_fails_is_told_of_like_one_that_could_not_begin(event):
+    name, source = TEMPLATE.events("Schedule")[event]
+    config = TEMPLATE.functions()[name]["EventInvokeConfig"]
+    assert 0 <= config["MaximumRetryAttempts"] <= 2
+    assert 60 <= config["MaximumEventAgeInSeconds"] <= 3600
+    on_failure = config["DestinationConfig"]["OnFailure"]
+    assert on_failure == {"Type": "SQS", "Destination": source["DeadLetterConfig"]["Arn"]}
 
 
 @pytest.mark.parametrize("queue", sorted(QUEUES))

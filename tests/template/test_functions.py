@@ -127,7 +127,7 @@ def test_a_function_has_settings_and_loads_them_all(name):
 def test_a_function_logs_under_its_own_name(name):
     variables = variables_of(name)
     assert variables["POWERTOOLS_SERVICE_NAME"] == folder_of(name)
-    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == "Ricochet"
+    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == {"Fn::Sub": "Ricochet/${AWS::StackName}"}
 
 
 @each_function

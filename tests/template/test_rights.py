@@ -101,6 +101,8 @@ def test_a_function_has_rights_on_the_tables_and_queues_it_is_told_of_and_reads_
     for source in FUNCTIONS[name]["Events"].values():
         text = "" if source["Type"] == "Schedule" else str(source["Properties"])  # EventBridge tells of those itself
         told |= {resource for resource in TEMPLATE.resources if re.search(rf"'{resource}'", text)}
+    failures = FUNCTIONS[name].get("EventInvokeConfig", {})
+    told |= {resource for resource in TEMPLATE.of_type("SQS::Queue") if f"'{resource}'" in str(failures)}
     named = {
         resource
         for _, text in granted(role)
@@ -126,6 +128,12 @@ def test_a_reader_of_a_stream_may_read_it_and_tell_of_its_failure(name):
     ]
     needed = {(f"dynamodb:{action}", str(stream)) for action in ("DescribeStream", "GetRecords", "GetShardIterator")}
     assert needed | {("sqs:SendMessage", str(failures))} <= granted(f"{name}Role")
+
+
+@pytest.mark.parametrize("name", sorted(name for name in FUNCTIONS if "EventInvokeConfig" in FUNCTIONS[name]))
+def test_a_function_that_runs_by_the_clock_may_tell_of_its_failure(name):
+    queue = FUNCTIONS[name]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"]
+    assert ("sqs:SendMessage", str(queue)) in granted(f"{name}Role")
 
 
 @pytest.mark.parametrize(

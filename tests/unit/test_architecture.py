@@ -23,11 +23,12 @@ ALLOWED = {
     "sender": {"errors", "models", "rules"},
     "presets": {"errors", "models", "rules"},
     "use_cases": {"errors", "models", "rules", "tables", "sender", "presets"},
-    "telemetry": set(),
+    "metric_names": set(),
+    "telemetry": {"metric_names"},
     "audit": {"models", "telemetry"},
     "clients": set(),
     "settings": {"errors", "models", "rules"},
-    "api": {"errors", "models", "rules", "tables", "telemetry"},
+    "api": {"errors", "models", "rules", "tables", "metric_names", "telemetry"},
     "": set(),
 }
 

@@ -21,12 +21,13 @@ from ricochet.errors import (
     RicochetError,
     UnknownStatusError,
 )
+from ricochet.metric_names import Metric
 from ricochet.models.money import json_number
 from ricochet.models.postback import MAX_BODY_BYTES, parse_json_object
 from ricochet.models.product import Lifecycle
 from ricochet.models.validation import validate
 from ricochet.tables.paging import parse_limit
-from ricochet.telemetry import count, logger
+from ricochet.telemetry import count, logger, tell_own_failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,14 +77,14 @@ def success(message: str, data: Any, *, status: int = 200, warnings: Sequence[st
     return _response(status, body | {"warnings": list(warnings)} if warnings else body)
 
 
-def queued(raw: RawPostback, queue: PostbackQueue) -> Response[dict[str, Any]]:
-    """202 for a postback that our own side failed on and that is taken in later; call it where the failure is caught.
+def queued(raw: RawPostback, queue: PostbackQueue, failure: Exception) -> Response[dict[str, Any]]:
+    """202 for a postback that our own side failed on and that is taken in later.
 
     QueueRefusedError if not even the queue takes it.
     """
-    logger.error("postback queued", extra={"receipt_id": raw.receipt_id}, exc_info=True)
+    tell_own_failure(raw.receipt_id, failure)
     queue.put(raw)
-    count("PostbacksQueued")
+    count(Metric.POSTBACKS_QUEUED)
     return success("Postback accepted, to be processed shortly", {"receiptId": raw.receipt_id}, status=202)
 
 

@@ -3,50 +3,180 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
+
+from ricochet.metric_names import Metric
 
 if TYPE_CHECKING:
     from ricochet.errors import RequestError
     from ricochet.models.delivery import Delivery
-    from ricochet.use_cases.intake import IntakeReply
+    from ricochet.models.earning import Earning
+    from ricochet.rules.settlement import Settlement
+    from ricochet.use_cases.intake import IntakeReply, Source
     from ricochet.use_cases.partner_gate import Learned
+
+SERVICE = "ricochet"
+"""The dimension of every metric, the same for all functions: an alarm on a sum over several would need arithmetic."""
+
+ROWS_IN_A_LINE = 25
+"""Of how many deliveries one line of metrics tells, so that it stays below a kilobyte."""
 
 # Many a request has nothing to count.
 warnings.filterwarnings("ignore", message="No application metrics to publish")
 
 logger = Logger()
-metrics = Metrics()
+metrics = Metrics(service=SERVICE)
+by_dimension = AmazonCloudWatchEMFProvider(service=SERVICE)
+
+_OF_OUTCOME = {
+    "credited": Metric.POSTBACKS_CREDITED,
+    "credit_later": Metric.POSTBACKS_CREDITED_LATER,
+    "held": Metric.POSTBACKS_HELD,
+    "pending": Metric.POSTBACKS_PENDING,
+    "approved": Metric.POSTBACKS_UNMATCHED,  # later word of a conversion that credits nobody
+    "rejected": Metric.POSTBACKS_REJECTED,
+    "trash": Metric.POSTBACKS_REJECTED,
+    "reversed": Metric.POSTBACKS_REVERSED,
+    "tombstone": Metric.POSTBACKS_REVERSED,
+    "unmatched": Metric.POSTBACKS_UNMATCHED,
+    "ignored": Metric.POSTBACKS_IGNORED,
+    "only_receipt": Metric.POSTBACKS_IGNORED,
+    "repeat": Metric.POSTBACKS_REPEATED,
+}
+_OF_REFUSAL = {
+    "CONFLICTING_REPLAY": Metric.CONFLICTING_REPLAYS,
+    "POSTBACK_NOT_AUTHENTICATED": Metric.POSTBACK_SIGNATURES_REJECTED,
+}
+_OF_STATUS = {
+    "pending": Metric.CONVERSIONS_PENDING,
+    "approved": Metric.CONVERSIONS_APPROVED,
+    "rejected": Metric.CONVERSIONS_REJECTED,
+    "trash": Metric.CONVERSIONS_TRASH,
+    "reversed": Metric.CONVERSIONS_REVERSED,
+}
+_OF_CHANGE = {
+    "breaker_opened": Metric.BREAKER_OPENED,
+    "breaker_half_open": Metric.BREAKER_HALF_OPEN,
+    "breaker_closed": Metric.BREAKER_CLOSED,
+    "partner_failing": Metric.PARTNER_FAILING,
+    "partner_paused": Metric.PARTNER_PAUSED,
+}
 
 
-def count(name: str, number: int = 1) -> None:
-    metrics.add_metric(name, MetricUnit.Count, number)
+def count(metric: Metric, number: int = 1) -> None:
+    measure(metric, number)
 
 
-def tell_refusal(receipt_id: str, refusal: RequestError) -> None:
-    """Counts and logs a postback that was decided against."""
-    count("ConflictingReplays" if refusal.code == "CONFLICTING_REPLAY" else "PostbacksRefused")
-    logger.info("postback refused", extra={"receipt_id": receipt_id, "code": refusal.code})
+def measure(metric: Metric, value: float) -> None:
+    metrics.add_metric(metric.title, metric.unit, value)
 
 
-def tell_reply(receipt_id: str, reply: IntakeReply) -> None:
+def speaker(source: Source) -> dict[str, str]:
+    """Who speaks and of which click, as far as it is known yet; for the log."""
+    kind, _, name = (source.name or "").partition(":")
+    return ({f"{kind}_id": name} if kind else {}) | ({"click_id": source.click_id} if source.click_id else {})
+
+
+def tell_reply(receipt_id: str, source: Source, reply: IntakeReply) -> None:
     """Counts and logs a postback that was taken in."""
-    count("PostbacksRepeated" if reply.is_duplicate else "PostbacksProcessed")
-    logger.info("postback processed", extra=reply.for_log(receipt_id))
+    who = speaker(source)
+    count(_OF_OUTCOME.get(reply.outcome, Metric.POSTBACKS_IGNORED))
+    if "network_id" in who:
+        _measure_by(Metric.NETWORK_POSTBACKS, 1, who["network_id"], in_total=True)
+    if reply.settlement is not None:
+        tell_settlement(reply.settlement)
+    logger.info("postback processed", extra=who | reply.for_log(receipt_id))
 
 
-def tell_delivery(row: Delivery) -> None:
-    logger.info("delivery", extra=row.for_log())
-    count("DeliveriesHeld" if row.held_by else f"Deliveries{row.state.capitalize()}")
+def tell_replay(receipt_id: str, reply: IntakeReply) -> None:
+    """Logs a postback that an operator had taken in once more; it is not counted again, but what it moved is."""
+    if reply.settlement is not None:
+        tell_settlement(reply.settlement)
+    logger.info("receipt replayed", extra=reply.for_log(receipt_id))
+
+
+def tell_refusal(receipt_id: str, source: Source, refusal: RequestError) -> None:
+    """Counts and logs a postback that was decided against."""
+    count(_OF_REFUSAL.get(refusal.code, Metric.POSTBACKS_REFUSED))
+    logger.info("postback refused", extra=speaker(source) | {"receipt_id": receipt_id, "code": refusal.code})
+
+
+def tell_own_failure(receipt_id: str, failure: Exception) -> None:
+    """Logs a postback that our own side failed on."""
+    logger.error("postback failed on our side", extra={"receipt_id": receipt_id}, exc_info=failure)
+    if getattr(failure, "code", None) == "LEDGER_BUSY":
+        count(Metric.LEDGER_BUSY)
+
+
+def tell_settlement(settlement: Settlement) -> None:
+    """Counts the status that a conversion came to, and the money that moved."""
+    if settlement.new_status is not None:
+        count(_OF_STATUS[settlement.new_status])
+    currency = settlement.conversion.currency
+    _measure_money(settlement.credited_change, currency, Metric.AMOUNT_CREDITED, Metric.AMOUNT_REVERSED)
+
+
+def tell_commission(earning: Earning) -> None:
+    count(Metric.REFERRAL_COMMISSIONS)
+    _measure_money(earning.amount, earning.currency, Metric.REFERRAL_CREDITED, Metric.REFERRAL_REVERSED)
+    logger.info("commission", extra={"conversion_id": earning.conversion_id, "earning_id": earning.earning_id})
+
+
+def tell_deliveries(rows: Iterable[Delivery]) -> None:
+    """Counts and logs what became of deliveries, and how late their partners were told."""
+    for number, row in enumerate(rows, start=1):
+        logger.info("delivery", extra=row.for_log())
+        _count_delivery(row)
+        if number % ROWS_IN_A_LINE == 0:
+            metrics.flush_metrics()
 
 
 def tell_health(learned: Learned) -> None:
     """Counts and logs what was learned of partners that are or were in trouble."""
     for change in learned.changes:
         logger.warning(change.kind, extra={"partner_id": change.partner_id} | change.detail)
-        count("".join(word.capitalize() for word in change.kind.split("_")))
+        count(_OF_CHANGE[change.kind])
     for failure in learned.failures:
         logger.error("partner health not written", exc_info=failure)
-        count("PartnerHealthFailures")
+        count(Metric.PARTNER_HEALTH_FAILURES)
+
+
+def _measure_by(metric: Metric, value: float, of: str, *, in_total: bool = False) -> None:
+    """For one value `of` its dimension, and in total if asked; a line of its own, since it counts for all in a line."""
+    by_dimension.add_metric(metric.title, metric.unit, value)
+    by_dimension.add_dimension(metric.dimension, of)
+    if in_total:
+        by_dimension.add_dimensions(service=SERVICE)
+    by_dimension.flush_metrics()
+
+
+def _measure_money(change: Decimal, currency: str, gained: Metric, lost: Metric) -> None:
+    if change:
+        _measure_by(gained if change > 0 else lost, abs(float(change)), currency)
+
+
+def _count_delivery(row: Delivery) -> None:
+    if row.state == "parked":
+        count(Metric.DELIVERIES_PARKED)
+    if row.held_by is not None:
+        count(Metric.DELIVERIES_HELD)
+    elif row.state == "superseded":
+        count(Metric.DELIVERIES_SUPERSEDED)
+    elif row.attempts and row.detail is None:  # else it ended without an attempt
+        _count_attempt(row, is_delivered=row.state == "delivered")
+
+
+def _count_attempt(row: Delivery, *, is_delivered: bool) -> None:
+    if row.attempt_count > 1:
+        count(Metric.RETRIES_DELIVERED if is_delivered else Metric.RETRIES_FAILED)
+        measure(Metric.RETRY_AGE, row.seconds_on_record)
+    elif is_delivered:
+        count(Metric.FIRST_ATTEMPTS_DELIVERED)
+        measure(Metric.FIRST_DELIVERY_LATENCY, row.seconds_since_news * 1000)
+    else:
+        count(Metric.FIRST_ATTEMPTS_FAILED)

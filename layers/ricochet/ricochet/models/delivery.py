@@ -180,6 +180,15 @@ class Delivery(Entity):
         """The payout that the partner learns of; a Lead has earned nobody anything yet, and a Reject never will."""
         return Decimal(self.notice.payout) if self.notice.status is Status.APPROVED else Decimal(0)
 
+    @property
+    def seconds_since_news(self) -> float:
+        """From the moment that the partner is told of to this row's last change."""
+        return times.seconds_between(self.notice.timestamp, self.updated_at)
+
+    @property
+    def seconds_on_record(self) -> float:
+        return times.seconds_between(self.created_at, self.updated_at)
+
     def for_log(self) -> dict[str, Any]:
         last = self.attempts[-1] if self.attempts else None
         return {

@@ -40,6 +40,10 @@ def plus(text: str, **delta: float) -> str:
     return iso(parse(text) + timedelta(**delta))
 
 
+def seconds_between(start: str, end: str) -> float:
+    return (parse(end) - parse(start)).total_seconds()
+
+
 def epoch_seconds(text: str) -> int:
     return int(parse(text).timestamp())
 

@@ -82,7 +82,7 @@ class ManageReceipts:
             body=receipt.body,
             source_ip=receipt.source_ip,
         )
-        return self._replay(raw, vouched_for=True)
+        return self._replay(raw, self._replay.source(raw), vouched_for=True)
 
 
 def summary(receipt: Receipt) -> dict[str, Any]:

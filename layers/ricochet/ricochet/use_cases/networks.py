@@ -225,13 +225,20 @@ class NetworkSource:
         return status, word or status
 
     def _click(self, fields: dict[str, Any]) -> str | None:
-        given = self._text(fields, "click_id")
+        """The click, where the network names one; most have one parameter for either the click or the user."""
+        given = self._text(fields, "click_id") if self._names_both or not self._names_users else None
         return None if given is None else ids.canonical_click_id(given)
 
     def _user(self, fields: dict[str, Any]) -> str | None:
-        """The user, where the network names one; most have one parameter for either the click or the user."""
-        names_both = self.preset.fields.get("click_id") != self.preset.fields.get("user_id")
-        return self._text(fields, "user_id") if names_both or self._network.credit_by is CreditBy.USER else None
+        return self._text(fields, "user_id") if self._names_both or self._names_users else None
+
+    @property
+    def _names_both(self) -> bool:
+        return self.preset.fields.get("click_id") != self.preset.fields.get("user_id")
+
+    @property
+    def _names_users(self) -> bool:
+        return self._network.credit_by is CreditBy.USER
 
     def _text(self, fields: dict[str, Any], name: str) -> str | None:
         value = self._read(fields, name)

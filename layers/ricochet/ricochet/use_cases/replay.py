@@ -27,11 +27,12 @@ class Replay:
             Intake.over(client, settings), Advertisers.over(client, settings), NetworkSources.over(client, settings)
         )
 
-    def __call__(self, raw: RawPostback, *, vouched_for: bool = False) -> IntakeReply:
-        """As `Intake`; NetworkNotFoundError if the key is out of use by now."""
-        return self._intake(raw, self._source(raw), vouched_for=vouched_for)
+    def __call__(self, raw: RawPostback, source: Source, *, vouched_for: bool = False) -> IntakeReply:
+        """As `Intake`."""
+        return self._intake(raw, source, vouched_for=vouched_for)
 
-    def _source(self, raw: RawPostback) -> Source:
+    def source(self, raw: RawPostback) -> Source:
+        """Who speaks; NetworkNotFoundError if the key is out of use by now."""
         _, found, key = raw.path.partition(PATH)
         if not found:
             return self._advertisers.source()

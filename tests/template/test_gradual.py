@@ -1,0 +1,47 @@
+"""Prod gets new code a tenth at a time, with a way back; the template that does it is made from the one there is."""
+
+import json
+
+import pytest
+
+from local import stack
+from local.gradual import ALARMS, make_gradual
+from tests.template.cloudformation import load
+
+TEMPLATE = load()
+RELEASE = "0123456789abcdef0123456789abcdef01234567"
+GRADUAL = make_gradual(TEMPLATE.document, RELEASE)
+
+
+@pytest.mark.parametrize("name", sorted(TEMPLATE.functions()))
+def test_every_function_is_published_anew_and_step_by_step(name):
+    properties = GRADUAL["Resources"][name]["Properties"]
+    assert properties["AutoPublishAlias"] == "live"
+    assert properties["AutoPublishCodeSha256"] == RELEASE
+    assert properties["DeploymentPreference"] == {"Type": "Canary10Percent5Minutes", "Alarms": ALARMS}
+    assert properties.items() >= TEMPLATE.functions()[name].items()
+
+
+def test_nothing_else_changes():
+    others = {name for name in TEMPLATE.resources if name not in TEMPLATE.functions()}
+    assert {name: GRADUAL["Resources"][name] for name in others} == {name: TEMPLATE.resources[name] for name in others}
+    assert {name: part for name, part in GRADUAL.items() if name != "Resources"} == {
+        name: part for name, part in TEMPLATE.document.items() if name != "Resources"
+    }
+
+
+def test_the_template_itself_publishes_no_versions():
+    assert not [name for name, function in TEMPLATE.functions().items() if "AutoPublishAlias" in function]
+    assert "AutoPublishAlias" not in TEMPLATE.globals
+
+
+def test_the_alarms_that_lead_back_are_there():
+    names = [alarm.get("AlarmName") for alarm in TEMPLATE.of_type("CloudWatch::Alarm").values()]
+    assert all(name in names for name in ALARMS)
+    assert len(ALARMS) == 3
+
+
+def test_sam_takes_it(tmp_path):
+    path = tmp_path / "template.json"
+    path.write_text(json.dumps(GRADUAL))
+    stack.validate(path)

@@ -1,0 +1,83 @@
+"""Saved queries ask for what the log has, of every function that may know."""
+
+import ast
+import re
+
+import pytest
+
+from ricochet.models.delivery import Delivery
+from ricochet.use_cases.intake import IntakeReply
+from tests.template.cloudformation import ROOT, load
+from tests.unit.builders import a_delivery
+
+TEMPLATE = load()
+QUERIES = TEMPLATE.of_type("Logs::QueryDefinition")
+each_query = pytest.mark.parametrize("name", sorted(QUERIES))
+OF_POWERTOOLS = {"level", "message", "service", "timestamp", "function_request_id", "exception", "exception_name"}
+WORDS = {"fields", "filter", "stats", "sort", "limit", "by", "as", "in", "or", "and", "not", "like", "asc", "desc"}
+FUNCTIONS = {"count", "pct", "max", "bin", "ispresent"}
+
+
+def logged_keys() -> set[str]:
+    """Every key that is put into a line of the log."""
+    keys = OF_POWERTOOLS | set(a_delivery().for_log()) | set(IntakeReply("repeat").for_log("RCPT-1"))
+    keys |= {"network_id", "product_id"}  # of whoever speaks
+    sources = [*(ROOT / "functions").rglob("*.py"), *(ROOT / "layers/ricochet/ricochet").rglob("*.py")]
+    for path in sources:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg == "extra":
+                keys |= {part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant)}
+    return {key for key in keys if isinstance(key, str)}
+
+
+def messages() -> set[str]:
+    calls = (ROOT / "layers/ricochet/ricochet/telemetry.py").read_text(encoding="utf-8")
+    return set(re.findall(r'logger\.\w+\("([^"]+)"', calls))
+
+
+def names_in(query: str) -> set[str]:
+    bare = re.sub(r'"[^"]*"|/[^/]*/', " ", query)
+    made = set(re.findall(r"\bas (\w+)", bare))
+    return set(re.findall(r"(?<![@\w])[a-z]\w*", bare)) - WORDS - FUNCTIONS - made
+
+
+@each_query
+def test_a_query_is_for_aws_and_named_after_the_stack_and_its_question(name):
+    assert TEMPLATE.resources[name]["Condition"] == "OnAws"
+    assert re.fullmatch(r"\$\{AWS::StackName\}/[a-z' ]+", QUERIES[name]["Name"]["Fn::Sub"])
+
+
+@each_query
+def test_a_query_asks_for_keys_that_are_logged(name):
+    assert names_in(QUERIES[name]["QueryString"])
+    assert names_in(QUERIES[name]["QueryString"]) <= logged_keys()
+
+
+@each_query
+def test_a_query_looks_for_messages_that_are_written(name):
+    wanted = re.findall(r"message (?:= |in \[)([^|\]]+)", QUERIES[name]["QueryString"])
+    assert {text for part in wanted for text in re.findall(r'"([^"]+)"', part)} <= messages()
+
+
+@each_query
+def test_a_query_searches_logs_of_functions(name):
+    groups = [group["Ref"].removesuffix("Logs") for group in QUERIES[name]["LogGroupNames"]]
+    assert set(groups) <= set(TEMPLATE.functions())
+    assert len(groups) == len(set(groups))
+
+
+def test_errors_are_searched_for_everywhere():
+    assert {group["Ref"] for group in QUERIES["ErrorsQuery"]["LogGroupNames"]} == {
+        f"{name}Logs" for name in TEMPLATE.functions()
+    }
+
+
+def test_a_conversions_life_is_told_by_all_who_have_a_part_in_it():
+    groups = {group["Ref"].removesuffix("Logs") for group in QUERIES["ConversionQuery"]["LogGroupNames"]}
+    readers = {name for kind in ("DynamoDB", "SQS") for name, _ in TEMPLATE.events(kind).values()}
+    assert readers | {"ReceivePostback", "ReceiveNetworkPostback", "ManageReceipts"} <= groups
+
+
+def test_no_query_asks_for_a_person():
+    assert not [name for name, query in QUERIES.items() if re.search(r"user_id|ip\b|email", query["QueryString"])]
+    assert "user_id" not in Delivery.model_validate(a_delivery().to_item()).for_log()

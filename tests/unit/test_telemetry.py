@@ -1,0 +1,301 @@
+"""What is counted and logged of each event, as CloudWatch gets it: lines of embedded metrics, and lines of the log."""
+
+import ast
+import inspect
+import io
+import json
+from dataclasses import dataclass, field
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+
+from ricochet import telemetry
+from ricochet.errors import ClickExpiredError, ConflictingReplayError, LedgerBusyError, PostbackNotAuthenticatedError
+from ricochet.metric_names import Metric
+from ricochet.models.delivery import DeliveryState, Hold
+from ricochet.models.earning import ApprovalStatus, Earning, EarningStatus, EarningType
+from ricochet.models.health import Breaker, PartnerHealth
+from ricochet.models.statuses import Status
+from ricochet.rules import settlement as settlements
+from ricochet.use_cases import intake, partner_gate
+from ricochet.use_cases.intake import IntakeReply
+from ricochet.use_cases.partner_gate import HealthChange, Learned
+from tests.unit.builders import CLICK_ID, IN_AN_HOUR, NOON, Books, a_delivery, a_notice, a_report, an_attempt
+
+pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")  # as telemetry has it, before pytest
+KILOBYTE = 1024
+OF_NETWORK = SimpleNamespace(name="network:net_1", click_id=CLICK_ID)
+OF_PRODUCT = SimpleNamespace(name="product:prod_1", click_id=CLICK_ID)
+OF_NOBODY = SimpleNamespace(name=None, click_id=None)
+CONTEXT = SimpleNamespace(
+    function_name="ricochet-dev-ReceiveNetworkPostback-1ABCDEFGHIJK",
+    memory_limit_in_mb=512,
+    invoked_function_arn="arn:aws:lambda:eu-central-1:123456789012:function:ricochet-dev-ReceiveNetworkPostback-1ABCDE",
+    aws_request_id="c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+)
+
+
+@dataclass
+class Lines:
+    """What one invocation wrote."""
+
+    metrics: list[dict] = field(default_factory=list)
+    log: list[dict] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+
+    def values(self, *dimensions: str) -> dict[str, list[float]]:
+        """Metrics that have these dimensions beside `service`, and no others, with their values."""
+        return {
+            metric["Name"]: line[metric["Name"]]
+            for line in self.metrics
+            for directive in line["_aws"]["CloudWatchMetrics"]
+            if {"service", *dimensions} in [set(names) for names in directive["Dimensions"]]
+            for metric in directive["Metrics"]
+        }
+
+    def counts(self) -> dict[str, float]:
+        return {name: sum(values) for name, values in self.values().items()}
+
+
+@pytest.fixture
+def written(monkeypatch, capsys):
+    """Runs something as a handler would, and gives what it wrote."""
+    for writer in (telemetry.metrics.provider, telemetry.by_dimension):
+        monkeypatch.setattr(writer, "namespace", "Ricochet/test")
+    log = io.StringIO()
+    monkeypatch.setattr(telemetry.logger.handlers[0], "stream", log)
+
+    def run(tell) -> Lines:
+        @telemetry.logger.inject_lambda_context(clear_state=True)
+        @telemetry.metrics.log_metrics
+        def handler(event, context):
+            tell()
+
+        handler({}, CONTEXT)
+        metrics, logged = capsys.readouterr().out.splitlines(), log.getvalue().splitlines()
+        return Lines(
+            [json.loads(line) for line in metrics],
+            [json.loads(line) for line in logged],
+            [len(line) for line in metrics],
+        )
+
+    return run
+
+
+def reply_of(settlement) -> IntakeReply:
+    return IntakeReply(settlement.outcome, CLICK_ID, settlements.outcome_of(settlement.conversion), settlement)
+
+
+def story(*reports) -> list[IntakeReply]:
+    books = Books()
+    return [reply_of(books.tell(report, f"2026-03-01T13:00:{n:02}.000Z")) for n, report in enumerate(reports)]
+
+
+def outcomes_in_code() -> set[str]:
+    """Every word that stands where an outcome does."""
+    words = {*Status}
+    for module in (settlements, intake):
+        for node in ast.walk(ast.parse(inspect.getsource(module))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"Settlement", "IntakeReply"}:
+                words |= {argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant)}
+            if isinstance(node, ast.keyword) and node.arg == "outcome" and isinstance(node.value, ast.Constant):
+                words.add(node.value.value)
+            if isinstance(node, ast.FunctionDef) and node.name == "_outcome_word":
+                words |= {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
+    return words - {None}
+
+
+def test_a_credited_postback_counts_as_one_as_a_conversion_and_as_money(written):
+    (reply,) = story(a_report(amount="2.5"))
+    lines = written(lambda: telemetry.tell_reply("RCPT-1", OF_PRODUCT, reply))
+    assert lines.counts() == {"PostbacksCredited": 1, "ConversionsApproved": 1}
+    assert lines.values("currency") == {"AmountCredited": [2.5]}
+    assert [line["currency"] for line in lines.metrics if "currency" in line] == ["USD"]
+
+
+def test_a_reversal_counts_what_it_takes_back(written):
+    _, partly, wholly = story(
+        a_report(amount=5), a_report(Status.REVERSED, amount=2), a_report(Status.REVERSED, source_status="refund")
+    )
+    lines = written(lambda: telemetry.tell_reply("RCPT-2", OF_PRODUCT, partly))
+    assert lines.counts() == {"PostbacksReversed": 1}  # what is left of the conversion is approved, as it was
+    assert lines.values("currency") == {"AmountReversed": [2.0]}
+    lines = written(lambda: telemetry.tell_reply("RCPT-3", OF_PRODUCT, wholly))
+    assert lines.counts() == {"PostbacksReversed": 1, "ConversionsReversed": 1}
+    assert lines.values("currency") == {"AmountReversed": [3.0]}
+
+
+def test_what_changes_nothing_counts_as_a_postback_only(written):
+    _, ignored, repeated = story(a_report(amount=5), a_report(Status.PENDING), a_report(amount=5))
+    for reply, metric in ((ignored, "PostbacksIgnored"), (repeated, "PostbacksRepeated")):
+        lines = written(lambda reply=reply: telemetry.tell_reply("RCPT-1", OF_PRODUCT, reply))
+        assert lines.counts() == {metric: 1}
+        assert lines.values("currency") == {}
+
+
+def test_a_networks_postback_is_counted_for_it_and_for_all_networks(written):
+    (reply,) = story(a_report(Status.PENDING))
+    lines = written(lambda: telemetry.tell_reply("RCPT-1", OF_NETWORK, reply))
+    assert lines.counts() == {"PostbacksPending": 1, "ConversionsPending": 1, "NetworkPostbacks": 1}
+    assert lines.values("network") == {"NetworkPostbacks": [1]}
+    assert [line["network"] for line in lines.metrics if "network" in line] == ["net_1"]
+
+
+def test_every_outcome_has_a_metric():
+    assert {"credited", "held", "tombstone", "only_receipt", "repeat", "approved"} <= outcomes_in_code()
+    assert outcomes_in_code() <= set(telemetry._OF_OUTCOME)
+
+
+def test_every_status_has_a_metric():
+    assert set(telemetry._OF_STATUS) == set(Status)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "metric"),
+    [
+        (ConflictingReplayError("another amount"), "ConflictingReplays"),
+        (PostbackNotAuthenticatedError("wrong token"), "PostbackSignaturesRejected"),
+        (ClickExpiredError("expired"), "PostbacksRefused"),
+    ],
+)
+def test_a_refusal_counts_as_what_it_is_and_is_logged_with_who_and_why(written, refusal, metric):
+    lines = written(lambda: telemetry.tell_refusal("RCPT-1", OF_NETWORK, refusal))
+    assert lines.counts() == {metric: 1}
+    (entry,) = lines.log
+    assert (entry["network_id"], entry["click_id"], entry["receipt_id"]) == ("net_1", CLICK_ID, "RCPT-1")
+    assert entry["code"] == refusal.code
+
+
+def test_of_a_stranger_nothing_is_logged_but_the_receipt(written):
+    (entry,) = written(lambda: telemetry.tell_refusal("RCPT-1", OF_NOBODY, ClickExpiredError("expired"))).log
+    assert not {"network_id", "product_id", "click_id", "_id"} & set(entry)
+
+
+@pytest.mark.parametrize(
+    ("failure", "counts"), [(LedgerBusyError("busy"), {"LedgerBusy": 1}), (RuntimeError("broken"), {})]
+)
+def test_a_failure_of_ours_is_logged_as_an_error_and_a_busy_ledger_counted(written, failure, counts):
+    lines = written(lambda: telemetry.tell_own_failure("RCPT-1", failure))
+    assert lines.counts() == counts
+    (entry,) = lines.log
+    assert (entry["level"], entry["receipt_id"], entry["exception_name"]) == ("ERROR", "RCPT-1", type(failure).__name__)
+
+
+def test_a_replay_counts_what_it_moved_but_is_no_postback(written):
+    (reply,) = story(a_report(amount=1))
+    lines = written(lambda: telemetry.tell_replay("RCPT-1", reply))
+    assert lines.counts() == {"ConversionsApproved": 1}
+    assert lines.values("currency") == {"AmountCredited": [1.0]}
+
+
+@pytest.mark.parametrize(("amount", "metric"), [("0.5", "ReferralCredited"), ("-0.5", "ReferralReversed")])
+def test_a_commission_counts_in_its_currency(written, amount, metric):
+    earning = Earning(
+        user_id="user_2",
+        earning_id="EARN-1",
+        type=EarningType.REFERRAL,
+        amount=Decimal(amount),
+        currency="EUR",
+        status=EarningStatus.COMPLETED,
+        approval_status=ApprovalStatus.AUTO_APPROVED,
+        conversion_id="CONV-1",
+        earned_at=NOON,
+    )
+    lines = written(lambda: telemetry.tell_commission(earning))
+    assert lines.counts() == {"ReferralCommissions": 1}
+    assert lines.values("currency") == {metric: [0.5]}
+    assert "user_2" not in json.dumps(lines.log)
+
+
+def attempted(state: DeliveryState, number: int, status_code: int = 200, **changes):
+    tried = {"attempt_count": number, "attempts": (an_attempt(status_code),), "state": state}
+    return a_delivery(a_notice(timestamp=NOON)).with_changes(**tried | changes)
+
+
+@pytest.mark.parametrize(
+    ("row", "counts"),
+    [
+        (attempted(DeliveryState.DELIVERED, 1), {"FirstAttemptsDelivered"}),
+        (attempted(DeliveryState.RETRYING, 1, 503), {"FirstAttemptsFailed"}),
+        (attempted(DeliveryState.DELIVERED, 2), {"RetriesDelivered"}),
+        (attempted(DeliveryState.RETRYING, 2, 503), {"RetriesFailed"}),
+        (attempted(DeliveryState.PARKED, 11, 503), {"RetriesFailed", "DeliveriesParked"}),
+        (attempted(DeliveryState.PARKED, 2, 503, detail="the partner was archived"), {"DeliveriesParked"}),
+        (attempted(DeliveryState.SUPERSEDED, 2, 503), {"DeliveriesSuperseded"}),
+        (attempted(DeliveryState.RETRYING, 2, 503, held_by=Hold.BREAKER), {"DeliveriesHeld"}),
+        (a_delivery(attempt_count=0), set()),
+    ],
+)
+def test_a_delivery_counts_by_outcome_and_attempt(written, row, counts):
+    counted = set(written(lambda: telemetry.tell_deliveries([row])).counts())
+    assert counted - {"FirstDeliveryLatency", "RetryAge"} == counts
+
+
+def test_how_late_a_partner_was_told_is_measured_from_what_happened(written):
+    row = attempted(DeliveryState.DELIVERED, 1, updated_at="2026-03-01T12:00:01.250Z")
+    assert written(lambda: telemetry.tell_deliveries([row])).values()["FirstDeliveryLatency"] == [1250]
+
+
+def test_a_retrys_age_is_measured_from_the_rows_first_day(written):
+    row = attempted(DeliveryState.DELIVERED, 3, created_at=NOON, updated_at=IN_AN_HOUR)
+    assert written(lambda: telemetry.tell_deliveries([row])).values()["RetryAge"] == [3600]
+
+
+def kinds_of_change() -> set[str]:
+    fields = {"kind": "partner", "subject": "p", "updated_at": NOON, "ttl": 0}
+    moves = [(Breaker.CLOSED, Breaker.OPEN), (Breaker.OPEN, Breaker.RECOVERING), (Breaker.RECOVERING, Breaker.CLOSED)]
+    breaker = {
+        change.kind
+        for was, now in moves
+        for change in partner_gate._breaker_changes(
+            PartnerHealth(**fields, breaker=was), PartnerHealth(**fields, breaker=now)
+        )
+    }
+    return breaker | set(partner_gate._DETAIL_TYPES)
+
+
+@pytest.mark.parametrize("kind", sorted(kinds_of_change()))
+def test_a_change_in_a_partners_health_is_counted_and_logged(written, kind):
+    lines = written(lambda: telemetry.tell_health(Learned([HealthChange("part_1", kind, {"failures": 5})])))
+    assert lines.counts() == {telemetry._OF_CHANGE[kind].title: 1}
+    assert [(entry["message"], entry["partner_id"]) for entry in lines.log] == [(kind, "part_1")]
+
+
+def test_no_other_kind_of_change_is_expected():
+    assert set(telemetry._OF_CHANGE) == kinds_of_change()
+
+
+def test_one_postback_writes_less_than_a_kilobyte_of_log_and_of_metrics_in_each_line(written):
+    (reply,) = story(a_report(amount="12345.678901", network_id="net_1"))
+    lines = written(lambda: telemetry.tell_reply("RCPT-01234567890123456789", OF_NETWORK, reply))
+    assert sum(len(json.dumps(entry, separators=(",", ":"))) for entry in lines.log) < KILOBYTE
+    assert max(lines.sizes) < KILOBYTE
+
+
+def test_however_many_deliveries_there_are_each_line_is_short_and_none_is_forgotten(written):
+    states = [
+        attempted(DeliveryState.DELIVERED, 1, updated_at="2026-03-04T11:59:59.999Z"),
+        attempted(DeliveryState.RETRYING, 1, 503),
+        attempted(DeliveryState.DELIVERED, 11, updated_at="2026-03-04T11:59:59.999Z"),
+        attempted(DeliveryState.PARKED, 11, 503, updated_at="2026-03-04T11:59:59.999Z"),
+        attempted(DeliveryState.RETRYING, 2, 503, held_by=Hold.RATE),
+        attempted(DeliveryState.SUPERSEDED, 2, 503),
+    ]
+    lines = written(lambda: telemetry.tell_deliveries(states * 20))
+    assert max(lines.sizes) < KILOBYTE
+    assert max(len(json.dumps(entry, separators=(",", ":"))) for entry in lines.log) < KILOBYTE
+    totals = [
+        sum(line.get(name, [])) for name in ("FirstAttemptsDelivered", "DeliveriesHeld") for line in lines.metrics
+    ]
+    assert sum(totals) == 40
+
+
+def test_a_line_of_metrics_names_units_and_the_one_service(written):
+    lines = written(lambda: telemetry.tell_deliveries([attempted(DeliveryState.DELIVERED, 1)]))
+    (directive,) = lines.metrics[0]["_aws"]["CloudWatchMetrics"]
+    assert lines.metrics[0]["service"] == telemetry.SERVICE == "ricochet"
+    assert directive["Namespace"] == "Ricochet/test"
+    assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]} == {
+        metric.title: metric.unit.value for metric in (Metric.FIRST_ATTEMPTS_DELIVERED, Metric.FIRST_DELIVERY_LATENCY)
+    }
