@@ -85,6 +85,14 @@ class ReleaseSettings(Settings):
     retry_queue_url: str
 
 
+class ReconcileSettings(Settings):
+    partners_table: str
+    conversions_table: str
+    deliveries_table: str
+    health_table: str
+    parking_queue_url: str
+
+
 class DeliverySettings(ReleaseSettings):
     parking_queue_url: str
     retry_schedule: Schedule

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
 from pydantic import computed_field
 
 from ricochet.models import ids, times
-from ricochet.models.conversion import Conversion
+from ricochet.models.conversion import Conversion, PastVersion
 from ricochet.models.entity import Entity
 from ricochet.models.statuses import Status
 
@@ -89,13 +90,43 @@ class Notice(Entity):
         return cls(
             status=conversion.status,
             original_status=conversion.source_status,
-            payout=format(conversion.amount if conversion.payout is None else conversion.payout, "f"),
+            payout=_paid(conversion),
             currency=conversion.currency,
             conversion_id=conversion.shown_id,
             network=conversion.network_id or "",
             timestamp=conversion.since,
             **{name: getattr(conversion, name) or "" for name in _AS_IN_CONVERSION},
         )
+
+    def as_of(self, past: PastVersion) -> Self:
+        """The same conversion as it was in an earlier version."""
+        return self.with_changes(
+            status=past.status, original_status=past.source_status, payout=_paid(past), timestamp=past.at
+        )
+
+
+def _paid(version: Conversion | PastVersion) -> str:
+    return format(version.amount if version.payout is None else version.payout, "f")
+
+
+@dataclass(frozen=True)
+class VersionTold:
+    """One version of a conversion as partners are to hear of it."""
+
+    version: int
+    notice: Notice
+    changed_by: str | None = None
+
+
+def versions_of(conversion: Conversion) -> list[VersionTold]:
+    """Every version that partners are told of, the oldest first.
+
+    A reversal whose sale nobody has heard of is none.
+    """
+    present = Notice.of(conversion)
+    told = [VersionTold(past.version, present.as_of(past), past.changed_by) for past in conversion.versions]
+    told.append(VersionTold(conversion.version, present, conversion.changed_by))
+    return [one for one in told if one.version > 1 or one.notice.status is not Status.REVERSED]
 
 
 _AS_IN_CONVERSION = (frozenset(Notice.model_fields) & frozenset(Conversion.model_fields)) - {
@@ -168,6 +199,8 @@ def version_prefix(version: int) -> str:
 def new_delivery(
     conversion_id: str, version: int, partner_id: str, notice: Notice, moment: str, **state: Any
 ) -> Delivery:
+    """A row for a delivery that nothing was done for yet, to be tried at once unless `state` says otherwise."""
+    state = {"state": DeliveryState.RETRYING, "next_attempt_at": moment} | state
     return Delivery(
         conversion_id=conversion_id,
         delivery_key=delivery_key(version, partner_id),

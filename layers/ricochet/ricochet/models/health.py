@@ -1,4 +1,4 @@
-"""How a partner's server has been doing since it last took a postback; healthy partners have no such row."""
+"""How partners that are in trouble are doing (healthy ones have no such row), and how far the sweep has come."""
 
 from __future__ import annotations
 
@@ -7,12 +7,21 @@ from enum import StrEnum
 from ricochet.models.entity import Entity
 
 PARTNER = "partner"
+SWEEP = "sweep"
 
 
 class Breaker(StrEnum):
     CLOSED = "closed"
     OPEN = "open"  # nothing is sent until `open_until`, and then one probe
     RECOVERING = "recovering"  # the probe was taken; sends may come at a rate that rises
+
+
+class SweepProgress(Entity):
+    """Until when all deliveries are known to be on record."""
+
+    kind: str  # always SWEEP
+    subject: str
+    swept_until: str
 
 
 class PartnerHealth(Entity):

@@ -86,6 +86,29 @@ class Deliveries(Table[Delivery]):
         )
         return [Delivery.from_item(from_wire(item)) for item in reply["Items"]]
 
+    def in_state(self, shard: str) -> Iterator[Delivery]:
+        """The rows in one partition of `byState`, the oldest first."""
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.name,
+            IndexName=BY_STATE,
+            KeyConditionExpression="stateShard = :shard",
+            ExpressionAttributeValues=to_wire({":shard": shard}),
+        )
+        return (Delivery.from_item(from_wire(item)) for page in pages for item in page["Items"])
+
+    def revive(self, delivery: Delivery, moment: str) -> bool:
+        """Makes a row due that has waited for a message in vain; False if it has gone on meanwhile."""
+        return self._put_if(
+            delivery.with_changes(due_at=moment, next_attempt_at=moment, lease_until=None, updated_at=moment),
+            "#state = :retrying AND updatedAt = :seen AND attemptCount = :attempt",
+            {
+                ":retrying": DeliveryState.RETRYING,
+                ":seen": delivery.updated_at,
+                ":attempt": delivery.attempt_count,
+            },
+            state="state",
+        )
+
     def clear_due(self, delivery: Delivery) -> None:
         """Takes a row that was handed to the queue out of the due index, unless it has been moved on already."""
         try:

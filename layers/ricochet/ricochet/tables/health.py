@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 from botocore.exceptions import ClientError
 
 from ricochet.errors import ChangedMeanwhileError
 from ricochet.models import times
-from ricochet.models.health import PARTNER, Breaker, PartnerHealth
+from ricochet.models.health import PARTNER, SWEEP, Breaker, PartnerHealth, SweepProgress
 from ricochet.rules.partner_health import resumed
 from ricochet.tables.items import condition_failed, from_wire, to_wire
 from ricochet.tables.table import Table
@@ -80,3 +81,19 @@ class Health(Table[PartnerHealth]):
                 return False
             raise
         return True
+
+
+class Sweeps(Table[SweepProgress]):
+    """Lies in the same table."""
+
+    entity = SweepProgress
+    _key: ClassVar = {"kind": SWEEP, "subject": "deliveries"}
+
+    def swept_until(self) -> str | None:
+        progress = self._get(self._key)
+        return progress.swept_until if progress else None
+
+    def advance(self, until: str) -> None:
+        """Never backwards, should two sweeps overlap."""
+        progress = SweepProgress(**self._key, swept_until=until)
+        self._put_if(progress, "attribute_not_exists(subject) OR sweptUntil < :until", {":until": until})

@@ -8,7 +8,7 @@ from typing import Any
 
 from ricochet.models import times
 from ricochet.models.conversion import Conversion
-from ricochet.models.delivery import Delivery, DeliveryState, Hold, Notice, new_delivery
+from ricochet.models.delivery import Delivery, Hold, Notice, new_delivery
 from ricochet.models.partner import Partner
 from ricochet.rules.delivery_progress import Wait, held
 from ricochet.tables.conversions import images
@@ -67,7 +67,10 @@ class DistributeConversions(TellingPartners):
             if row is None:
                 if partner.wants(notice) and conversion.changed_by != partner.mark:
                     earlier = [row for row in rows if row.version < conversion.version]
-                    yield _Job(_fresh(conversion, partner, notice, self._clock()), partner, self._wait_for(earlier))
+                    row = new_delivery(
+                        conversion.conversion_id, conversion.version, partner.partner_id, notice, self._clock()
+                    )
+                    yield _Job(row, partner, self._wait_for(earlier))
             elif row.state.is_terminal:
                 result.already_done += 1
             else:  # recorded by an invocation that may have died before it reached the queue
@@ -102,15 +105,3 @@ def _new_version(record: dict[str, Any]) -> Conversion | None:
     if new is None or new.is_tombstone or (old is not None and old.version == new.version):
         return None
     return new
-
-
-def _fresh(conversion: Conversion, partner: Partner, notice: Notice, moment: str) -> Delivery:
-    return new_delivery(
-        conversion.conversion_id,
-        conversion.version,
-        partner.partner_id,
-        notice,
-        moment,
-        state=DeliveryState.RETRYING,
-        next_attempt_at=moment,
-    )

@@ -1,0 +1,176 @@
+"""Proves that everybody was told: what has no delivery, or one that waits for a message that was lost, is made due."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import batched
+from typing import TYPE_CHECKING, Self
+
+from ricochet.models import times
+from ricochet.models.conversion import Conversion, day_shards
+from ricochet.models.delivery import Delivery, DeliveryState, VersionTold, new_delivery, shards_of, versions_of
+from ricochet.models.partner import Partner
+from ricochet.models.product import Lifecycle
+from ricochet.rules.delivery_progress import ended
+from ricochet.sender.queues import DeliveryQueue
+from ricochet.tables.catalog import Partners
+from ricochet.tables.conversions import Conversions
+from ricochet.tables.deliveries import Deliveries
+from ricochet.tables.health import Sweeps
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
+
+    from ricochet.settings import ReconcileSettings
+
+GRACE_MINUTES = 30
+"""What is younger may still be on its way; messages wait 15 minutes at most."""
+
+OVERLAP_HOURS = 1
+FIRST_SWEEP_HOURS = 24
+REMEMBERED_DAYS = 80
+"""Deliveries are kept for 90 days: of what is older nothing can be said."""
+
+PATIENCE_DAYS = 60
+"""A delivery that is held this long, for a partner that stays paused, is parked before its row expires."""
+
+THREADS = 16
+SLICE_HOURS = 1
+
+
+@dataclass
+class Reconciliation:
+    """What a sweep found and mended. `until`: how far everything is proven; not complete if time ran out before."""
+
+    until: str
+    conversions: int = 0
+    missing: list[Delivery] = field(default_factory=list)
+    stranded: list[Delivery] = field(default_factory=list)
+    given_up: list[Delivery] = field(default_factory=list)
+    is_complete: bool = True
+
+    @property
+    def gaps(self) -> int:
+        return len(self.missing) + len(self.stranded)
+
+
+class ReconcileDeliveries:
+    def __init__(
+        self,
+        partners: Partners,
+        conversions: Conversions,
+        deliveries: Deliveries,
+        sweeps: Sweeps,
+        parking: DeliveryQueue,
+        clock: Callable[[], str] = times.now,
+    ) -> None:
+        self._partners = partners
+        self._conversions = conversions
+        self._deliveries = deliveries
+        self._sweeps = sweeps
+        self._parking = parking
+        self._clock = clock
+
+    @classmethod
+    def over(cls, dynamodb: DynamoDBClient, sqs: SQSClient, settings: ReconcileSettings) -> Self:
+        return cls(
+            Partners(dynamodb, settings.partners_table),
+            Conversions(dynamodb, settings.conversions_table),
+            Deliveries(dynamodb, settings.deliveries_table),
+            Sweeps(dynamodb, settings.health_table),
+            DeliveryQueue(sqs, settings.parking_queue_url),
+        )
+
+    def __call__(
+        self, has_time: Callable[[], bool], since: str | None = None, until: str | None = None
+    ) -> Reconciliation:
+        """Sweeps what changed from where the last sweep ended to half an hour ago, or from `since` to `until`.
+
+        What is found is due at once, and is released at its partner's rate like all that waits.
+        """
+        latest = until or times.plus(self._clock(), minutes=-GRACE_MINUTES)
+        result = Reconciliation(until=since or self._begin(latest))
+        partners = [partner for partner in self._partners.all() if partner.status is not Lifecycle.ARCHIVED]
+        for start, end in _slices(result.until, latest):
+            if not has_time():
+                result.is_complete = False
+                break
+            self._sweep(partners, start, end, result)
+            result.until = end
+            if since is None and until is None:
+                self._sweeps.advance(end)
+        self._look_after_waiting(latest, result)
+        return result
+
+    def _begin(self, latest: str) -> str:
+        swept = self._sweeps.swept_until()
+        return times.plus(swept, hours=-OVERLAP_HOURS) if swept else times.plus(latest, hours=-FIRST_SWEEP_HOURS)
+
+    def _sweep(self, partners: list[Partner], start: str, end: str, result: Reconciliation) -> None:
+        shards = [shard for day in dict.fromkeys((start[:10], end[:10])) for shard in day_shards(day)]
+        changed = (row for shard in shards for row in self._conversions.changed(shard, start, end))
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="sweep") as pool:
+            for batch in batched(changed, 20 * THREADS, strict=False):
+                for found in pool.map(lambda conversion: self._missing(conversion, partners), batch):
+                    result.conversions += 1
+                    result.missing += [row for row in found if self._deliveries.put_first(row)]
+
+    def _missing(self, conversion: Conversion, partners: list[Partner]) -> list[Delivery]:
+        if conversion.is_tombstone:
+            return []
+        moment = self._clock()
+        oldest = times.plus(moment, days=-REMEMBERED_DAYS)
+        wanted = [
+            (version, partner)
+            for version in versions_of(conversion)
+            for partner in partners
+            if version.notice.timestamp > oldest and is_owed(version, partner)
+        ]
+        if not wanted:
+            return []
+        recorded = {(row.version, row.partner_id) for row in self._deliveries.of_conversion(conversion.conversion_id)}
+        return [
+            due_delivery(conversion.conversion_id, version, partner, moment)
+            for version, partner in wanted
+            if (version.version, partner.partner_id) not in recorded
+        ]
+
+    def _look_after_waiting(self, latest: str, result: Reconciliation) -> None:
+        moment = self._clock()
+        given_up_before = times.plus(moment, days=-PATIENCE_DAYS)
+        for row in self._waiting():
+            if row.created_at < given_up_before and row.held_by is not None:
+                parked = ended(row, DeliveryState.PARKED, moment, f"held for {PATIENCE_DAYS} days")
+                if self._deliveries.record(parked):
+                    result.given_up.append(parked)
+            elif _is_stranded(row, latest) and self._deliveries.revive(row, moment):
+                result.stranded.append(row)
+        self._parking.send(result.given_up, moment)
+
+    def _waiting(self) -> Iterator[Delivery]:
+        return (row for shard in shards_of(DeliveryState.RETRYING) for row in self._deliveries.in_state(shard))
+
+
+def is_owed(version: VersionTold, partner: Partner) -> bool:
+    """Whether the partner, as it was when this happened, is to be told of it."""
+    return version.changed_by != partner.mark and partner.was_to_be_told(version.notice)
+
+
+def due_delivery(conversion_id: str, version: VersionTold, partner: Partner, moment: str) -> Delivery:
+    """A delivery that waits in the due index to be released."""
+    return new_delivery(conversion_id, version.version, partner.partner_id, version.notice, moment, due_at=moment)
+
+
+def _is_stranded(row: Delivery, latest: str) -> bool:
+    """Whether the row waits for a message that should have come long ago."""
+    return row.due_at is None and max(row.next_attempt_at or "", row.lease_until or "", row.updated_at) < latest
+
+
+def _slices(start: str, end: str) -> Iterable[tuple[str, str]]:
+    while start < end:
+        stop = min(times.plus(start, hours=SLICE_HOURS), end)
+        yield start, stop
+        start = stop

@@ -1,0 +1,84 @@
+"""Work for many partners: everybody gets a share, nobody more than that."""
+
+import threading
+from collections import Counter, defaultdict
+from itertools import pairwise
+
+from ricochet.use_cases.lanes import PER_PARTNER, in_lanes
+
+
+class Work:
+    """Keeps how many jobs of each partner were under way at once, and the order in which they were done."""
+
+    def __init__(self, until=None) -> None:
+        self.now, self.peak, self.order = Counter(), Counter(), defaultdict(list)
+        self.until, self._lock = until, threading.Lock()
+
+    def __call__(self, job):
+        partner, chain, number = job
+        with self._lock:
+            self.now[partner] += 1
+            self.peak[partner] = max(self.peak[partner], self.now[partner])
+            self.order[partner, chain].append(number)
+        if self.until is not None:
+            self.until(job)
+        with self._lock:
+            self.now[partner] -= 1
+        return job
+
+
+def drive(jobs, work):
+    return in_lanes(jobs, work, partner_of=lambda job: job[0], chain_of=lambda job: job[1])
+
+
+def test_every_job_is_done_once():
+    jobs = [(f"p{number % 7}", number % 3, number) for number in range(200)]
+    done = drive(jobs, Work())
+    assert (sorted(done.results), done.failures) == (sorted(jobs), [])
+
+
+def test_no_partner_has_more_than_its_share_and_all_work_at_once():
+    everybody = threading.Barrier(10 * PER_PARTNER, timeout=20)
+    jobs = [(f"p{partner}", chain, 0) for partner in range(10) for chain in range(PER_PARTNER)]
+    work = Work(until=lambda job: everybody.wait())
+    assert drive(jobs, work).failures == []
+    assert set(work.peak.values()) == {PER_PARTNER}
+    work = Work()
+    drive([("p", chain, 0) for chain in range(100)], work)
+    assert work.peak["p"] <= PER_PARTNER
+
+
+def test_a_chain_is_done_in_its_order():
+    work = Work()
+    drive([("p", number % 5, number) for number in range(100)], work)
+    assert all(before < after for order in work.order.values() for before, after in pairwise(order))
+
+
+def test_a_partner_that_blocks_holds_up_nobody_else():
+    others_done, others = threading.Event(), []
+
+    def wait_or_tell(job):
+        if job[0] == "slow":
+            assert others_done.wait(timeout=20)
+        else:
+            others.append(job)
+            if len(others) == 60:
+                others_done.set()
+
+    jobs = [("slow", chain, 0) for chain in range(100)] + [(f"p{number}", 0, 0) for number in range(60)]
+    assert drive(jobs, Work(until=wait_or_tell)).failures == []
+
+
+def test_a_failure_ends_its_chain_and_nothing_else():
+    def fail_at_two(job):
+        if job == ("a", 0, 2):
+            raise ValueError("two")
+
+    jobs = [("a", 0, 1), ("a", 0, 2), ("a", 0, 3), ("a", 1, 4), ("b", 0, 5)]
+    done = drive(jobs, Work(until=fail_at_two))
+    assert sorted(done.results) == [("a", 0, 1), ("a", 1, 4), ("b", 0, 5)]
+    assert [str(failure) for failure in done.failures] == ["two"]
+
+
+def test_nothing_to_do_is_done():
+    assert drive([], Work()).results == []

@@ -1,0 +1,203 @@
+"""Who may be sent to now, as all processes together know it."""
+
+import pytest
+
+from ricochet.errors import QueueRefusedError
+from ricochet.models import times
+from ricochet.models.delivery import Hold
+from ricochet.models.health import PARTNER, Breaker, PartnerHealth
+from ricochet.models.product import Lifecycle
+from ricochet.rules.delivery_progress import Wait
+from ricochet.rules.retry_schedule import RetrySchedule
+from ricochet.use_cases.partner_gate import PROBE_SECONDS, PartnerGate
+from tests.unit.builders import IN_AN_HOUR, NOON, a_partner, an_attempt
+
+SCHEDULE = RetrySchedule((10, 60))
+
+
+class World:
+    """The health table, the partners, the event bus and the clock."""
+
+    def __init__(self, *health, partner=None):
+        self.rows = {row.partner_id: row for row in health}
+        self.partner = partner or a_partner()
+        self.moment, self.told, self.writes, self.permits, self.stolen = IN_AN_HOUR, [], 0, 10**6, 0
+        self.bus_is_down = False
+        self.gate = PartnerGate(self, self, self, SCHEDULE, clock=lambda: self.moment, sleep=lambda seconds: None)
+
+    def of_partners(self):
+        return dict(self.rows)
+
+    def of_partner(self, partner_id):
+        return self.rows.get(partner_id)
+
+    def put(self, health, seen):
+        if self.stolen:
+            self.stolen -= 1
+            return False
+        if self.rows.get(health.partner_id) != seen:
+            return False
+        self.writes += 1
+        self.rows[health.partner_id] = health
+        return True
+
+    def claim_probe(self, health, lease_until):
+        if self.rows[health.partner_id] != health:
+            return False
+        self.rows[health.partner_id] = health.with_changes(open_until=lease_until, revision=health.revision + 1)
+        return True
+
+    def claim_permit(self, partner_id, per_second, moment):
+        self.permits -= 1
+        return self.permits >= 0
+
+    def get(self, partner_id):
+        return self.partner
+
+    def replace(self, partner, revision):
+        self.partner = partner
+        return True
+
+    def tell(self, kind, detail):
+        if self.bus_is_down:
+            raise QueueRefusedError("no bus")
+        self.told.append((kind, detail["percent"]))
+
+    def session(self, *status_codes):
+        """One invocation that has seen these answers; what it learned."""
+        session = self.gate.opened()
+        for code in status_codes:
+            session.learn("part_1", an_attempt(code, at=self.moment))
+        return session.close()
+
+
+def a_health(**changes) -> PartnerHealth:
+    return PartnerHealth(**{"kind": PARTNER, "subject": "part_1", "updated_at": NOON, "ttl": 0} | changes)
+
+
+OPEN = a_health(breaker=Breaker.OPEN, openings=1, open_until=times.plus(IN_AN_HOUR, seconds=30))
+
+
+def test_a_healthy_partner_passes_and_costs_no_write():
+    world = World()
+    session = world.gate.opened()
+    assert session.admit(a_partner()) is None
+    session.learn("part_1", an_attempt(200))
+    assert (session.close().changes, world.writes) == ([], 0)
+
+
+def test_nothing_passes_an_open_breaker_until_its_time():
+    session = World(OPEN).gate.opened()
+    assert session.admit(a_partner()) == Wait(Hold.BREAKER, 30.0)
+    assert session.admit(a_partner(partner_id="part_2")) is None
+
+
+def test_one_probe_passes_for_all_processes_and_whoever_takes_it_may_die():
+    world = World(OPEN.with_changes(open_until=IN_AN_HOUR))
+    first, second = world.gate.opened(), world.gate.opened()
+    assert first.admit(a_partner()) is None
+    assert second.admit(a_partner()) == Wait(Hold.BREAKER, PROBE_SECONDS)
+    assert first.admit(a_partner()) == Wait(Hold.BREAKER, PROBE_SECONDS)
+    world.moment = times.plus(IN_AN_HOUR, seconds=PROBE_SECONDS)
+    assert world.gate.opened().admit(a_partner()) is None
+
+
+def test_a_probe_decides_for_everybody():
+    for answer, breaker in ((200, Breaker.RECOVERING), (500, Breaker.OPEN)):
+        world = World(OPEN.with_changes(open_until=IN_AN_HOUR))
+        session = world.gate.opened()
+        session.admit(a_partner())
+        session.learn("part_1", an_attempt(answer))
+        session.close()
+        assert world.rows["part_1"].breaker is breaker
+        assert world.rows["part_1"].open_until != IN_AN_HOUR
+
+
+def test_an_invocation_gives_a_partner_up_after_three_timeouts_in_a_row():
+    session = World().gate.opened()
+    for _ in range(3):
+        assert session.admit(a_partner()) is None
+        session.learn("part_1", an_attempt(None, timed_out=True))
+    assert session.admit(a_partner()) == Wait(Hold.BREAKER, 10)
+
+
+def test_a_partner_with_a_rate_gets_no_more_and_the_rest_in_turn():
+    world = World()
+    world.permits = 2
+    session = world.gate.opened()
+    waits = [session.admit(a_partner(max_per_second=2)) for _ in range(4)]
+    assert waits == [None, None, Wait(Hold.RATE, 0.5, by_queue=True), Wait(Hold.RATE, 1.0, by_queue=True)]
+
+
+def test_a_partner_that_recovers_is_fed_from_the_due_index():
+    world = World(a_health(breaker=Breaker.RECOVERING, recovered_at=IN_AN_HOUR))
+    world.permits = 0
+    assert world.gate.opened().admit(a_partner()) == Wait(Hold.BREAKER, 1.0)
+
+
+def test_one_invocation_writes_once_for_each_partner_in_trouble():
+    world = World()
+    learned = world.session(*[500] * 20)
+    assert world.writes == 1
+    assert [(change.kind, change.partner_id) for change in learned.changes] == [("breaker_opened", "part_1")]
+
+
+def test_what_others_write_in_the_same_moment_is_read_again():
+    world = World(a_health(failures=3, unwell=3, failing_since=NOON))
+    world.stolen = 2
+    assert world.session(500).failures == []
+    assert world.rows["part_1"].failures == 4
+
+
+def test_health_that_cannot_be_written_is_told_and_fails_nothing():
+    world = World()
+    world.stolen = 99
+    assert [type(failure).__name__ for failure in world.session(500).failures] == ["HealthContestedError"]
+
+
+def test_operators_are_told_four_times_and_at_the_last_the_partner_is_paused():
+    world = World(a_health(failing_since=NOON, failures=50))
+    kinds = []
+    for hour in (36, 40, 51, 65, 72):
+        world.moment = times.plus(NOON, hours=hour)
+        kinds += [change.kind for change in world.session(404).changes]
+    assert world.told == [
+        ("Partner Failing", 50),
+        ("Partner Failing", 70),
+        ("Partner Failing", 90),
+        ("Partner Paused", 100),
+    ]
+    assert kinds == ["partner_failing"] * 3 + ["partner_paused"]
+    assert (world.partner.status, world.partner.paused_at) == (Lifecycle.PAUSED, world.moment)
+    assert world.partner.pause_reason.startswith(f"no success since {NOON} in 55 attempts")
+
+
+def test_a_notice_that_nobody_heard_is_given_again():
+    world = World(a_health(failing_since=NOON, failures=50))
+    world.moment, world.bus_is_down = times.plus(NOON, hours=40), True
+    assert len(world.session(404).failures) == 1
+    world.bus_is_down = False
+    world.session(404)
+    assert world.told == [("Partner Failing", 50)]
+
+
+def test_gone_twice_pauses_at_once():
+    world = World()
+    world.session(410)
+    assert world.partner.status is Lifecycle.ACTIVE
+    world.session(410)
+    assert world.partner.pause_reason == "it answered 410 Gone 2 times"
+
+
+def test_whom_an_operator_paused_is_not_paused_again():
+    world = World(a_health(failing_since=NOON, failures=50), partner=a_partner(status=Lifecycle.PAUSED))
+    world.moment = times.plus(NOON, hours=80)
+    world.session(500)
+    assert (world.told, world.partner.pause_reason) == ([], None)
+
+
+@pytest.mark.parametrize("codes", [(200,), (500, 200)])
+def test_a_success_is_told_only_of_whom_was_in_trouble(codes):
+    world = World(a_health(failures=2, failing_since=NOON))
+    world.session(*codes)
+    assert (world.rows["part_1"].failures, world.rows["part_1"].failing_since) == (0, None)
