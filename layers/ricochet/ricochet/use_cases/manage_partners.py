@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ricochet.settings import PartnerSettings
 
 MAX_TEMPLATE = 8192
+PAUSED_BY_OPERATOR = "an operator paused it"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MACRO_IN_HOST = re.compile(r"[^/?#]*(//[^/?#]*)?[{}]")
 _EVENTS = {word.lower(): word for word in ALL_EVENTS}
@@ -207,7 +208,7 @@ class ManagePartners:
             paused = before.status is Lifecycle.PAUSED
             after = after.with_changes(
                 paused_at=before.paused_at if paused else moment,
-                pause_reason=before.pause_reason if paused else "an operator paused it",
+                pause_reason=before.pause_reason if paused else PAUSED_BY_OPERATOR,
             )
         return after.with_spells(moment)
 
