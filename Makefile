@@ -60,6 +60,10 @@ stop-partners: $(DEV) ## stops the demo's partners alone, to see what becomes of
 start-partners: $(DEV) ## brings them back
 	@$(PYTHON) -m local start-partners
 
+.PHONY: ops
+ops: $(DEV) ## the operator's command line: make ops ARGS="doctor" (ARGS="--help" lists what it can do)
+	@$(PYTHON) -m ops $(ARGS)
+
 .PHONY: lint
 lint: $(DEV) $(SAM) ## format, lint, types, template
 	@.venv/bin/ruff format --check .
