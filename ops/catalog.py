@@ -90,7 +90,7 @@ KINDS = (
     Kind(
         "partners",
         PartnerInput,
-        ("partnerId", "name", "status", "method", "postbackUrl", "events"),
+        ("partnerId", "name", "status", "events", "method", "postbackUrl"),
         lambda stack: map(manage_partners.shown, every(lambda *page: _partners(stack).list_page(None, *page))),
         lambda stack, partner_id: manage_partners.shown(_partners(stack).get(partner_id)),
         _update_partner,

@@ -17,6 +17,7 @@ from rich.table import Table
 from ricochet.models.money import json_number
 
 PIPE_WIDTH = 120
+LONGEST_ID = 40
 RED, GREEN, DIM = "red", "green", "dim"
 
 
@@ -44,17 +45,18 @@ def complain(text: str) -> None:
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
     """Columns without lines around them; `empty` where there are no rows.
 
-    Only the last column gives way where the space is short, and nothing is cut off: ids are there to be copied.
+    Nothing is cut off. Where the space is short, long texts are folded and ids stay whole: they are there to be copied.
     """
-    grid = Table(box=None, pad_edge=False, show_header=any(columns), header_style=DIM, padding=(0, 2, 0, 0))
-    for number, column in enumerate(columns, 1):
-        grid.add_column(column, no_wrap=number < len(columns), overflow="fold")
-    for row in rows:
-        grid.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
-    if grid.row_count:
-        console().print(grid)
-    else:
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if not cells:
         say(empty, DIM)
+        return
+    grid = Table(box=None, pad_edge=False, show_header=any(columns), header_style=DIM, padding=(0, 2, 0, 0))
+    for column, texts in zip(columns, zip(*cells, strict=True), strict=True):
+        grid.add_column(column, no_wrap=max(map(len, texts)) <= LONGEST_ID, overflow="fold")
+    for row in cells:
+        grid.add_row(*map(escape, row))
+    console().print(grid)
 
 
 def fields(values: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from itertools import chain, pairwise
 from typing import Any
 
 from ops import durations
-from ops.render import money
+from ops.render import moment, money
 from ricochet.models.click import Click
 from ricochet.models.conversion import Conversion
 from ricochet.models.delivery import Attempt, Delivery
@@ -125,7 +125,7 @@ def _delivery(row: Delivery) -> Happening:
     if row.held_by:
         text += f"; held: {row.held_by}"
     if row.next_attempt_at:
-        text += f"; next at {row.next_attempt_at}"
+        text += f"; next at {moment(row.next_attempt_at)}"
     if row.detail:
         text += f"; {row.detail}"
     return Happening(row.created_at, row.partner_id, text)

@@ -130,11 +130,13 @@ def _show(earnings: Sequence[Earning], balances: Sequence[Balance]) -> None:
 
 def difference(one: Balance) -> str:
     """Says loudly what must never be."""
+    balance, pending = plain(one.balance - one.ledger_balance), plain(one.pending - one.ledger_pending)
     return (
-        f"✘ THE WALLET AND THE LEDGER DIFFER in {one.currency}: balance {one.balance} against {one.ledger_balance} "
-        f"({one.balance - one.ledger_balance:+}), pending {one.pending} against {one.ledger_pending} "
-        f"({one.pending - one.ledger_pending:+}). Every row is written with its wallet in one transaction: somebody "
-        "changed one of them by hand. The ledger is the truth; keep what you see and find out who did it."
+        f"✘ THE WALLET AND THE LEDGER DIFFER in {one.currency}: "
+        f"balance {one.balance} against {one.ledger_balance} ({balance:+}), "
+        f"pending {one.pending} against {one.ledger_pending} ({pending:+}). "
+        "Every row is written with its wallet in one transaction: somebody changed one of them by hand. "
+        "Keep what you see, and compare the rows with their conversions."
     )
 
 
