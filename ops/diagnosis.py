@@ -74,7 +74,7 @@ def tables(states: dict[str, str]) -> list[Finding]:
 
 def triggers(seen: Sequence[Trigger]) -> list[Finding]:
     off = [
-        red(f"{one.name} is {one.state}", "it was switched off by hand: enable it in Lambda or EventBridge, or deploy")
+        red(f"{one.name} is {one.state}", "enable it in Lambda or EventBridge, unless it changes by itself in a minute")
         for one in seen
         if one.state.upper() != "ENABLED"
     ]

@@ -61,20 +61,15 @@ def tables(stack: Stack) -> dict[str, str]:
 
 
 def triggers(stack: Stack) -> list[Trigger]:
-    mappings = at_once(
-        lambda one: stack.lambda_.get_event_source_mapping(UUID=one[1]), _resources(stack, "Lambda::EventSourceMapping")
-    )
-    rules = at_once(
-        # the name that CloudFormation knows may be that of its event bus and its own
-        lambda one: stack.events.describe_rule(Name=one[1].rpartition("|")[2]),
-        _resources(stack, "Events::Rule"),
-    )
-    names = [name for kind in ("Lambda::EventSourceMapping", "Events::Rule") for name, _ in _resources(stack, kind)]
-    states = [
-        *((one["State"], one.get("LastProcessingResult", "")) for one in mappings),
-        *((one["State"], "") for one in rules),
-    ]
-    return [Trigger(name, *state) for name, state in zip(names, states, strict=True)]
+    def mapping(named: tuple[str, str]) -> Trigger:
+        seen = stack.lambda_.get_event_source_mapping(UUID=named[1])
+        return Trigger(named[0], seen["State"], seen.get("LastProcessingResult", ""))
+
+    def rule(named: tuple[str, str]) -> Trigger:
+        return Trigger(named[0], stack.events.describe_rule(Name=named[1])["State"])
+
+    mappings, rules = _resources(stack, "Lambda::EventSourceMapping"), _resources(stack, "Events::Rule")
+    return at_once(mapping, mappings) + at_once(rule, rules)
 
 
 def partners(stack: Stack) -> list[Partner]:

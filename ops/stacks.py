@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
 
+_ONE_BY_ONE = Lock()  # clients may be shared between threads, sessions may not
 _PATIENT = Config(connect_timeout=3, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 3})
 QUEUES = {
     "retry_queue_url": "FailedDeliveriesQueueUrl",
@@ -81,32 +83,33 @@ class Stack:
         environment |= {name: self.outputs[output] for name, output in QUEUES.items()}
         return kind.load(environment | {"public_base_url": self.api_url})
 
-    def client(self, service: Any) -> Any:
-        return self.session.client(service, endpoint_url=self.endpoint_url, config=_PATIENT)
+    def _client(self, service: Any) -> Any:
+        with _ONE_BY_ONE:
+            return self.session.client(service, endpoint_url=self.endpoint_url, config=_PATIENT)
 
     @cached_property
     def cloudformation(self) -> CloudFormationClient:
-        return cast("CloudFormationClient", self.client("cloudformation"))
+        return cast("CloudFormationClient", self._client("cloudformation"))
 
     @cached_property
     def cloudwatch(self) -> CloudWatchClient:
-        return cast("CloudWatchClient", self.client("cloudwatch"))
+        return cast("CloudWatchClient", self._client("cloudwatch"))
 
     @cached_property
     def dynamodb(self) -> DynamoDBClient:
-        return cast("DynamoDBClient", self.client("dynamodb"))
+        return cast("DynamoDBClient", self._client("dynamodb"))
 
     @cached_property
     def events(self) -> EventBridgeClient:
-        return cast("EventBridgeClient", self.client("events"))
+        return cast("EventBridgeClient", self._client("events"))
 
     @cached_property
     def lambda_(self) -> LambdaClient:
-        return cast("LambdaClient", self.client("lambda"))
+        return cast("LambdaClient", self._client("lambda"))
 
     @cached_property
     def sqs(self) -> SQSClient:
-        return cast("SQSClient", self.client("sqs"))
+        return cast("SQSClient", self._client("sqs"))
 
     @cached_property
     def clicks(self) -> Clicks:
