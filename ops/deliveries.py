@@ -43,7 +43,7 @@ def deliveries(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="go on with what changes, until Ctrl-C")] = False,
     as_json: Json = False,
 ) -> None:
-    """Deliveries with their attempts, newest first; those that are retried or parked the longest waiting first.
+    """Deliveries, newest first; those that are retried or parked the longest waiting first.
 
     --follow shows each change once, with --json as one document to a line.
     """
@@ -55,7 +55,7 @@ def deliveries(
     if as_json:
         render.show_json({"items": [story.shown(row) for row in rows]})
     else:
-        columns = ("created (UTC)", "partner", "state", "event", "conversion", "attempts")
+        columns = ("created (UTC)", "partner", "state", "event", "conversion", "last attempt")
         render.table(columns, map(_cells, rows), "no such delivery")
 
 
@@ -100,5 +100,5 @@ def _follow(stack: Stack, wanted: Wanted, *, as_json: bool) -> None:
 def _cells(row: Delivery) -> tuple[str, ...]:
     return (
         *(render.second(row.created_at), row.partner_id, row.state, row.notice.status.lead_word, row.conversion_id),
-        story.attempts(row) or f"held: {row.held_by}",
+        story.briefly(row),
     )

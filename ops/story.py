@@ -122,13 +122,24 @@ def _earning(row: Earning, what: str, more: str) -> Happening:
 
 def _delivery(row: Delivery) -> Happening:
     text = f"version {row.version} ({row.notice.status.lead_word}) {row.state}: {attempts(row) or 'not tried yet'}"
-    if row.held_by:
-        text += f"; held: {row.held_by}"
-    if row.next_attempt_at:
-        text += f"; next at {moment(row.next_attempt_at)}"
-    if row.detail:
-        text += f"; {row.detail}"
-    return Happening(row.created_at, row.partner_id, text)
+    return Happening(row.created_at, row.partner_id, text + _outlook(row))
+
+
+def briefly(row: Delivery) -> str:
+    """The last attempt, and what is to come."""
+    if not row.attempts:
+        return "not tried yet" + _outlook(row)
+    before = f"attempt {row.attempt_count}: " if row.attempt_count > 1 else ""
+    return before + _attempt(row.attempts[-1]) + _outlook(row)
+
+
+def _outlook(row: Delivery) -> str:
+    parts = (
+        f"held: {row.held_by}" if row.held_by else "",
+        f"next at {moment(row.next_attempt_at)}" if row.next_attempt_at else "",
+        row.detail or "",
+    )
+    return "".join(f"; {part}" for part in parts if part)
 
 
 def attempts(row: Delivery) -> str:

@@ -99,6 +99,15 @@ def test_each_attempt_is_told_with_the_wait_before_it(refunded):
     assert waiting == "version 2 (Purchase) retrying: not tried yet; held: paused; next at 03-01 13:05:00.000"
 
 
+def test_in_a_list_a_delivery_says_its_last_attempt_and_what_is_to_come(refunded):
+    delivered, waiting = refunded.deliveries
+    assert story.briefly(delivered) == "attempt 3: 200 (1 ms)"
+    assert story.briefly(waiting) == "not tried yet; held: paused; next at 03-01 13:05:00.000"
+    assert story.briefly(a_delivery(attempts=(an_attempt(410),), next_attempt_at=None, detail="why")) == (
+        "410 (12 ms); why"
+    )
+
+
 def test_the_headline_says_what_it_has_come_to(refunded):
     assert headline(refunded) == {
         "conversion": "CONV-1 (transaction T-1)",
