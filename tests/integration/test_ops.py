@@ -269,6 +269,23 @@ class TestListings:
             deployed.ops("partners edit demo-post status=active --yes")
 
 
+class TestReplay:
+    def test_a_postback_that_was_refused_is_taken_in_once_an_operator_vouches_for_it(self, deployed):
+        app, public = Client(deployed.stack.api_url, deployed.demo.user.token), Client(deployed.stack.api_url)
+        click_id = app.click("demo-secret").data["clickId"]
+        assert public.postback(click_id, token="wrong", amount=3, transactionId="late-1").status == 403
+        (refused,) = deployed.json(f"receipts --click {click_id}")["items"]
+        declined = deployed.ops(f"replay receipt {refused['receiptId']}", answer="n\n")
+        assert (declined.exit_code, "postback_not_authenticated" in declined.stdout) == (1, True)
+        assert deployed.ops("conversion late-1").exit_code == 1
+        done = deployed.json(f"replay receipt {refused['receiptId']} --yes")
+        assert (done["outcome"], done["amount"]) == ("credited", 3)
+        again = deployed.ops(f"replay receipt {refused['receiptId']} --yes")
+        assert "credited before, repeat now" in again.stdout
+        assert [one["amount"] for one in deployed.json("conversion late-1")["earnings"]] == [3]
+        assert deployed.ops("replay receipt RCPT-0 --yes").exit_code == 1
+
+
 class TestCatalog:
     @pytest.mark.parametrize(
         ("kind", "key", "ids"),

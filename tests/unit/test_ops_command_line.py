@@ -24,7 +24,18 @@ from ricochet.use_cases.manage_products import ProductInput
 from tests.template.cloudformation import load
 from tests.unit.builders import IN_AN_HOUR, NOON, a_delivery, a_partner
 
-COMMANDS = ("doctor", "conversion", "receipts", "deliveries", "user", "health", "products", "partners", "networks")
+COMMANDS = (
+    "doctor",
+    "conversion",
+    "receipts",
+    "deliveries",
+    "user",
+    "health",
+    "products",
+    "partners",
+    "networks",
+    "replay",
+)
 
 
 class TestChoosingAStack:
