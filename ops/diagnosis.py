@@ -23,6 +23,10 @@ SILENT_DAYS = 7
 LATE_SECONDS = 1800
 """So much later than it was due a retry may be: the sweep mends what waits longer."""
 
+QUEUE_SECONDS = 600
+RETRY_SECONDS = 1800
+"""So long a message may wait to be read, as the alarms have it; one of a retry waits for its time as well."""
+
 NEWS_DAYS = 14
 """How long a parked delivery is a finding; a queue keeps its message as long."""
 
@@ -210,7 +214,7 @@ def _queue(one: Queue) -> Finding | None:
         text, advice, command = _DEAD_ENDS[one.name]
         return red(f"{one.name}: {one.visible} {text}", advice, command)
     oldest = one.oldest_seconds or 0
-    if one.name in _PATIENCE and oldest > _PATIENCE[one.name]:
+    if oldest > (RETRY_SECONDS if one.name == "FailedDeliveries" else QUEUE_SECONDS):
         return red(
             f"{one.name}: {one.visible} messages, the oldest for {durations.of(oldest)}",
             "its reader does not keep up or fails: see the reader's log group, and whether it is enabled",
@@ -235,8 +239,6 @@ _DEAD_ENDS = {
         "",
     ),
 }
-_PATIENCE = {"FailedDeliveries": 1800, "RetryPostbacks": 600}
-"""Seconds, as their alarms have them."""
 
 
 def alarms(seen: Sequence[Alarm]) -> list[Finding]:

@@ -25,7 +25,7 @@ from ricochet.models.postback import Receipt
 from ricochet.models.product import Lifecycle
 from ricochet.rules.addresses import AllowedTargets
 from ricochet.sender.resolve import vetted_addresses
-from ricochet.settings import DeliverySettings
+from ricochet.settings import PartnerSettings
 
 THREADS = 16
 CONNECT_SECONDS = 3
@@ -78,7 +78,7 @@ def partners(stack: Stack) -> list[Partner]:
 
 def reach(stack: Stack) -> list[Reach]:
     """Connects to every place where active partners want to be told, as a delivery would, and says nothing there."""
-    allowed = stack.settings(DeliverySettings).allowed_targets
+    allowed = stack.settings(PartnerSettings).allowed_targets
     wanted: dict[tuple[str, int], list[str]] = defaultdict(list)
     for partner in stack.partners.active():
         parts = urlsplit(partner.postback_url)

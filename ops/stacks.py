@@ -37,12 +37,6 @@ if TYPE_CHECKING:
 
 _ONE_BY_ONE = Lock()  # clients may be shared between threads, sessions may not
 _PATIENT = Config(connect_timeout=3, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 3})
-QUEUES = {
-    "retry_queue_url": "FailedDeliveriesQueueUrl",
-    "parking_queue_url": "ParkedDeliveriesQueueUrl",
-    "postback_queue_url": "RetryPostbacksQueueUrl",
-}
-"""Settings of functions that are named after what a queue is for, and the outputs that they come from."""
 
 
 class OperatorError(Exception):
@@ -78,10 +72,8 @@ class Stack:
 
     def settings[S: Settings](self, kind: type[S]) -> S:
         """What a function with such settings is told, so that its use cases can be had here too."""
-        told = {**self.outputs, **self.parameters}
-        environment = {to_snake(name): value for name, value in told.items()}
-        environment |= {name: self.outputs[output] for name, output in QUEUES.items()}
-        return kind.load(environment | {"public_base_url": self.api_url})
+        told = {**self.outputs, **self.parameters, "PublicBaseUrl": self.api_url}
+        return kind.load({to_snake(name): value for name, value in told.items()})
 
     def _client(self, service: Any) -> Any:
         with _ONE_BY_ONE:

@@ -17,7 +17,7 @@ from ops.target import Target
 from ricochet.models.delivery import DeliveryState
 from ricochet.models.health import PARTNER, Breaker, PartnerHealth
 from ricochet.models.product import Lifecycle
-from ricochet.settings import DeliverySettings, ManageReceiptsSettings, PartnerSettings
+from ricochet.settings import ManageReceiptsSettings, PartnerSettings
 from ricochet.tables.paging import Page
 from ricochet.use_cases.manage_partners import PartnerInput
 from ricochet.use_cases.manage_products import ProductInput
@@ -66,7 +66,7 @@ class TestChoosingAStack:
         assert Target(None, None).command("health") == 'make ops ARGS="health"'
         assert Target("prod", "eu-west-1").command("health") == 'make ops ARGS="health --stack prod --region eu-west-1"'
 
-    @pytest.mark.parametrize("kind", [DeliverySettings, ManageReceiptsSettings, PartnerSettings])
+    @pytest.mark.parametrize("kind", [ManageReceiptsSettings, PartnerSettings])
     def test_the_templates_outputs_and_parameters_are_all_that_use_cases_need(self, kind):
         template = load()
         outputs = dict.fromkeys(template.document["Outputs"], "it")
