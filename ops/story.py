@@ -71,7 +71,7 @@ def happenings(story: Story) -> list[Happening]:
 
 def to_json(story: Story) -> dict[str, Any]:
     return {
-        "conversion": story.conversion.to_json(leave_out={"day_shard"}) if story.conversion else None,
+        "conversion": story.conversion.to_json(leave_out={"day_shard", "reports", "ip"}) if story.conversion else None,
         "click": story.click.to_json(leave_out={"ip", "user_agent", "ttl"}) if story.click else None,
         "receipts": [summary(one) for one in story.receipts],
         "earnings": [one.to_json() for one in story.earnings],

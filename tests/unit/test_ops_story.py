@@ -134,6 +134,7 @@ def test_a_click_that_led_to_nothing_tells_why():
 def test_json_has_the_names_of_the_api_and_no_address_of_the_user(refunded):
     shown = story.to_json(refunded)
     assert shown["conversion"]["conversionId"] == "CONV-1"
+    assert shown["conversion"].keys().isdisjoint({"dayShard", "reports", "ip"})
     assert shown["deliveries"][0]["attempts"][0]["statusCode"] == 500
     assert shown["deliveries"][0].keys().isdisjoint({"partnerShard", "stateShard", "ttl"})
     assert shown["click"].keys().isdisjoint({"ip", "userAgent"})
