@@ -225,8 +225,8 @@ def _queue(one: Queue) -> Finding | None:
 _DEAD_ENDS = {
     "ParkedDeliveries": (
         "deliveries were given up, their partners have not been told",
-        "mend the cause, then send them all again",
-        "redrive --dry-run",
+        "mend the cause, then send them again",
+        "deliveries --state parked",
     ),
     "ParkedPostbacks": (
         "postbacks could not be taken in after five tries",
