@@ -53,6 +53,16 @@ up: setup ## the same in the background (PORT=, ALLOWED_TARGETS=host:port,...); 
 down: $(DEV) ## stops what `make up` started
 	@$(PYTHON) -m local down
 
+.PHONY: stop-partners start-partners
+stop-partners: $(DEV) ## stops the demo's partners alone, to see what becomes of their deliveries
+	@$(PYTHON) -m local stop-partners
+start-partners: $(DEV) ## brings them back
+	@$(PYTHON) -m local start-partners
+
+.PHONY: ops
+ops: $(DEV) ## the operator's command line: make ops ARGS="doctor" (ARGS="--help" lists what it can do)
+	@$(PYTHON) -m ops $(ARGS)
+
 .PHONY: lint
 lint: $(DEV) $(SAM) ## format, lint, types, template
 	@.venv/bin/ruff format --check .

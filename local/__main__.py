@@ -1,4 +1,4 @@
-"""`python -m local run|up|down|validate|deploy-to-aws`: what the Makefile calls."""
+"""`python -m local run|up|down|...`: what the Makefile calls."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from local import stack as stacks
 from local.demo import DemoFailedError, curl_lines, show_loop
@@ -28,17 +30,9 @@ DEMO_SCHEDULE = "2,4,15,60,300,900,3600,10800,21600,86400"
 def main() -> int:
     arguments = _parser().parse_args()
     try:
-        match arguments.command:
-            case "run":
-                run()
-            case "up":
-                up()
-            case "down":
-                down()
-            case "validate":
-                stacks.validate()
-            case "deploy-to-aws":
-                return deploy_to_aws(arguments)
+        if arguments.command == "deploy-to-aws":
+            return deploy_to_aws(arguments)
+        _PLAIN[arguments.command]()
     except (LocalError, DemoFailedError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -79,16 +73,16 @@ def up() -> None:
     emulator = Emulator(port, LOCAL / "aws" / str(port), keep_state=True)  # what it keeps names its port
     say(f"Starting the embedded AWS on 127.0.0.1:{port}")
     emulator.start()
-    PROCESSES.write_text(json.dumps([emulator.pid]))
+    _remember({"emulator": emulator.pid})
     partners = _start_partners(partner_port)
-    PROCESSES.write_text(json.dumps([emulator.pid, partners.pid]))
+    _remember({"emulator": emulator.pid, "partners": partners.pid})
     say("Building the template and deploying it (sam build, sam deploy)")
     targets = [f"127.0.0.1:{partner_port}", os.environ.get("ALLOWED_TARGETS", "")]
     stack = stacks.deploy(emulator, AllowedTargets=",".join(filter(None, targets)), RetrySchedule=DEMO_SCHEDULE)
     say("Seeding products, partners and people through the API")
     partner_url = f"http://127.0.0.1:{partner_port}"
     demo = seed(stack, partner_url)
-    _write_stack_file(stack, emulator, demo)
+    _write_stack_file(stack, emulator, partner_url, demo)
     say(f"Ready after {time.monotonic() - started:.0f} s: {stack.api_url}")
     show_loop(stack, demo, partner_url, say)
     click, postback = curl_lines(stack, demo)
@@ -98,28 +92,64 @@ def up() -> None:
 
 def down() -> None:
     """Stops what `up` started, and only that."""
-    if not PROCESSES.exists():
-        return
-    for pid in reversed(json.loads(PROCESSES.read_text())):
+    for pid in reversed(_processes().values()):
         if _is_ours(pid):
             stop_group(pid)
-    PROCESSES.unlink()
+    PROCESSES.unlink(missing_ok=True)
+
+
+def stop_partners() -> None:
+    """Stops the demo's partners alone, so that it can be seen what becomes of their deliveries."""
+    pid = _processes().get("partners")
+    if pid is None or not _is_ours(pid):
+        raise LocalError("no partners are running; `make up` starts everything, `make start-partners` them alone")
+    stop_group(pid)
+    say("The demo's partners are gone. `make start-partners` brings them back.")
+
+
+def start_partners() -> None:
+    """Starts the demo's partners again where they were, with no memory of what they had received."""
+    processes = _processes()
+    port = urlsplit(json.loads(STACK_FILE.read_text())["partner_url"]).port if processes else None
+    if port is None or not is_free(port):
+        raise LocalError("the partners are running already, or nothing is; `make up` starts everything")
+    _remember(processes | {"partners": _start_partners(port).pid})
+    say(f"The demo's partners are back on 127.0.0.1:{port}.")
 
 
 def say(text: str) -> None:
     print(text, flush=True)
 
 
+_PLAIN: dict[str, Callable[[], None]] = {
+    "run": run,
+    "up": up,
+    "down": down,
+    "stop-partners": stop_partners,
+    "start-partners": start_partners,
+    "validate": stacks.validate,
+}
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("run", "up", "down", "validate"):
+    for name in _PLAIN:
         commands.add_parser(name)
     to_aws = commands.add_parser("deploy-to-aws")
     for name in ("environment", "region", "stack-name", "parameters"):
         to_aws.add_argument(f"--{name}", default="")
     to_aws.add_argument("--yes", action="store_true")
     return parser
+
+
+def _processes() -> dict[str, int]:
+    """What `up` started, in this order: name and process id."""
+    return json.loads(PROCESSES.read_text()) if PROCESSES.exists() else {}
+
+
+def _remember(processes: dict[str, int]) -> None:
+    PROCESSES.write_text(json.dumps(processes))
 
 
 def _start_partners(port: int) -> subprocess.Popen[bytes]:
@@ -135,13 +165,14 @@ def _start_partners(port: int) -> subprocess.Popen[bytes]:
         )
 
 
-def _write_stack_file(stack: Stack, emulator: Emulator, demo: Demo) -> None:
+def _write_stack_file(stack: Stack, emulator: Emulator, partner_url: str, demo: Demo) -> None:
     content: dict[str, Any] = {
         "api_url": stack.api_url,
         "aws_endpoint_url": emulator.endpoint_url,
         "region": REGION,
         "stack_name": stack.name,
         "outputs": stack.outputs,
+        "partner_url": partner_url,
         "demo": demo.to_json(),
     }
     STACK_FILE.touch(mode=0o600)

@@ -45,7 +45,10 @@ def seed(stack: Stack, partner_url: str) -> Demo:
     partners = {
         "get": _partner(operator, "demo-get", "Takes GET", f"{partner_url}/ok/get?{MACROS}"),
         "post": _partner(operator, "demo-post", "Takes POST", f"{partner_url}/ok/post", method="POST"),
-        "flaky": _partner(operator, "demo-flaky", "Fails twice", f"{partner_url}/flaky/get?{MACROS}"),
+        # Of purchases only: failing at five postbacks in a row, it would soon be spared all of them.
+        "flaky": _partner(
+            operator, "demo-flaky", "Fails twice", f"{partner_url}/flaky/get?{MACROS}", events=["Purchase"]
+        ),
     }
     networks = {
         "generic": _network(operator, "generic", "Any network"),

@@ -9,6 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "layers" / "ricochet" / "ricochet"
 FUNCTIONS = Path(__file__).parents[2] / "functions"
+OPS = Path(__file__).parents[2] / "ops"
 MODULES = sorted(
     ".".join(["ricochet", *path.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(".__init__")
     for path in PACKAGE.rglob("*.py")
@@ -162,3 +163,22 @@ def test_a_function_stands_alone_and_its_handler_is_short(path):
     for node in tree_of(path).body:
         if isinstance(node, ast.FunctionDef):
             assert node.end_lineno - node.lineno < 25
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_core_knows_nothing_of_who_operates_it(module):
+    assert not any(name.partition(".")[0] in {"ops", "local", "functions"} for name in imports_of(path_of(module)))
+
+
+@pytest.mark.parametrize("name", ["diagnosis", "durations", "facts", "story"])
+def test_what_the_command_line_concludes_and_tells_it_does_not_look_up(name):
+    imported = imports_of(OPS / f"{name}.py")
+    assert {module.partition(".")[0] for module in imported}.isdisjoint({"boto3", "botocore", "requests", "socket"})
+    assert imported.isdisjoint({"ops.stacks", "ops.examine", "ops.search", "ops.target"})
+    assert not any(module.startswith("ricochet.tables") for module in imported)
+
+
+@pytest.mark.parametrize("path", sorted(OPS.glob("*.py")), ids=lambda path: path.stem)
+def test_every_part_of_the_command_line_says_what_it_is_for(path):
+    assert ast.get_docstring(tree_of(path))
+    assert path.stem not in {"utils", "helpers", "common"}

@@ -72,7 +72,12 @@ def new_id(prefix: str) -> str:
 
 
 def new_receipt_id(received_at: str) -> str:
-    return f"RCPT-{times.epoch_milliseconds(received_at):012X}-{secrets.token_hex(8).upper()}"
+    return f"{first_receipt_id(received_at)}-{secrets.token_hex(8).upper()}"
+
+
+def first_receipt_id(received_at: str) -> str:
+    """Sorts before every receipt of that moment, and after those of every earlier one."""
+    return f"RCPT-{times.epoch_milliseconds(received_at):012X}"
 
 
 def new_token(prefix: str) -> str:

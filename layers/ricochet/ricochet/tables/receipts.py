@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from ricochet.models import ids, times
 from ricochet.models.postback import Receipt
-from ricochet.tables.items import to_wire
+from ricochet.tables.items import from_wire, to_wire
 from ricochet.tables.paging import Page
 from ricochet.tables.table import Table
 
@@ -30,6 +32,23 @@ class Receipts(Table[Receipt]):
     def of_click(self, click_id: str, outcome: str | None, limit: int, cursor: str | None) -> Page[Receipt]:
         """Newest first."""
         return self._newest(BY_CLICK, "clickId", click_id, outcome, limit, cursor)
+
+    def between(self, source: str, since: str, until: str) -> Iterator[Receipt]:
+        """What a source sent from one moment to another, at most a day later; the oldest first."""
+        for day in dict.fromkeys((since[:10], until[:10])):
+            pages = self.client.get_paginator("query").paginate(
+                TableName=self.name,
+                IndexName=BY_SOURCE_DAY,
+                KeyConditionExpression="sourceDay = :value AND receiptId BETWEEN :first AND :last",
+                ExpressionAttributeValues=to_wire(
+                    {
+                        ":value": f"{source}#{day}",
+                        ":first": ids.first_receipt_id(since),
+                        ":last": ids.first_receipt_id(times.plus(until, milliseconds=1)),
+                    }
+                ),
+            )
+            yield from (Receipt.from_item(from_wire(item)) for page in pages for item in page["Items"])
 
     def _newest(
         self, index: str, key: str, value: str, outcome: str | None, limit: int, cursor: str | None

@@ -48,6 +48,7 @@ MAX_TEMPLATE = 8192
 BOTH_SECRETS_HOURS = 24
 """How long the secret before a rotation goes on signing beside the new one."""
 
+PAUSED_BY_OPERATOR = "an operator paused it"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MACRO_IN_HOST = re.compile(r"[^/?#]*(//[^/?#]*)?[{}]")
 _SAMPLE = dict.fromkeys(macros.NAMES, 'a "word"') | dict.fromkeys(macros.NUMBERS, "1.5")
@@ -243,7 +244,7 @@ def restated(before: Partner, patch: dict[str, Any], allowed: AllowedTargets, mo
     if given.status is not Lifecycle.PAUSED:
         after = after.with_changes(paused_at=None, pause_reason=None)
     elif before.status is not Lifecycle.PAUSED:
-        after = after.with_changes(paused_at=moment, pause_reason="an operator paused it")
+        after = after.with_changes(paused_at=moment, pause_reason=PAUSED_BY_OPERATOR)
     return SavedPartner(after.with_spells(moment), secret, warnings)
 
 

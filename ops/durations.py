@@ -1,0 +1,19 @@
+"""Lengths of time, said briefly."""
+
+from __future__ import annotations
+
+from ricochet.models import times
+
+_UNITS = (("d", 86_400), ("h", 3600), ("min", 60))
+
+
+def between(earlier: str, later: str) -> str:
+    return of((times.parse(later) - times.parse(earlier)).total_seconds())
+
+
+def of(seconds: float) -> str:
+    """In the largest unit of which there are two, such as `90 s` and `2 min`."""
+    for unit, length in _UNITS:
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"

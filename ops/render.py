@@ -1,0 +1,103 @@
+"""How things are shown: to people in tables and lines, to scripts as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ricochet.models.money import json_number
+
+PIPE_WIDTH = 120
+LONGEST_ID = 40
+RED, GREEN, DIM = "red", "green", "dim"
+
+
+def console(*, stderr: bool = False) -> Console:
+    """As wide as the terminal; where there is none, wide enough for the tables."""
+    is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    width = None if is_terminal or "COLUMNS" in os.environ else PIPE_WIDTH
+    return Console(stderr=stderr, width=width, highlight=False)
+
+
+def show_json(value: Any) -> None:
+    """One JSON document with amounts as numbers, and nothing around it."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_number))
+
+
+def say(text: str, style: str | None = None) -> None:
+    """`text` as it is: square brackets in it are no markup."""
+    console().print(escape(text), style=style)
+
+
+def complain(text: str) -> None:
+    console(stderr=True).print(escape(text), style=RED)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
+    """Columns without lines around them; `empty` where there are no rows.
+
+    Nothing is cut off. Where the space is short, long texts are folded and ids stay whole: they are there to be copied.
+    """
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if not cells:
+        say(empty, DIM)
+        return
+    grid = Table(box=None, pad_edge=False, show_header=any(columns), header_style=DIM, padding=(0, 2, 0, 0))
+    for column, texts in zip(columns, zip(*cells, strict=True), strict=True):
+        grid.add_column(column, no_wrap=max(map(len, texts)) <= LONGEST_ID, overflow="fold")
+    for row in cells:
+        grid.add_row(*map(escape, row))
+    console().print(grid)
+
+
+def fields(values: Mapping[str, Any]) -> None:
+    """One name and value to a line."""
+    table(("", ""), ((name, plain(value)) for name, value in values.items()), "nothing")
+
+
+def resource(values: Mapping[str, Any], *, as_json: bool) -> None:
+    """One thing with all its fields."""
+    if as_json:
+        show_json(values)
+    else:
+        fields(values)
+
+
+def plain(value: Any) -> str:
+    """A value of a resource as an operator would write it."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=_number)
+
+
+def confirm(question: str) -> None:
+    """Goes on only if the operator wants it; typer.Abort else."""
+    typer.confirm(question, abort=True)
+
+
+def moment(text: str | None) -> str:
+    """A time of ours for people, who know the year: `11-21 21:08:04.627`."""
+    return "" if text is None else text[5:-1].replace("T", " ")
+
+
+def second(text: str | None) -> str:
+    return moment(text).partition(".")[0]
+
+
+def money(amount: Decimal, currency: str) -> str:
+    return f"{amount:.2f} {currency}" if amount == round(amount, 2) else f"{amount:f} {currency}"
+
+
+def _number(value: object) -> int | float:
+    if isinstance(value, Decimal):
+        return json_number(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")

@@ -1,0 +1,189 @@
+"""Which deployed stack to work on: the local one that `make up` left, or one on AWS by its name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic.alias_generators import to_snake
+
+from local.workspace import CREDENTIALS, STACK_FILE
+from ricochet.settings import Settings
+from ricochet.tables.catalog import Partners, Products
+from ricochet.tables.clicks import Clicks
+from ricochet.tables.conversions import Conversions
+from ricochet.tables.deliveries import Deliveries
+from ricochet.tables.earnings import Earnings, Wallets
+from ricochet.tables.health import Health
+from ricochet.tables.networks import Networks
+from ricochet.tables.receipts import Receipts
+from ricochet.tables.table import Table
+from ricochet.tables.users import Users
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_sqs import SQSClient
+
+_ONE_BY_ONE = Lock()  # clients may be shared between threads, sessions may not
+_PATIENT = Config(connect_timeout=3, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 3})
+
+
+class OperatorError(Exception):
+    """Something that the person at the keyboard can mend; the text says how."""
+
+
+class StackNotFoundError(OperatorError):
+    def __init__(self, message: str, advice: str) -> None:
+        super().__init__(f"{message}: {advice}")
+        self.message = message
+        self.advice = advice
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A deployed stack: what CloudFormation says of it, and clients for what is in it."""
+
+    name: str
+    status: str
+    outputs: Mapping[str, str]
+    parameters: Mapping[str, str]
+    session: boto3.Session
+    endpoint_url: str | None = None
+    demo_partners: str | None = None  # `host:port` where the local stack's own partners are
+
+    @property
+    def region(self) -> str:
+        return self.session.region_name
+
+    @property
+    def api_url(self) -> str:
+        return self.outputs["ApiUrl"]
+
+    def settings[S: Settings](self, kind: type[S]) -> S:
+        """What a function with such settings is told, so that its use cases can be had here too."""
+        told = {**self.outputs, **self.parameters, "PublicBaseUrl": self.api_url}
+        return kind.load({to_snake(name): value for name, value in told.items()})
+
+    def _client(self, service: Any) -> Any:
+        with _ONE_BY_ONE:
+            return self.session.client(service, endpoint_url=self.endpoint_url, config=_PATIENT)
+
+    @cached_property
+    def cloudformation(self) -> CloudFormationClient:
+        return cast("CloudFormationClient", self._client("cloudformation"))
+
+    @cached_property
+    def cloudwatch(self) -> CloudWatchClient:
+        return cast("CloudWatchClient", self._client("cloudwatch"))
+
+    @cached_property
+    def dynamodb(self) -> DynamoDBClient:
+        return cast("DynamoDBClient", self._client("dynamodb"))
+
+    @cached_property
+    def events(self) -> EventBridgeClient:
+        return cast("EventBridgeClient", self._client("events"))
+
+    @cached_property
+    def lambda_(self) -> LambdaClient:
+        return cast("LambdaClient", self._client("lambda"))
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        return cast("SQSClient", self._client("sqs"))
+
+    @cached_property
+    def clicks(self) -> Clicks:
+        return self._table(Clicks)
+
+    @cached_property
+    def conversions(self) -> Conversions:
+        return self._table(Conversions)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        return self._table(Deliveries)
+
+    @cached_property
+    def earnings(self) -> Earnings:
+        return self._table(Earnings)
+
+    @cached_property
+    def health(self) -> Health:
+        return self._table(Health)
+
+    @cached_property
+    def networks(self) -> Networks:
+        return self._table(Networks)
+
+    @cached_property
+    def partners(self) -> Partners:
+        return self._table(Partners)
+
+    @cached_property
+    def products(self) -> Products:
+        return self._table(Products)
+
+    @cached_property
+    def receipts(self) -> Receipts:
+        return self._table(Receipts)
+
+    @cached_property
+    def users(self) -> Users:
+        return self._table(Users)
+
+    @cached_property
+    def wallets(self) -> Wallets:
+        return self._table(Wallets)
+
+    def _table[T: Table[Any]](self, kind: type[T]) -> T:
+        return kind(self.dynamodb, self.outputs[f"{kind.__name__}Table"])
+
+
+def find(name: str | None, region: str | None) -> Stack:
+    """The stack of that name in the caller's own account, or the local one; StackNotFoundError if it is not there."""
+    return _local() if name is None else _described(name, boto3.Session(region_name=region))
+
+
+def _local() -> Stack:
+    if not STACK_FILE.exists():
+        raise StackNotFoundError("there is no local stack", "`make up` starts one, --stack NAME names one on AWS")
+    known = json.loads(STACK_FILE.read_text())
+    session = boto3.Session(
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        region_name=known["region"],
+    )
+    partners = known.get("partner_url", "").partition("//")[2]
+    return _described(known["stack_name"], session, known["aws_endpoint_url"], partners)
+
+
+def _described(
+    name: str, session: boto3.Session, endpoint_url: str | None = None, demo_partners: str | None = None
+) -> Stack:
+    try:
+        client = session.client("cloudformation", endpoint_url=endpoint_url, config=_PATIENT)
+        (found,) = client.describe_stacks(StackName=name)["Stacks"]
+    except (ClientError, BotoCoreError) as error:
+        mend = "`make up` starts it" if demo_partners else "check the name, --region and your credentials"
+        raise StackNotFoundError(f"{name} cannot be reached ({str(error).rstrip('.')})", mend) from error
+    return Stack(
+        name=name,
+        status=found["StackStatus"],
+        outputs={one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])},
+        parameters={one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])},
+        session=session,
+        endpoint_url=endpoint_url,
+        demo_partners=demo_partners,
+    )

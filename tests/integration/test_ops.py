@@ -1,0 +1,364 @@
+"""The operator's command line, on a stack of its own that has just run the demo."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from local import stack as stacks
+from local.client import Client
+from local.demo import show_loop
+from local.emulator import Emulator
+from local.partner_server import PartnerServer
+from local.seed import Demo, seed
+from local.stack import Stack
+from local.workspace import CREDENTIALS, LOCAL, REGION, free_port
+from ops import cli, deliveries
+from ops import stacks as ops_stacks
+from tests.integration.conftest import Rows, eventually
+
+NOWHERE = "3b241101-e2bb-4255-8caf-4136c566a962"
+
+
+@dataclass
+class Deployment:
+    stack: Stack
+    demo: Demo
+    partners: PartnerServer
+
+    def ops(self, line: str, *more: str, answer: str | None = None) -> Result:
+        """The command line as an operator on AWS calls it: with a stack's name, and credentials in the environment."""
+        words = [*line.split(), *more, "--stack", self.stack.name, "--region", REGION]
+        endpoint = {"AWS_ENDPOINT_URL": self.stack.aws.endpoint_url, "COLUMNS": "120"}
+        return CliRunner().invoke(cli.app, words, input=answer, env=CREDENTIALS | endpoint)
+
+    def json(self, line: str, *more: str) -> Any:
+        result = self.ops(line, *more, "--json")
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return json.loads(result.stdout)
+
+    def settle(self) -> None:
+        """Waits until nothing is retried any more: a partner that forgets what it had fails twice again."""
+        eventually(lambda: not self.json("deliveries --state retrying")["items"], "the retries")
+
+    @contextmanager
+    def without_partners(self) -> Iterator[None]:
+        self.settle()
+        port = self.partners.port
+        self.partners.__exit__()
+        try:
+            yield
+        finally:
+            self.partners = PartnerServer(port)
+            self.partners.__enter__()
+
+
+@pytest.fixture(scope="module")
+def deployed() -> Iterator[Deployment]:
+    port = free_port()
+    emulator = Emulator(port, LOCAL / "tests" / str(port), keep_state=False)
+    partners = PartnerServer()
+    try:
+        emulator.start()
+        partners.__enter__()
+        stack = stacks.deploy(emulator, AllowedTargets=f"127.0.0.1:{partners.port}", RetrySchedule="1,1,1")
+        demo = seed(stack, partners.url)
+        show_loop(stack, demo, partners.url, lambda _: None)
+        yield Deployment(stack, demo, partners)
+    finally:
+        partners.__exit__()
+        emulator.stop()
+        shutil.rmtree(emulator.folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def sale(deployed: Deployment) -> dict[str, Any]:
+    """The demo's refunded ClickBank sale."""
+    rows = Rows(deployed.stack).scan("Conversions")
+    return next(row for row in rows if row["source"] == "network:demo-clickbank")
+
+
+def red(report: Any) -> dict[str, dict[str, Any]]:
+    return {one["check"]: one for one in report["checks"] if not one["ok"]}
+
+
+class TestDoctor:
+    def test_after_the_demo_all_is_green(self, deployed):
+        result = deployed.ops("doctor")
+        assert (result.exit_code, "✘" in result.stdout) == (0, False), result.stdout
+        assert result.stdout.endswith("all green\n")
+        report = deployed.json("doctor")
+        assert report["ok"] is True
+        assert [one["check"] for one in report["checks"]] == [
+            *("stack", "tables", "triggers", "partners", "reach", "postbacks", "deliveries", "queues", "alarms"),
+        ]
+
+    def test_where_the_partners_server_is_gone_it_is_red_in_that_line_with_the_right_advice(self, deployed):
+        with deployed.without_partners():
+            report = deployed.json("doctor")
+            assert list(red(report)) == ["reach"]
+            (finding,) = red(report).values()
+            assert f"127.0.0.1:{deployed.partners.port}" in finding["text"]
+            assert "refused" in finding["text"]
+            assert "ask the partner" in finding["advice"]
+            result = deployed.ops("doctor")
+            assert result.exit_code == 1
+            assert 'make ops ARGS="partners show demo-flaky --stack ricochet-local --region us-east-1"' in result.stdout
+        assert deployed.ops("doctor").exit_code == 0
+
+    def test_of_the_local_stack_it_knows_how_to_bring_the_partners_back(self, deployed, monkeypatch, tmp_path):
+        known = tmp_path / "stack.json"
+        content = {"aws_endpoint_url": deployed.stack.aws.endpoint_url, "partner_url": deployed.partners.url}
+        known.write_text(json.dumps(content | {"stack_name": deployed.stack.name, "region": REGION}))
+        monkeypatch.setattr(ops_stacks, "STACK_FILE", known)
+        with deployed.without_partners():
+            result = CliRunner().invoke(cli.app, ["doctor"])
+        assert (result.exit_code, "make start-partners" in result.stdout) == (1, True)
+
+    def test_a_reader_that_is_switched_off_is_found(self, deployed):
+        functions = deployed.stack.aws.lambda_
+        mappings = functions.list_event_source_mappings(FunctionName=deployed.stack.function("RetryPostbacks"))
+        (mapping,) = mappings["EventSourceMappings"]
+        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        try:
+            finding = red(deployed.json("doctor"))["triggers"]
+            assert finding["text"].startswith("RetryPostbacksMessages is Disabl")
+        finally:
+            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+    def test_a_postback_that_could_not_be_taken_in_is_found(self, deployed):
+        url = deployed.stack.outputs["ParkedPostbacksQueueUrl"]
+        deployed.stack.aws.sqs.send_message(QueueUrl=url, MessageBody="{}")
+        try:
+            assert red(deployed.json("doctor"))["queues"]["text"].startswith("ParkedPostbacks: 1 ")
+        finally:
+            deployed.stack.aws.sqs.purge_queue(QueueUrl=url)
+
+    def test_a_product_whose_postbacks_are_all_refused_is_found(self, deployed):
+        admin = Client(deployed.stack.api_url, deployed.demo.admin.token)
+        app = Client(deployed.stack.api_url, deployed.demo.user.token)
+        product_id = admin.create("products", name="Strict", taskUrl="https://example.com", earnUpTo="1").data[
+            "productId"
+        ]
+        click_id = app.click(product_id).data["clickId"]
+        Client(deployed.stack.api_url).postback(click_id, token="wrong")
+        try:
+            finding = red(deployed.json("doctor"))["postbacks"]
+            assert finding["command"] == f"receipts --product {product_id}"
+            assert deployed.json(finding["command"])["items"][0]["outcome"] == "postback_not_authenticated"
+            story = deployed.ops(f"conversion {click_id}")
+            assert "none: this click has led to nothing" in story.stdout
+            assert "postback_not_authenticated" in story.stdout
+        finally:
+            admin.patch("products", product_id, status="archived")
+
+    def test_a_stack_that_is_not_there_is_the_only_line(self, deployed):
+        line = ["doctor", "--json", "--stack", "nobodys", "--region", REGION]
+        env = CREDENTIALS | {"AWS_ENDPOINT_URL": deployed.stack.aws.endpoint_url}
+        result = CliRunner().invoke(cli.app, line, env=env)
+        (check,) = json.loads(result.stdout)["checks"]
+        assert (result.exit_code, check["check"]) == (1, "stack")
+        assert "nobodys cannot be reached" in check["text"]
+
+
+class TestConversion:
+    def test_the_refunded_sale_is_told_on_one_screen(self, deployed, sale):
+        deployed.settle()
+        result = deployed.ops(f"conversion {sale['conversionId']}")
+        lines = result.stdout.splitlines()
+        assert len(lines) <= 50
+        assert max(map(len, lines)) <= 120
+        for part in (
+            *(sale["conversionId"], sale["transactionId"], sale["clickId"], sale["userId"]),
+            *("reversed, version 2", "40.25 USD reported, 0.00 USD credited now", '"SALE"', '"RFND"'),
+            *("+40.25 USD", "-40.25 USD", "+4.025 USD", "-4.025 USD", deployed.demo.referrer.user_id),
+            *("version 1 (Purchase) delivered: 500 (", "version 2 (Reject) delivered: 200 ("),
+        ):
+            assert part in result.stdout, part
+
+    def test_it_is_found_by_every_id_that_anybody_has_of_it(self, deployed, sale):
+        receipts = deployed.json(f"receipts --click {sale['clickId']}")["items"]
+        undashed = sale["clickId"].replace("-", "")
+        for known_as in (sale["transactionId"], sale["clickId"], undashed, receipts[0]["receiptId"]):
+            found = deployed.json(f"conversion {known_as}")
+            assert found["conversion"]["conversionId"] == sale["conversionId"]
+        assert [one["outcome"] for one in found["receipts"]] == ["credited", "reversed"]
+        assert [one["amount"] for one in found["earnings"]] == [40.25, -40.25]
+        assert [one["amount"] for one in found["commissions"]] == [4.025, -4.025]
+        assert {one["partnerId"] for one in found["deliveries"]} == {"demo-flaky", "demo-get", "demo-post"}
+
+    def test_an_id_that_goes_with_an_event_is_searched_for(self, deployed):
+        key = deployed.demo.networks["generic"]["uniqueKey"]
+        query = {"click_id": "theirs", "status": "sale", "payout": "1", "txid": "deep-1", "event": "level-9"}
+        Client(deployed.stack.api_url).network_postback(str(key), params=query)
+        found = eventually(lambda: deployed.ops("conversion deep-1 --json").stdout, "the index")
+        assert json.loads(found)["conversion"]["event"] == "level-9"
+        assert deployed.ops("conversion deep-1 --days 0").exit_code == 1
+
+    def test_a_conversion_without_a_click_of_ours_has_its_receipts_too(self, deployed):
+        key = deployed.demo.networks["generic"]["uniqueKey"]
+        for status in ("lead", "sale"):
+            query = {"click_id": "theirs", "status": status, "payout": "1", "txid": "stranger-1"}
+            Client(deployed.stack.api_url).network_postback(str(key), params=query)
+        found = deployed.json("conversion stranger-1")
+        assert [one["outcome"] for one in found["receipts"]] == ["unmatched", "approved"]
+        assert (found["click"], found["earnings"], found["referrerId"]) == (None, [], None)
+
+    @pytest.mark.parametrize("unknown", ["CONV-0", "never-heard-of", NOWHERE])
+    def test_what_nobody_knows_is_said_so(self, deployed, unknown):
+        result = deployed.ops(f"conversion {unknown}")
+        assert (result.exit_code, unknown in result.stderr) == (1, True)
+
+
+class TestListings:
+    def test_receipts_are_of_all_sources_and_newest_first_unless_one_is_named(self, deployed):
+        items = deployed.json("receipts --limit 100")["items"]
+        assert {"network:demo-generic", "network:demo-clickbank", "product:demo-secret"} <= {r["source"] for r in items}
+        assert [one["receiptId"] for one in items] == sorted((one["receiptId"] for one in items), reverse=True)
+        assert len(deployed.json("receipts --limit 1")["items"]) == 1
+        refused = deployed.json("receipts --product demo-secret --outcome postback_not_authenticated")["items"]
+        assert [one["outcome"] for one in refused] == ["postback_not_authenticated"]
+        assert deployed.json("receipts --network demo-generic --day 2020-01-01")["items"] == []
+
+    def test_a_receipt_is_shown_whole(self, deployed):
+        (summary,) = deployed.json("receipts --product demo-secret --outcome credited")["items"]
+        whole = deployed.json(f"receipts {summary['receiptId']}")
+        assert json.loads(whole["body"])["amount"] == 50.0
+        assert whole["method"] == "POST"
+        assert deployed.ops("receipts RCPT-0").exit_code == 1
+
+    def test_deliveries_are_found_by_partner_state_and_conversion(self, deployed, sale):
+        of_sale = deployed.json(f"deliveries --conversion {sale['conversionId']}")["items"]
+        assert len(of_sale) == 5
+        flaky = deployed.json("deliveries --partner demo-flaky --state delivered")["items"]
+        assert {one["partnerId"] for one in flaky} == {"demo-flaky"}
+        assert [one["createdAt"] for one in flaky] == sorted((one["createdAt"] for one in flaky), reverse=True)
+        assert deployed.json("deliveries --state parked")["items"] == []
+        assert len(deployed.json("deliveries --limit 2")["items"]) == 2
+
+    def test_who_follows_deliveries_sees_each_change_once(self, deployed, monkeypatch):
+        for name, value in (CREDENTIALS | {"AWS_ENDPOINT_URL": deployed.stack.aws.endpoint_url}).items():
+            monkeypatch.setenv(name, value)
+        stack, known = ops_stacks.find(deployed.stack.name, REGION), {}
+        wanted = deliveries.Wanted(partner="demo-flaky", limit=5)
+        deployed.settle()
+        assert deliveries.changes(stack, wanted, known)
+        assert deliveries.changes(stack, wanted, known) == []
+        app = Client(deployed.stack.api_url, deployed.demo.user.token)
+        click_id = app.click("demo-open").data["clickId"]
+        Client(deployed.stack.api_url).postback(click_id, amount=1, status="completed")
+        seen: list[str] = []
+
+        def is_delivered() -> bool:
+            seen.extend(row.state for row in deliveries.changes(stack, wanted, known))
+            return "delivered" in seen
+
+        eventually(is_delivered, "the delivery")
+        assert seen[0] == "retrying"
+        assert seen.count("delivered") == 1
+
+    def test_health_lists_who_is_in_trouble(self, deployed):
+        deployed.settle()
+        assert deployed.json("health") == {"items": [], "isAll": True}
+        deployed.ops("partners edit demo-post status=paused --yes")
+        try:
+            (paused,) = deployed.json("health")["items"]
+            assert (paused["partnerId"], paused["status"]) == ("demo-post", "paused")
+            assert "demo-post" in deployed.ops("health").stdout
+        finally:
+            deployed.ops("partners edit demo-post status=active --yes")
+
+
+class TestReplay:
+    def test_a_postback_that_was_refused_is_taken_in_once_an_operator_vouches_for_it(self, deployed):
+        app, public = Client(deployed.stack.api_url, deployed.demo.user.token), Client(deployed.stack.api_url)
+        click_id = app.click("demo-secret").data["clickId"]
+        assert public.postback(click_id, token="wrong", amount=3, transactionId="late-1").status == 403
+        (refused,) = deployed.json(f"receipts --click {click_id}")["items"]
+        declined = deployed.ops(f"replay receipt {refused['receiptId']}", answer="n\n")
+        assert (declined.exit_code, "postback_not_authenticated" in declined.stdout) == (1, True)
+        assert deployed.ops("conversion late-1").exit_code == 1
+        done = deployed.json(f"replay receipt {refused['receiptId']} --yes")
+        assert (done["outcome"], done["amount"]) == ("credited", 3)
+        again = deployed.ops(f"replay receipt {refused['receiptId']} --yes")
+        assert "credited before, repeat now" in again.stdout
+        assert [one["amount"] for one in deployed.json("conversion late-1")["earnings"]] == [3]
+        assert deployed.ops("replay receipt RCPT-0 --yes").exit_code == 1
+
+
+class TestCatalog:
+    @pytest.mark.parametrize(
+        ("kind", "key", "ids"),
+        [
+            ("products", "productId", {"demo-open", "demo-secret"}),
+            ("partners", "partnerId", {"demo-get", "demo-post", "demo-flaky"}),
+            ("networks", "networkId", {"demo-generic", "demo-clickbank", "demo-buygoods"}),
+        ],
+    )
+    def test_all_are_listed_and_each_is_shown_as_the_api_shows_it(self, deployed, kind, key, ids):
+        items = deployed.json(f"{kind} list --status active")["items"]
+        assert {item[key] for item in items} == ids
+        admin = Client(deployed.stack.api_url, deployed.demo.admin.token)
+        for name in ids:
+            assert deployed.json(f"{kind} show {name}") == admin.get(f"/api/v1/admin/{kind}/{name}").data
+            assert name in deployed.ops(f"{kind} list").stdout
+        assert deployed.ops(f"{kind} show nobodys").exit_code == 1
+
+    def test_an_edit_asks_first_and_shows_what_changed(self, deployed):
+        declined = deployed.ops("partners edit demo-get", "name=Another", answer="n\n")
+        assert (declined.exit_code, "Another" in declined.stdout) == (1, True)
+        assert deployed.json("partners show demo-get")["name"] == "Takes GET"
+        agreed = deployed.ops("partners edit demo-get", "name=Another", 'events=["Lead","Purchase"]', answer="y\n")
+        assert (agreed.exit_code, '["Lead", "Purchase"]' in agreed.stdout) == (0, True)
+        back = deployed.json(
+            "partners edit demo-get --yes", "name=Takes GET", 'events=["Lead","Purchase","Reject","Trash"]'
+        )
+        assert (back["changed"], back["resource"]["name"]) == (["events", "name"], "Takes GET")
+
+    def test_a_secret_is_shown_the_one_time_it_is_new(self, deployed):
+        product = deployed.json("products edit demo-secret rotatePostbackToken=true --yes")["resource"]
+        assert product["postbackToken"].startswith("pbt_")
+        network = deployed.ops("networks edit demo-buygoods rotateSecret=true --yes")
+        assert "secret (shown this once): " in network.stdout
+        assert "postbackToken" not in deployed.json("products show demo-secret")
+
+    @pytest.mark.parametrize("change", ["earnUpTo=-1", "status=gone", "currency=dollars and cents", "nmae=x"])
+    def test_what_the_api_would_refuse_is_refused_in_a_line(self, deployed, change):
+        result = deployed.ops("products edit demo-open --yes", change)
+        assert (result.exit_code, change.partition("=")[0] in result.stderr) == (1, True)
+        assert "Traceback" not in result.stderr
+
+
+class TestUser:
+    def test_a_wallet_agrees_with_its_ledger(self, deployed):
+        found = deployed.json(f"user {deployed.demo.user.user_id}")
+        (usd,) = found["wallets"]
+        assert (found["agrees"], usd["balance"]) == (True, usd["ledgerBalance"])
+        assert found["user"]["referrerId"] == deployed.demo.referrer.user_id
+        assert {one["type"] for one in found["earnings"]} == {"conversion", "reversal"}
+
+    def test_one_that_was_tampered_with_is_found_out_loudly(self, deployed):
+        user_id, rows = deployed.demo.referrer.user_id, Rows(deployed.stack)
+        (wallet,) = [row for row in rows.scan("Wallets") if row["userId"] == user_id]
+        key = {name: wallet[name] for name in ("userId", "currency")}
+        rows.set("Wallets", key, balance=wallet["balance"] + 1)
+        try:
+            result = deployed.ops(f"user {user_id}")
+            assert result.exit_code == 1
+            assert "THE WALLET AND THE LEDGER DIFFER in USD" in result.stdout
+            assert "(+1)" in result.stdout
+            assert deployed.json(f"user {user_id}")["agrees"] is False
+        finally:
+            rows.set("Wallets", key, balance=wallet["balance"])
+        assert deployed.ops(f"user {user_id}").exit_code == 0
+
+    def test_of_a_user_who_never_earned_there_is_nothing_to_compare(self, deployed):
+        found = deployed.json("user nobody")
+        assert found == {"user": {"userId": "nobody"}, "agrees": True, "wallets": [], "earnings": []}
