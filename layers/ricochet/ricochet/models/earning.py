@@ -9,6 +9,9 @@ from typing import Any
 from ricochet.models.entity import Entity
 from ricochet.models.money import Amount, Currency
 
+NOT_FOR_APPS = {"user_id", "source_conversion_id"}
+WALLET_NOT_FOR_APPS = {"user_id", "seq"}
+
 
 class EarningStatus(StrEnum):
     PENDING = "pending"
@@ -48,7 +51,7 @@ class Earning(Entity):
     credited_at: str | None = None
 
     def to_app(self) -> dict[str, Any]:
-        shown = self.to_json(leave_out={"user_id", "source_conversion_id"})
+        shown = self.to_json(leave_out=NOT_FOR_APPS)
         always = {"productId": None, "offerId": None, "clickId": None, "creditedAt": None}
         return always | shown | {"conversionId": self.source_conversion_id or self.conversion_id}
 
@@ -64,7 +67,7 @@ class Wallet(Entity):
     seq: int = 0
 
     def to_app(self) -> dict[str, Any]:
-        return self.to_json(leave_out={"user_id", "seq"})
+        return self.to_json(leave_out=WALLET_NOT_FOR_APPS)
 
 
 class WalletChange(Entity):

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ricochet.settings import PartnerSettings
 
 MAX_TEMPLATE = 8192
+HIDDEN = {"signing_secret", "spells", "revision"}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MACRO_IN_HOST = re.compile(r"[^/?#]*(//[^/?#]*)?[{}]")
 _EVENTS = {word.lower(): word for word in ALL_EVENTS}
@@ -119,7 +120,7 @@ class PartnerInput(Entity):
 
 def shown(partner: Partner) -> dict[str, Any]:
     """A partner as operators see it: its secret is not in it."""
-    return partner.to_json(leave_out={"signing_secret", "spells", "revision"})
+    return partner.to_json(leave_out=HIDDEN)
 
 
 @dataclass(frozen=True)
