@@ -19,7 +19,7 @@ from ricochet.use_cases.intake import IntakeReply
 from ricochet.use_cases.replay import Replay
 
 HIDDEN = {"ttl", "source_day", "truncated"}
-NOT_IN_LISTINGS = HIDDEN | {"body", "headers", "query", "source_ip"}
+NOT_IN_LISTINGS = HIDDEN | {"method", "path", "query", "headers", "body", "source_ip"}
 
 
 class ReceiptQuery(Entity):
@@ -86,6 +86,7 @@ class ManageReceipts:
 
 
 def summary(receipt: Receipt) -> dict[str, Any]:
+    """What the indexes hold of it."""
     return receipt.to_json(leave_out=NOT_IN_LISTINGS)
 
 
