@@ -88,6 +88,10 @@ format: $(DEV) ## rewrites the code in the one format
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 
+.PHONY: docs
+docs: $(DEV) ## writes the API's description anew, as api_docs/ and the models have it
+	@$(PYTHON) -m api_docs
+
 .PHONY: lock
 lock: $(UV) ## compiles requirements anew from their .in files
 	@for name in bootstrap ministack sam; do \

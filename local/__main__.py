@@ -87,6 +87,7 @@ def up() -> None:
     show_loop(stack, demo, partner_url, say)
     click, postback = curl_lines(stack, demo)
     say(f"\nDo it again. A click:\n\n{click}\n\nIts postback (this click is waiting for it):\n\n{postback}\n")
+    say(f"The API, to read and to try: {stack.api_url}/docs")
     say(f"Addresses, tokens and ids: {STACK_FILE.relative_to(ROOT)}. `make down` stops everything.\n")
 
 

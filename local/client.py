@@ -33,13 +33,13 @@ class Client:
 
     def __init__(self, api_url: str, token: str | None = None) -> None:
         self.api_url = api_url
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self.session = requests.Session()
+        self.session.trust_env = False
         if token:
-            self._session.headers["Authorization"] = f"Bearer {token}"
+            self.session.headers["Authorization"] = f"Bearer {token}"
 
     def call(self, method: str, path: str, **more: Any) -> Answer:
-        response = self._session.request(method, self.api_url + path, timeout=TIMEOUT, **more)
+        response = self.session.request(method, self.api_url + path, timeout=TIMEOUT, **more)
         try:
             body = response.json()
         except ValueError:

@@ -21,6 +21,7 @@ from local.workspace import LOCAL, free_port
 from ricochet.models.delivery import Delivery
 from ricochet.models.postback import Receipt
 from ricochet.tables.items import from_wire, to_wire
+from tests.integration.described import described
 from tests.integration.partners import ScriptedPartners
 
 RETRY_SCHEDULE = "1,1,1"
@@ -55,12 +56,12 @@ def stack(emulator: Emulator, partners: ScriptedPartners) -> Stack:
 @pytest.fixture(scope="session")
 def public(stack: Stack) -> Client:
     """Someone without a token: an advertiser, or anybody."""
-    return Client(stack.api_url)
+    return described(Client(stack.api_url))
 
 
 @pytest.fixture(scope="session")
 def admin(stack: Stack) -> Client:
-    return Client(stack.api_url, sign_in(stack, "admin", "admins").token)
+    return described(Client(stack.api_url, sign_in(stack, "admin", "admins").token))
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def new_person(stack: Stack) -> Callable[[], Person]:
 
     def make() -> Person:
         account = sign_in(stack, f"person-{next(numbers)}")
-        return Person(account, Client(stack.api_url, account.token))
+        return Person(account, described(Client(stack.api_url, account.token)))
 
     return make
 

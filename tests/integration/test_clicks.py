@@ -11,6 +11,7 @@ import pytest
 
 from local.client import Client
 from tests.integration.conftest import Rows
+from tests.integration.described import described
 
 UTC_MILLISECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
@@ -143,7 +144,7 @@ def test_a_paused_product_takes_no_clicks_until_it_is_active_again(person, admin
     ],
 )
 def test_nobody_gets_in_without_a_token_of_ours(stack, method, path, token):
-    assert Client(stack.api_url, token).call(method, path).status == 401
+    assert described(Client(stack.api_url, token)).call(method, path).status == 401
 
 
 def test_a_tampered_token_is_no_token(stack, person):

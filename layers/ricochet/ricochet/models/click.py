@@ -11,6 +11,7 @@ from ricochet.models.money import Amount
 from ricochet.models.statuses import Status
 
 KEPT_AFTER_EXPIRY_DAYS = 30
+NOT_FOR_APPS = {"ip", "ttl", "visits", "first_visit_at", "postback_at", "outcome", "closed"}
 
 
 class ClickStatus(StrEnum):
@@ -71,7 +72,7 @@ class Click(Entity):
 
     def to_app(self, moment: str, redirect_url: str) -> dict[str, Any]:
         """The click log as apps know it; the address it came from stays with us."""
-        log = self.to_json(leave_out={"ip", "ttl", "visits", "first_visit_at", "postback_at", "outcome", "closed"})
+        log = self.to_json(leave_out=NOT_FOR_APPS)
         return log | {
             "redirectUrl": redirect_url,
             "clickedAt": self.created_at,

@@ -17,6 +17,8 @@ CREDIT_SHARDS = tuple(f"credit#{number}" for number in range(4))
 INDEX_FIELDS = frozenset({"waiting_shard", "credit_shard"})
 HOLD_DAYS = "hold_days"
 """The reason of a row that is approved and waits for its product's days to be over."""
+NOT_FOR_APPS = {"user_id", "source_conversion_id", *INDEX_FIELDS}
+WALLET_NOT_FOR_APPS = {"user_id", "seq"}
 
 
 class EarningStatus(StrEnum):
@@ -79,7 +81,7 @@ class Earning(EarningState):
     earned_at: str
 
     def to_app(self) -> dict[str, Any]:
-        shown = self.to_json(leave_out={"user_id", "source_conversion_id", *INDEX_FIELDS})
+        shown = self.to_json(leave_out=NOT_FOR_APPS)
         always = {"productId": None, "offerId": None, "clickId": None, "creditedAt": None}
         return always | shown | {"conversionId": self.source_conversion_id or self.conversion_id}
 
@@ -95,7 +97,7 @@ class Wallet(Entity):
     seq: int = 0
 
     def to_app(self) -> dict[str, Any]:
-        return self.to_json(leave_out={"user_id", "seq"})
+        return self.to_json(leave_out=WALLET_NOT_FOR_APPS)
 
 
 class WalletChange(Entity):

@@ -23,6 +23,7 @@ from ricochet.tables.paging import Page
 from ricochet.use_cases.manage_products import Cidr, Name, RowId
 
 GRACE_HOURS = 72
+HIDDEN = {"secret", "revision", "successor", "grace_until", "ttl"}
 Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Parameter = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -84,8 +85,7 @@ class NetworkInput(Entity):
 
 def shown(network: Network, base_url: str) -> dict[str, Any]:
     """A network as operators see it: its secret is not in it; `postbackUrl` is ready to paste."""
-    hidden = {"secret", "revision", "successor", "grace_until", "ttl"}
-    return network.to_json(leave_out=hidden) | {"postbackUrl": postback_url(network, base_url)}
+    return network.to_json(leave_out=HIDDEN) | {"postbackUrl": postback_url(network, base_url)}
 
 
 def postback_url(network: Network, base_url: str) -> str:

@@ -49,6 +49,7 @@ BOTH_SECRETS_HOURS = 24
 """How long the secret before a rotation goes on signing beside the new one."""
 
 PAUSED_BY_OPERATOR = "an operator paused it"
+HIDDEN = {"signing_secret", "previous_secret", "spells", "revision"}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MACRO_IN_HOST = re.compile(r"[^/?#]*(//[^/?#]*)?[{}]")
 _SAMPLE = dict.fromkeys(macros.NAMES, 'a "word"') | dict.fromkeys(macros.NUMBERS, "1.5")
@@ -132,7 +133,7 @@ class PartnerInput(Entity):
 
 def shown(partner: Partner) -> dict[str, Any]:
     """A partner as operators see it: its secrets are not in it."""
-    return partner.to_json(leave_out={"signing_secret", "previous_secret", "spells", "revision"})
+    return partner.to_json(leave_out=HIDDEN)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ from ricochet.tables.paging import Page
 
 MAX_TTL_HOURS = 24 * 90
 MAX_HOLD_DAYS = 90
+HIDDEN = {"postback_token_hash", "postback_secret", "revision"}
+FOR_USERS = {"product_id", "name", "task_url", "earn_up_to", "currency", "click_ttl_hours"}
 OPEN_AND_AUTO = (
     "anyone who knows a click id, the user included, can post this product's conversions, "
     "and they are credited without a person looking at them"
@@ -113,13 +115,11 @@ class ProductInput(Entity):
 
 def shown(product: Product) -> dict[str, Any]:
     """A product as operators see it: its token is not in it."""
-    return product.to_json(leave_out={"postback_token_hash", "postback_secret", "revision"}) | {
-        "approval": product.effective_approval
-    }
+    return product.to_json(leave_out=HIDDEN) | {"approval": product.effective_approval}
 
 
 def shown_to_users(product: Product) -> dict[str, Any]:
-    return product.to_json(include_only={"product_id", "name", "task_url", "earn_up_to", "currency", "click_ttl_hours"})
+    return product.to_json(include_only=FOR_USERS)
 
 
 def warnings(product: Product) -> list[str]:

@@ -18,6 +18,9 @@ from ricochet.tables.receipts import Receipts
 from ricochet.use_cases.intake import IntakeReply
 from ricochet.use_cases.replay import Replay
 
+HIDDEN = {"ttl", "source_day", "truncated"}
+NOT_IN_LISTINGS = HIDDEN | {"method", "path", "query", "headers", "body", "source_ip"}
+
 
 class ReceiptQuery(Entity):
     """By click, or by network (product, operator) and day; each also by outcome."""
@@ -86,12 +89,13 @@ class ManageReceipts:
 
 
 def summary(receipt: Receipt) -> dict[str, Any]:
-    return receipt.to_json(leave_out={"body", "headers", "query", "ttl", "source_day", "truncated", "source_ip"})
+    """What the indexes hold of it."""
+    return receipt.to_json(leave_out=NOT_IN_LISTINGS)
 
 
 def shown(receipt: Receipt) -> dict[str, Any]:
     """All of it; a body that is not text is in base64."""
-    whole = receipt.to_json(leave_out={"body", "ttl", "source_day", "truncated"})
+    whole = receipt.to_json(leave_out=HIDDEN | {"body"})
     try:
         return whole | {"body": receipt.body.decode()}
     except UnicodeDecodeError:

@@ -1,0 +1,30 @@
+"""GET /api/v1/earn/wallet."""
+
+from api_docs.description import Caller, Data, Operation, Success, Tag
+from ricochet.errors import ForbiddenError
+from ricochet.models import earning as stored
+
+
+class Wallet(stored.Wallet, Data):
+    left_out = stored.WALLET_NOT_FOR_APPS
+
+
+class Wallets(Wallet):
+    """The wallet of the default currency, and those of all currencies."""
+
+    wallets: tuple[Wallet, ...]
+
+
+_DOLLARS = {"currency": "USD", "balance": 50, "pending": 12.5, "lifetime": 50}
+
+OPERATIONS = (
+    Operation(
+        route="GET /api/v1/earn/wallet",
+        name="getWallet",
+        tag=Tag.APPS,
+        caller=Caller.USER,
+        summary="One's own balance in each currency",
+        successes=(Success("Wallet found", Wallets, _DOLLARS | {"wallets": [_DOLLARS]}),),
+        errors=(ForbiddenError,),
+    ),
+)

@@ -1,0 +1,45 @@
+"""GET /api/v1/earn/products."""
+
+from api_docs.description import PAGE, Caller, Data, Listing, Operation, PageQuery, Success, Tag
+from ricochet.models.product import Product
+from ricochet.use_cases.manage_products import FOR_USERS
+
+
+class Offer(Product, Data):
+    left_out = Product.model_fields.keys() - FOR_USERS
+
+
+class Offers(Listing):
+    products: tuple[Offer, ...]
+
+
+OPERATIONS = (
+    Operation(
+        route="GET /api/v1/earn/products",
+        name="listOffers",
+        tag=Tag.APPS,
+        caller=Caller.USER,
+        summary="What there is to earn from",
+        query=PageQuery,
+        successes=(
+            Success(
+                "Products found",
+                Offers,
+                {
+                    "products": [
+                        {
+                            "productId": "prod_8vr2k0xq3m5t",
+                            "name": "Survey of the month",
+                            "taskUrl": "https://example.com/offer",
+                            "earnUpTo": 12.5,
+                            "currency": "USD",
+                            "clickTtlHours": 24,
+                        }
+                    ],
+                    "nextCursor": None,
+                },
+            ),
+        ),
+        errors=PAGE,
+    ),
+)

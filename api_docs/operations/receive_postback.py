@@ -1,0 +1,149 @@
+"""POST and GET /api/v1/earn/postback."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from api_docs.description import Body, Caller, Data, Operation, Success, Tag
+from ricochet.errors import (
+    BodyTooLargeError,
+    ClickAlreadyConvertedError,
+    ClickExpiredError,
+    ClickIdRequiredError,
+    ClickNotFoundError,
+    ConflictingReplayError,
+    InvalidAmountError,
+    InvalidBodyError,
+    InvalidClickIdError,
+    InvalidCurrencyError,
+    InvalidRequestError,
+    PostbackNotAuthenticatedError,
+    QueueRefusedError,
+    UnknownStatusError,
+)
+from ricochet.models.earning import EarningStatus
+from ricochet.models.entity import Entity
+from ricochet.models.money import Amount, Currency, Price
+from ricochet.rules.postback_fields import MAX_TEXT
+
+Text = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
+
+
+class Postback(Entity):
+    """What an advertiser may say of a conversion."""
+
+    amount: Price | None = Field(None, description="What the user earns; if left out, what the product promised.")
+    currency: Currency | None = Field(None, description="Another one than the product's waits for a person.")
+    status: Text | None = Field(
+        None, description="Such as `completed`, `pending`, `rejected`, `refund`; if left out, what the product says."
+    )
+    transaction_id: Text | None = None
+    conversion_id: Text | None = None
+    event: Text | None = None
+    offer_id: Text | None = None
+    token: Text | None = None
+
+
+class ClickInQuery(BaseModel):
+    click_id: str | None = Field(None, description="The click, a UUID or 32 hex digits; here or in the body.")
+
+
+class PostbackInQuery(Postback):
+    click_id: str = Field(alias="click_id", description="The click, a UUID or 32 hex digits.")
+
+
+class Reported(Data):
+    earning_id: str | None
+    click_id: str
+    conversion_id: str
+    status: EarningStatus = Field(description="Of the earning: `pending` waits for approval.")
+    amount: Amount = Field(description="What the user earns.")
+    duplicate: Literal[True] | None = None
+
+
+class Queued(Data):
+    receipt_id: str
+
+
+_ABOUT = (
+    "Proves itself as the click's product asks (`postbackAuth.mode`): by its token, by Standard Webhooks headers, by "
+    "the address it comes from, or not at all. A repeat answers the same with `duplicate` and changes nothing. "
+    "Fields may also be written `transaction_id`, `txid`, `txn_id`, `conversion_id`, `offer_id`."
+)
+_PROOFS: tuple[dict[str, Any], ...] = tuple(
+    {"name": name, "in": "header", "description": about, "schema": {"type": "string"}}
+    for name, about in {
+        "X-Postback-Token": "The product's token (mode `secret`), unless it is sent as `token`.",
+        "webhook-id": "Standard Webhooks (mode `signature`): the message's id.",
+        "webhook-timestamp": "Standard Webhooks: epoch seconds, at most five minutes off.",
+        "webhook-signature": "Standard Webhooks: `v1,` and base64 of the HMAC-SHA256.",
+    }.items()
+)
+_ANSWERS = (
+    Success(
+        "Postback received and processed",
+        Reported,
+        {
+            "earningId": "EARN-019A9F4C2D39-7B1E0C5D8A92F344",
+            "clickId": "550e8400-e29b-41d4-a716-446655440000",
+            "conversionId": "conv_789012",
+            "status": "completed",
+            "amount": 50,
+        },
+    ),
+    Success(
+        "Postback accepted, to be processed shortly",
+        Queued,
+        {"receiptId": "RCPT-019A9F4C2D39-0F6C2B9E1D7A4853"},
+        status=202,
+    ),
+)
+_ERRORS = (
+    ClickIdRequiredError,
+    InvalidClickIdError,
+    InvalidAmountError,
+    InvalidCurrencyError,
+    InvalidBodyError,
+    InvalidRequestError,
+    PostbackNotAuthenticatedError,
+    ClickNotFoundError,
+    ClickAlreadyConvertedError,
+    ConflictingReplayError,
+    ClickExpiredError,
+    BodyTooLargeError,
+    UnknownStatusError,
+    QueueRefusedError,
+)
+
+OPERATIONS = (
+    Operation(
+        route="POST /api/v1/earn/postback",
+        name="reportConversion",
+        tag=Tag.POSTBACKS,
+        caller=Caller.ANYONE,
+        summary="An advertiser reports a conversion",
+        description=f"{_ABOUT} Fields stand in the query or in the body, and the body wins except for `click_id`.",
+        query=ClickInQuery,
+        parameters=_PROOFS,
+        body=Body(
+            Postback,
+            {"amount": 50, "status": "completed", "transactionId": "txn_123456", "conversionId": "conv_789012"},
+            ("application/json", "application/x-www-form-urlencoded"),
+            is_optional=True,
+        ),
+        successes=_ANSWERS,
+        errors=_ERRORS,
+    ),
+    Operation(
+        route="GET /api/v1/earn/postback",
+        name="reportConversionByUrl",
+        tag=Tag.POSTBACKS,
+        caller=Caller.ANYONE,
+        summary="An advertiser reports a conversion, all of it in the URL",
+        description=_ABOUT,
+        query=PostbackInQuery,
+        parameters=_PROOFS,
+        successes=_ANSWERS,
+        errors=_ERRORS,
+    ),
+)

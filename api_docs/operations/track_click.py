@@ -1,0 +1,26 @@
+"""GET /api/v1/earn/track/{clickId}."""
+
+from api_docs.description import Caller, Data, Operation, Success, Tag
+from api_docs.operations.get_click import ClickStatus
+from ricochet.errors import ClickNotFoundError
+
+
+class Visit(Data):
+    click_id: str
+    status: ClickStatus
+
+
+OPERATIONS = (
+    Operation(
+        route="GET /api/v1/earn/track/{clickId}",
+        name="trackClick",
+        tag=Tag.POSTBACKS,
+        caller=Caller.ANYONE,
+        summary="A redirect URL was opened",
+        description="Counts the visit and keeps the time of the first.",
+        successes=(
+            Success("Click tracked", Visit, {"clickId": "550e8400-e29b-41d4-a716-446655440000", "status": "pending"}),
+        ),
+        errors=(ClickNotFoundError,),
+    ),
+)

@@ -1,0 +1,126 @@
+"""The description knows every route and every error, and its examples are what it says."""
+
+import ast
+import json
+from functools import cache
+from itertools import chain
+
+import jsonschema_rs
+import pytest
+import schemathesis
+
+from api_docs import operations
+from api_docs.codes import MEANINGS
+from api_docs.description import Caller
+from api_docs.document import PATH, as_text
+from api_docs.fields import EXAMPLES, FIELDS
+from ricochet import errors
+from tests.template.test_routes import PUBLIC, ROUTES, TEMPLATE
+from tests.unit.test_architecture import FUNCTIONS, imports_of, path_of, tree_of
+
+DOCUMENT = json.loads(PATH.read_text(encoding="utf-8"))
+FOLDERS = sorted({TEMPLATE.functions()[name]["CodeUri"].removeprefix("functions/") for name, _ in ROUTES.values()})
+ALL = operations.all_operations()
+each_function = pytest.mark.parametrize("folder", FOLDERS)
+each_operation = pytest.mark.parametrize("operation", ALL, ids=lambda operation: operation.route)
+
+
+def operations_of(folder: str):
+    try:
+        return operations.operations_of(folder)
+    except ModuleNotFoundError as missing:
+        pytest.fail(f"describe functions/{folder} in api_docs/operations/{folder}.py, then `make docs` ({missing})")
+
+
+def test_the_document_is_up_to_date():
+    assert PATH.read_text(encoding="utf-8") == as_text(), "run `make docs`"
+
+
+def test_the_document_is_openapi():
+    schemathesis.openapi.from_dict(DOCUMENT).validate()
+
+
+@each_function
+def test_every_route_of_a_function_is_described_and_no_other(folder):
+    routes = {
+        route for route, (name, _) in ROUTES.items() if TEMPLATE.functions()[name]["CodeUri"] == f"functions/{folder}"
+    }
+    described = {operation.route for operation in operations_of(folder)}
+    assert described == routes, f"api_docs/operations/{folder}.py and template.yaml differ; change it, then `make docs`"
+
+
+def test_every_description_is_of_a_function():
+    assert {operation.route for operation in ALL} == set(ROUTES)
+    assert len({operation.name for operation in ALL}) == len(ALL)
+
+
+@each_operation
+def test_only_public_operations_need_no_token(operation):
+    assert (operation.caller is Caller.ANYONE) is (operation.route in PUBLIC)
+    assert (operation.caller is Caller.ADMIN) is ("/admin/" in operation.path)
+    assert (operation.caller is Caller.PARTNER) is ("/partner/" in operation.path)
+
+
+@each_function
+def test_an_error_that_is_described_can_come(folder):
+    raised = set(chain.from_iterable(errors_made_in(module) for module in reached_from(folder)))
+    described = {error.__name__ for operation in operations_of(folder) for error in operation.errors}
+    assert described <= raised
+
+
+@pytest.mark.parametrize("folder", [name for name in FOLDERS if path_of(f"ricochet.use_cases.{name}").exists()])
+def test_what_the_use_case_of_a_functions_name_refuses_is_described(folder):
+    described = {error.__name__ for operation in operations_of(folder) for error in operation.errors}
+    assert errors_made_in(f"ricochet.use_cases.{folder}") <= described
+
+
+@cache
+def errors_made_in(module: str) -> frozenset[str]:
+    calls = [node.func for node in ast.walk(tree_of(path_of(module))) if isinstance(node, ast.Call)]
+    return frozenset(call.id for call in calls if isinstance(call, ast.Name) and hasattr(errors, call.id))
+
+
+def reached_from(folder: str) -> set[str]:
+    """Our modules that the function imports, and what those import; presets are loaded by their names."""
+    presets = [f"ricochet.presets.{path.stem}" for path in path_of("ricochet.presets").parent.glob("*.py")]
+    reached, unread = set(), imports_of(FUNCTIONS / folder / "app.py")
+    while unread:
+        module = unread.pop()
+        if module in reached or not module.startswith("ricochet.") or not path_of(module).exists():
+            continue
+        reached.add(module)
+        unread |= imports_of(path_of(module)) | (set(presets) if module == "ricochet.presets" else set())
+    return reached
+
+
+def media_types():
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            for place in (operation.get("requestBody", {}), *operation["responses"].values()):
+                for kind, media in place.get("content", {}).items():
+                    examples = [one["value"] for one in media.get("examples", {}).values()]
+                    yield (
+                        f"{method} {path} {kind}",
+                        media["schema"],
+                        [media["example"]] if "example" in media else examples,
+                    )
+
+
+@pytest.mark.parametrize(
+    ("schema", "example"),
+    [pytest.param(schema, example, id=name) for name, schema, examples in media_types() for example in examples],
+)
+def test_an_example_fits_its_schema(schema, example):
+    validator = jsonschema_rs.validator_for(schema | {"components": DOCUMENT["components"]})
+    assert [error.message for error in validator.iter_errors(example)] == []
+
+
+def test_every_meaning_of_a_code_is_used():
+    text = PATH.read_text(encoding="utf-8")
+    assert [kind.code for kind in MEANINGS if f"- `{kind.code}`: " not in text] == []
+
+
+def test_every_meaning_of_a_field_is_used():
+    text = PATH.read_text(encoding="utf-8")
+    assert [name for name, meaning in FIELDS.items() if json.dumps(meaning, ensure_ascii=False) not in text] == []
+    assert all(f"{{{name}}}" in text for name in EXAMPLES)
