@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 from local.partner_server import PartnerServer
 from ricochet import clients
-from ricochet.models.delivery import Delivery, DeliveryState
+from ricochet.models.delivery import DeliveryState
 from ricochet.models.partner import Partner
 from ricochet.rules.signing import new_secret
 from ricochet.sender.queues import DeliveryMessage
@@ -40,56 +40,58 @@ class BenchPartners(PartnerServer):
 
 
 def steps(results: Results, server: BenchPartners) -> dict[str, Measured]:
-    """All steps of `costs`: those of requests as measured before, those of workers now."""
-    usages = _usages(results, server)
-    one, many = Measured.mean(usages["one partner"]), Measured.mean(usages["many partners"])
-    delivery = Measured(*((more - few) / (MANY - 1) for few, more in zip(one, many, strict=True)))
-    return {
-        "click": Measured.mean(results.usages["click"]),
-        "visit": Measured.mean(results.usages["track"]),
-        "postback": Measured.mean(results.usages["credited postback"]),
-        "distribution": Measured(*(few - part for few, part in zip(one, delivery, strict=True))),
-        "delivery": delivery,
-        "commission": Measured.mean(usages["commission"]),
-        "retry": Measured.mean(usages["retry"]),
-    }
+    """All steps of `costs`: those of requests as measured before, those of workers now.
 
-
-def _usages(results: Results, server: BenchPartners) -> dict[str, list[Usage]]:
-    """By what was done. The conversions have ids of their own: the deployed workers do not know them."""
+    The conversions that workers are given have ids of their own, which the deployed workers do not know.
+    """
     dynamodb, tables = clients.dynamodb(), {logical: table for table, logical in results.tables.items()}
     partners, users = Partners(dynamodb, tables["Partners"]), Users(dynamodb, tables["Users"])
     deliveries = Deliveries(dynamodb, tables["Deliveries"])
     rows = results.items["row of Conversions"][:CONVERSIONS]
     for row in rows:
         users.set_referrer(row["userId"]["S"], "who-brought-them", _LONG_AGO)
-    usages: dict[str, list[Usage]] = defaultdict(list)
-    with output_counted() as printed:
-        meter = Meter(printed)
+    with output_counted() as printed, (meter := Meter(printed)).on(dynamodb, clients.sqs()):
+        partners.create(_partner(server, "/ok/0"))
+        one = [_used(meter, "distribute_conversions", record) for record in _records(rows, "ONE")]
+        commissions = [_used(meter, "credit_referrals", record) for record in _records(rows, "ONE")]
+        for number in range(1, MANY):
+            partners.create(_partner(server, f"/ok/{number}"))
+        many = [_used(meter, "distribute_conversions", record) for record in _records(rows, "MANY")]
+        partners.create(_partner(server, "/later/0"))
+        retries = [_used(meter, "retry_deliveries", _failed(deliveries, record)) for record in _records(rows, "LATER")]
+    few = Measured.mean(one)
+    delivery = Measured(*((more - less) / (MANY - 1) for less, more in zip(few, Measured.mean(many), strict=True)))
+    return {
+        "click": Measured.mean(results.usages["click"]),
+        "visit": Measured.mean(results.usages["track"]),
+        "postback": Measured.mean(results.usages["credited postback"]),
+        "distribution": Measured(*(whole - part for whole, part in zip(few, delivery, strict=True))),
+        "delivery": delivery,
+        "commission": Measured.mean(commissions),
+        "retry": Measured.mean(retries),
+    }
 
-        def measured(kind: str, function: str, event: dict[str, Any]) -> None:
-            meter.take()
-            work(function, event)
-            usages[kind].append(meter.take())
 
-        with meter.on(dynamodb, clients.sqs()):
-            partners.create(_partner(server, "/ok/0"))
-            for number, row in enumerate(rows):
-                measured("one partner", "distribute_conversions", _record(row, f"ONE-{number}"))
-                measured("commission", "credit_referrals", _record(row, f"ONE-{number}"))
-            for number in range(1, MANY):
-                partners.create(_partner(server, f"/ok/{number}"))
-            for number, row in enumerate(rows):
-                measured("many partners", "distribute_conversions", _record(row, f"MANY-{number}"))
-            partners.create(_partner(server, "/later/0"))
-            for number, row in enumerate(rows):
-                work("distribute_conversions", _record(row, f"LATER-{number}"))
-                (failed,) = [one for one in deliveries.of_conversion(f"LATER-{number}") if not one.state.is_terminal]
-                measured("retry", "retry_deliveries", _message(failed))
-                done = deliveries.get(failed.conversion_id, failed.delivery_key)
-                assert done is not None
-                assert done.state is DeliveryState.DELIVERED, done
-    return usages
+def _used(meter: Meter, function: str, event: dict[str, Any]) -> Usage:
+    meter.take()
+    work(function, event)
+    return meter.take()
+
+
+def _failed(deliveries: Deliveries, record: dict[str, Any]) -> dict[str, Any]:
+    """What the queue of failed deliveries brings once partners were told of this record: one of them was not there."""
+    work("distribute_conversions", record)
+    rows = deliveries.of_conversion(record["Records"][0]["eventID"])
+    (failed,) = [row for row in rows if row.state is DeliveryState.RETRYING]
+    return {"Records": [{"messageId": failed.delivery_id, "body": DeliveryMessage.of(failed).to_body()}]}
+
+
+def _records(rows: list[dict[str, Any]], name: str) -> Iterator[dict[str, Any]]:
+    """Each of the rows, under another id, as the stream of Conversions brings a new one."""
+    for number, row in enumerate(rows):
+        image = row | {"conversionId": {"S": f"{name}-{number}"}}
+        change = {"eventID": f"{name}-{number}", "eventName": "INSERT", "dynamodb": {"NewImage": image}}
+        yield {"Records": [change]}
 
 
 def _partner(server: BenchPartners, path: str) -> Partner:
@@ -101,14 +103,3 @@ def _partner(server: BenchPartners, path: str) -> Partner:
         created_at=_LONG_AGO,
         updated_at=_LONG_AGO,
     )
-
-
-def _record(row: dict[str, Any], conversion_id: str) -> dict[str, Any]:
-    """As the stream of Conversions brings a new row."""
-    image = row | {"conversionId": {"S": conversion_id}}
-    return {"Records": [{"eventID": conversion_id, "eventName": "INSERT", "dynamodb": {"NewImage": image}}]}
-
-
-def _message(row: Delivery) -> dict[str, Any]:
-    """As the queue of failed deliveries brings it."""
-    return {"Records": [{"messageId": row.delivery_id, "body": DeliveryMessage.of(row).to_body()}]}

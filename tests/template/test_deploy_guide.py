@@ -1,4 +1,4 @@
-"""docs/deploy.md against the template, samconfig.toml, and AWS's own description of its services."""
+"""docs/deploy.md (and what docs/scaling.md would have typed) against template, samconfig.toml, and AWS's own models."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ from ricochet.use_cases.manage_products import ProductInput
 from tests.guides import ROOT, blocks, text
 from tests.template.cloudformation import load
 
-SHELL = "\n".join(blocks("deploy.md", "sh"))
+SHELL = "\n".join(blocks("deploy.md", "sh") + blocks("scaling.md", "sh"))
 AWS = botocore.session.get_session()
 COMMANDS = re.findall(r"\baws ([a-z0-9-]+) ([a-z0-9-]+)((?:\\\n|[^\n])*)", SHELL)
 FOR_EVERY_COMMAND = {"--output", "--query", "--region"}
