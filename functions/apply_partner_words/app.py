@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from ricochet.clients import dynamodb
 from ricochet.sender.queues import PartnerWord
 from ricochet.settings import PartnerWordSettings
-from ricochet.telemetry import count, logger, metrics
+from ricochet.telemetry import logger, metrics, tell_partner_word
 from ricochet.use_cases.apply_partner_word import ApplyPartnerWord
 from ricochet.use_cases.decisions import Decisions
 
@@ -19,11 +19,13 @@ apply_word = ApplyPartnerWord(Decisions.over(dynamodb(), PartnerWordSettings.loa
 
 
 def take(record: SQSRecord) -> None:
-    word = PartnerWord.from_item(json.loads(record.body))
-    outcome = apply_word(word)
-    ids = {"conversion_id": word.conversion_id, "delivery_id": word.delivery_id, "partner_id": word.partner_id}
-    logger.info("partner word", extra=ids | {"status": word.status, "outcome": outcome})
-    count("PartnerWordsIgnored" if outcome == "ignored" else "PartnerWordsApplied")
+    try:
+        word = PartnerWord.from_item(json.loads(record.body))
+        settlement = apply_word(word)
+    except Exception:  # logged here, since the batch keeps it to itself
+        logger.exception("partner word not applied", extra={"message_id": record.message_id})
+        raise
+    tell_partner_word(word, settlement)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -53,6 +53,7 @@ def get_delivery(conversion_id: str, version: str, partner_id: str) -> Response[
 @app.post("/api/v1/admin/deliveries/<conversion_id>/<version>/<partner_id>/replay")
 def replay_delivery(conversion_id: str, version: str, partner_id: str) -> Response[Any]:
     before, row = manage.get(conversion_id, version, partner_id), manage.replay(conversion_id, version, partner_id)
+    logger.append_keys(conversion_id=conversion_id, partner_id=partner_id)
     audit(user_of(app.current_event), "delivery.replayed", row.delivery_id, before, row)
     return success("Delivery to be tried anew", summary(row))
 

@@ -23,7 +23,9 @@ deliveries = PartnerDeliveries(Deliveries(dynamodb(), settings.deliveries_table)
 
 
 def me() -> Partner:
-    return logins.partner_of(user_of(app.current_event), claims_of(app.current_event))
+    partner = logins.partner_of(user_of(app.current_event), claims_of(app.current_event))
+    logger.append_keys(partner_id=partner.partner_id)
+    return partner
 
 
 @app.get("/api/v1/partner/deliveries")

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from ricochet.clients import dynamodb, sqs, when_needed
+from ricochet.metric_names import Metric
 from ricochet.settings import ReconcileSettings
 from ricochet.telemetry import count, logger, metrics
 from ricochet.use_cases.reconcile_deliveries import ReconcileDeliveries
@@ -23,9 +24,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     for kind, rows in (("missing", result.missing), ("stranded", result.stranded), ("given up", result.given_up)):
         for row in rows:
             logger.warning(f"delivery {kind}", extra=row.for_log())
-    count("DeliveryGaps", result.gaps)
-    count("DeliveriesParked", len(result.given_up))
-    count("ConversionsReconciled", result.conversions)
+    count(Metric.DELIVERY_GAPS, result.gaps)
+    count(Metric.DELIVERIES_PARKED, len(result.given_up))
+    count(Metric.CONVERSIONS_RECONCILED, result.conversions)
     summary = {"until": result.until, "complete": result.is_complete, "conversions": result.conversions}
     logger.info("reconciled", extra=summary)
     return summary | {"missing": len(result.missing), "stranded": len(result.stranded)}

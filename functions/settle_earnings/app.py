@@ -5,7 +5,7 @@ from typing import Any
 
 from ricochet.clients import dynamodb
 from ricochet.settings import SettleSettings
-from ricochet.telemetry import count, logger, metrics
+from ricochet.telemetry import logger, metrics, tell_settled
 from ricochet.use_cases.settle_earnings import SettleEarnings
 
 SPARE_MILLISECONDS = 10_000
@@ -16,14 +16,7 @@ settle = SettleEarnings.over(dynamodb(), SettleSettings.load(os.environ))
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
-    """Raises, after all others, for those that could not be credited: they are due until they are."""
+    """Those that could not be credited are told of, and due until they are; they fail no run."""
     result = settle(lambda: context.get_remaining_time_in_millis() > SPARE_MILLISECONDS)
-    for conversion in result.credited:
-        logger.info("credited", extra={"conversion_id": conversion.conversion_id, "earning_id": conversion.earning_id})
-    for earning_id, error in result.failed.items():
-        logger.error("not credited", extra={"earning_id": earning_id}, exc_info=error)
-    count("EarningsSettled", len(result.credited))
-    count("EarningsNotSettled", len(result.failed))
-    if result.failed:
-        raise ExceptionGroup("earnings that are due were not credited", list(result.failed.values()))
-    return {"credited": len(result.credited), "gone": result.gone}
+    tell_settled(result)
+    return {"credited": len(result.credited), "gone": result.gone, "failed": len(result.failed)}

@@ -154,10 +154,10 @@ class Books(RuleBasedStateMachine):
     def wait_for_a_month(self) -> None:
         result = self.settle(lambda: True)
         assert not result.failed
-        for conversion in result.credited:
-            if conversion.conversion_id in self.known:
+        for conversion_id in [settlement.conversion.conversion_id for settlement in result.credited]:
+            if conversion_id in self.known:
                 self.reached.add("credited later")
-                self.follow(conversion.conversion_id)
+                self.follow(conversion_id)
 
     def take(self, query: str) -> None:
         self.queries = [*getattr(self, "queries", []), query]

@@ -30,11 +30,11 @@ From click to credit
 Postbacks by outcome | Postbacks not taken in
 Conversions by status | Postbacks by network
 ## Money
-Credited and taken back, by currency | Commissions, by currency
+Credited and taken back, by currency | Commissions, by currency | Earnings whose hold days are over
 ## Telling partners
 Delivered of a hundred, by attempt | First attempts and retries | Waiting, overtaken, given up
 From conversion to delivery, first attempts (ms) | Age of retries (s) | Partners in trouble
-Proof that everybody was told
+Proof that everybody was told | What partners decided in their replies
 ## Queues and streams
 Messages waiting | Age of the oldest message (s) | How far stream readers are behind (ms)
 ## Failures, latency and throttles

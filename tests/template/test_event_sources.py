@@ -71,10 +71,13 @@ def test_a_schedule_is_retried_so_often_and_then_told_of(event):
     assert alarms_of(queue_of(source["DeadLetterConfig"]["Arn"]))
 
 
-def test_money_that_is_due_and_cannot_be_credited_rings_an_alarm():
-    (alarm,) = [one for one in ALARMS.values() if one["Namespace"] == "AWS/Lambda"]
-    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "SettleEarnings"}}]
-    assert (alarm["MetricName"], alarm["Threshold"]) == ("Errors", 0)
+def test_money_that_is_due_and_cannot_be_credited_rings_an_alarm_after_a_second_run():
+    (alarm,) = [one for one in ALARMS.values() if one.get("MetricName") == "EarningsNotSettled"]
+    (schedule,) = [
+        source["Schedule"] for name, source in TEMPLATE.events("Schedule").values() if name == "SettleEarnings"
+    ]
+    assert schedule == f"rate({alarm['Period'] // 60} minutes)"
+    assert (alarm["Threshold"], alarm["DatapointsToAlarm"]) == (0, 2)
 
 
 @pytest.mark.parametrize("event", sorted(TEMPLATE.events("Schedule")))

@@ -18,10 +18,12 @@ from ricochet.models.earning import ApprovalStatus, Earning, EarningStatus, Earn
 from ricochet.models.health import Breaker, PartnerHealth
 from ricochet.models.statuses import Status
 from ricochet.rules import settlement as settlements
+from ricochet.sender.queues import PartnerWord
 from ricochet.use_cases import intake, partner_gate
 from ricochet.use_cases.intake import IntakeReply
 from ricochet.use_cases.partner_gate import HealthChange, Learned
-from tests.unit.builders import CLICK_ID, IN_AN_HOUR, NOON, Books, a_delivery, a_notice, a_report, an_attempt
+from ricochet.use_cases.settle_earnings import Settled
+from tests.unit.builders import CLICK_ID, IN_AN_HOUR, NOON, Books, a_delivery, a_notice, a_product, a_report, an_attempt
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")  # as telemetry has it, before pytest
 KILOBYTE = 1024
@@ -187,6 +189,41 @@ def test_a_replay_counts_what_it_moved_but_is_no_postback(written):
     lines = written(lambda: telemetry.tell_replay("RCPT-1", reply))
     assert lines.counts() == {"ConversionsApproved": 1}
     assert lines.values("currency") == {"AmountCredited": [1.0]}
+
+
+def test_what_is_credited_later_counts_as_settled_and_as_money_and_what_is_not_is_an_error(written):
+    books = Books(a_product(hold_days=7))
+    owed = books.tell(a_report(amount=3)).conversion
+    settled = Settled([books.release(owed.conversion_id, IN_AN_HOUR)], failed={"EARN-1": LedgerBusyError("busy")})
+    lines = written(lambda: telemetry.tell_settled(settled))
+    assert lines.counts() == {"EarningsSettled": 1, "EarningsNotSettled": 1}
+    assert lines.values("currency") == {"AmountCredited": [3.0]}
+    credited, failed = lines.log
+    assert (credited["message"], credited["conversion_id"]) == ("credited", owed.conversion_id)
+    assert (failed["level"], failed["earning_id"], failed["exception_name"]) == ("ERROR", "EARN-1", "LedgerBusyError")
+
+
+def test_a_run_that_credited_all_says_that_nothing_is_left(written):
+    assert written(lambda: telemetry.tell_settled(Settled())).counts() == {
+        "EarningsSettled": 0,
+        "EarningsNotSettled": 0,
+    }
+
+
+def test_a_partners_word_counts_with_what_it_moved_or_as_ignored(written):
+    books = Books()
+    lead = books.tell(a_report(Status.PENDING, amount=3)).conversion
+    ids = {"partner_id": "part_1", "conversion_id": lead.conversion_id, "delivery_id": f"{lead.conversion_id}.1.part_1"}
+    word = PartnerWord(status=Status.APPROVED, **ids)
+    lines = written(lambda: telemetry.tell_partner_word(word, books.decide(lead.conversion_id, word.status)))
+    assert lines.counts() == {"PartnerWordsApplied": 1, "ConversionsApproved": 1}
+    assert lines.values("currency") == {"AmountCredited": [3.0]}
+    ignored = written(lambda: telemetry.tell_partner_word(word, None))
+    assert ignored.counts() == {"PartnerWordsIgnored": 1}
+    assert [(line["outcome"], ids.items() <= line.items()) for line in ignored.log] == [
+        ("credited", True),
+        ("ignored", True),
+    ]
 
 
 @pytest.mark.parametrize(("amount", "metric"), [("0.5", "ReferralCredited"), ("-0.5", "ReferralReversed")])

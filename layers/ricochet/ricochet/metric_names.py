@@ -45,6 +45,8 @@ class Metric(Enum):
     # Money
     AMOUNT_CREDITED = "AmountCredited", MetricUnit.NoUnit, "currency"
     AMOUNT_REVERSED = "AmountReversed", MetricUnit.NoUnit, "currency"
+    EARNINGS_SETTLED = "EarningsSettled"
+    EARNINGS_NOT_SETTLED = "EarningsNotSettled"
     REFERRAL_COMMISSIONS = "ReferralCommissions"
     REFERRAL_CREDITED = "ReferralCredited", MetricUnit.NoUnit, "currency"
     REFERRAL_REVERSED = "ReferralReversed", MetricUnit.NoUnit, "currency"
@@ -70,6 +72,8 @@ class Metric(Enum):
     PARTNER_FAILING = "PartnerFailing"
     PARTNER_PAUSED = "PartnerPaused"
     PARTNER_HEALTH_FAILURES = "PartnerHealthFailures"
+    PARTNER_WORDS_APPLIED = "PartnerWordsApplied"
+    PARTNER_WORDS_IGNORED = "PartnerWordsIgnored"
 
     def __init__(self, title: str, unit: MetricUnit = MetricUnit.Count, dimension: str = "") -> None:
         self.title = title

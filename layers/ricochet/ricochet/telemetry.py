@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from ricochet.models.delivery import Delivery
     from ricochet.models.earning import Earning
     from ricochet.rules.settlement import Settlement
+    from ricochet.sender.queues import PartnerWord
     from ricochet.use_cases.intake import IntakeReply, Source
     from ricochet.use_cases.partner_gate import Learned
+    from ricochet.use_cases.settle_earnings import Settled
 
 SERVICE = "ricochet"
 """The dimension of every metric, the same for all functions: an alarm on a sum over several would need arithmetic."""
@@ -119,6 +121,35 @@ def tell_settlement(settlement: Settlement) -> None:
         count(_OF_STATUS[settlement.new_status])
     currency = settlement.conversion.currency
     _measure_money(settlement.credited_change, currency, Metric.AMOUNT_CREDITED, Metric.AMOUNT_REVERSED)
+
+
+def tell_settled(settled: Settled) -> None:
+    """Counts and logs what was credited when its hold days were over, and what should have been."""
+    for settlement in settled.credited:
+        conversion = settlement.conversion
+        logger.info("credited", extra={"conversion_id": conversion.conversion_id, "earning_id": conversion.earning_id})
+        tell_settlement(settlement)
+    for earning_id, failure in settled.failed.items():
+        logger.error("not credited", extra={"earning_id": earning_id}, exc_info=failure)
+    count(Metric.EARNINGS_SETTLED, len(settled.credited))
+    count(Metric.EARNINGS_NOT_SETTLED, len(settled.failed))
+
+
+def tell_partner_word(word: PartnerWord, settlement: Settlement | None) -> None:
+    """Counts and logs what a partner called a conversion, and what that moved; None if it was ignored."""
+    extra = {
+        "conversion_id": word.conversion_id,
+        "delivery_id": word.delivery_id,
+        "partner_id": word.partner_id,
+        "status": word.status,
+        "outcome": settlement.outcome if settlement else "ignored",
+    }
+    logger.info("partner word", extra=extra)
+    if settlement is None:
+        count(Metric.PARTNER_WORDS_IGNORED)
+    else:
+        count(Metric.PARTNER_WORDS_APPLIED)
+        tell_settlement(settlement)
 
 
 def tell_commission(earning: Earning) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ricochet.errors import StatusNotPossibleError
 from ricochet.rules.decisions import Decision, check_word
+from ricochet.rules.settlement import Settlement
 from ricochet.sender.queues import PartnerWord
 from ricochet.use_cases.decisions import Decisions
 
@@ -12,12 +13,11 @@ class ApplyPartnerWord:
     def __init__(self, decisions: Decisions) -> None:
         self._decisions = decisions
 
-    def __call__(self, word: PartnerWord) -> str:
-        """The outcome, `ignored` where the state machine knows no such step."""
+    def __call__(self, word: PartnerWord) -> Settlement | None:
+        """What was written, None where the state machine knows no such step."""
         reason = f"the reply to {word.delivery_id}"
         decision = Decision(f"partner:{word.partner_id}", word.status, reason, is_reviewed=False)
         try:
-            settlement = self._decisions(decision, word.conversion_id, lambda prior: check_word(word.status, prior))
+            return self._decisions(decision, word.conversion_id, lambda prior: check_word(word.status, prior))
         except StatusNotPossibleError:
-            return "ignored"
-        return settlement.outcome
+            return None

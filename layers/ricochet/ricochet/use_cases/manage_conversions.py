@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, StringConstraints
 
@@ -13,6 +13,7 @@ from ricochet.models.entity import Entity
 from ricochet.models.statuses import Status
 from ricochet.models.validation import validate
 from ricochet.rules.decisions import Decision, check_status
+from ricochet.rules.settlement import Settlement
 from ricochet.tables.conversions import Conversions
 from ricochet.tables.earnings import Earnings
 from ricochet.tables.paging import Page
@@ -47,11 +48,6 @@ class StatusInput(Entity):
     reason: Reason
 
 
-class Corrected(NamedTuple):
-    before: Conversion
-    after: Conversion
-
-
 class ManageConversions:
     def __init__(self, conversions: Conversions, earnings: Earnings, decisions: Decisions) -> None:
         self._conversions = conversions
@@ -65,10 +61,9 @@ class ManageConversions:
     def get(self, conversion_id: str) -> Conversion:
         return self._decisions.conversion(conversion_id)
 
-    def correct(self, conversion_id: str, decision: Decision) -> Corrected:
-        """ConversionNotFoundError; StatusNotPossibleError where the state machine knows no such step."""
-        settlement = self._decisions(decision, conversion_id, lambda prior: check_status(decision.status, prior))
-        return Corrected(settlement.prior or settlement.conversion, settlement.conversion)
+    def correct(self, conversion_id: str, decision: Decision) -> Settlement:
+        """What was written; StatusNotPossibleError where the state machine knows no such step."""
+        return self._decisions(decision, conversion_id, lambda prior: check_status(decision.status, prior))
 
     def shown(self, conversion: Conversion) -> dict[str, Any]:
         """All of it, with the user's rows for it."""

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from ricochet.errors import ConversionNotFoundError, LedgerBusyError
 from ricochet.models import times
-from ricochet.models.conversion import Conversion
-from ricochet.rules.settlement import release
+from ricochet.rules.settlement import Settlement, release
 from ricochet.tables.earnings import Earnings
 from ricochet.tables.ledger import ConversionMovedError, Ledger, LedgerTables
 
@@ -25,7 +24,7 @@ _TRIES = 4
 class Settled:
     """What one run did; `gone`: how many were credited or reversed by somebody else meanwhile."""
 
-    credited: list[Conversion] = field(default_factory=list)
+    credited: list[Settlement] = field(default_factory=list)
     gone: int = 0
     failed: dict[str, Exception] = field(default_factory=dict)
     """By earning id."""
@@ -55,7 +54,7 @@ class SettleEarnings:
                 break
             try:
                 credited = self._credit(conversion_id, earning_id)
-            except Exception as error:  # noqa: BLE001 - told and raised by the caller, after the others
+            except Exception as error:  # noqa: BLE001 - told by the caller, and due until it is credited
                 result.failed[earning_id] = error
                 continue
             if credited is None:
@@ -64,8 +63,8 @@ class SettleEarnings:
                 result.credited.append(credited)
         return result
 
-    def _credit(self, conversion_id: str, earning_id: str) -> Conversion | None:
-        """The conversion with its money credited; None if this row is not owed any more, or not yet."""
+    def _credit(self, conversion_id: str, earning_id: str) -> Settlement | None:
+        """What was written; None if this row is not owed any more, or not yet."""
         conversion = self._ledger.conversion(conversion_id)
         if conversion is None:
             raise ConversionNotFoundError(f"{earning_id} is of no conversion")
@@ -79,5 +78,5 @@ class SettleEarnings:
             except ConversionMovedError as moved:
                 conversion = moved.conversion
             else:
-                return settlement.conversion
+                return settlement
         raise LedgerBusyError("the conversion kept moving")
