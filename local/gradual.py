@@ -6,7 +6,12 @@ when only a parameter or a layer has changed. Here each deployment is a release 
 
 from __future__ import annotations
 
+import json
+import secrets
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 ALIAS = "live"
 TYPE = "Canary10Percent5Minutes"
@@ -31,3 +36,9 @@ def make_gradual(template: dict[str, Any], release: str) -> dict[str, Any]:
         for name, resource in template["Resources"].items()
     }
     return template | {"Resources": resources}
+
+
+def release_gradually(built: Path) -> None:
+    """Makes the built template of this deployment a release of its own."""
+    template = make_gradual(yaml.safe_load(built.read_text()), release=secrets.token_hex(20))
+    built.write_text(json.dumps(template, indent=2))  # JSON is YAML, without aliases, which CloudFormation refuses

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import secrets
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from local.emulator import Aws, Emulator
-from local.gradual import make_gradual
+from local.gradual import release_gradually
 from local.routes import create_routes
 from local.workspace import LOCAL, ROOT, LocalError, architecture, build_environment
 
@@ -120,13 +116,8 @@ def deploy_to_aws(environment: str, region: str | None) -> int:
         if done.returncode:
             return done.returncode
         if arguments[0] == "build" and environment == "prod":
-            _release_gradually(ROOT / ".aws-sam/build/template.yaml")
+            release_gradually(ROOT / ".aws-sam/build/template.yaml")
     return 0
-
-
-def _release_gradually(built: Path) -> None:
-    template = make_gradual(yaml.safe_load(built.read_text()), release=secrets.token_hex(20))
-    built.write_text(json.dumps(template, indent=2))  # JSON is YAML, without aliases, which CloudFormation refuses
 
 
 def _sam(*arguments: str, endpoint_url: str | None = None) -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from local import stack
-from local.gradual import ALARMS, make_gradual
+from local.gradual import ALARMS, make_gradual, release_gradually
 from tests.template.cloudformation import load
 
 TEMPLATE = load()
@@ -45,7 +45,7 @@ def test_each_deployment_is_another_release_and_one_that_sam_takes(tmp_path):
     built, releases = tmp_path / "template.yaml", set()
     for _ in range(2):
         built.write_text(json.dumps(TEMPLATE.document))
-        stack._release_gradually(built)
+        release_gradually(built)
         functions = json.loads(built.read_text())["Resources"]
         releases.add(functions["CreateClick"]["Properties"]["AutoPublishCodeSha256"])
     assert len(releases) == 2

@@ -57,7 +57,6 @@ class IntakeReply:
     outcome: str
     click_id: str | None = None
     led_to: Outcome | None = None
-    settlement: Settlement | None = None  # what was decided, unless the click alone could answer
 
     @property
     def is_duplicate(self) -> bool:
@@ -158,7 +157,7 @@ class Intake:
                 except ClickTakenError as taken:
                     terms = terms.with_click(taken.click)
                     continue
-            return IntakeReply(settlement.outcome, report.click_id, outcome_of(settlement.conversion), settlement)
+            return IntakeReply(settlement.outcome, report.click_id, outcome_of(settlement.conversion))
         raise LedgerBusyError("the conversion kept moving")
 
     def _write(self, case: _Case, settlement: Settlement) -> None:
