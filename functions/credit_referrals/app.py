@@ -1,11 +1,12 @@
-"""Conversions stream: referrers get their share of what was credited."""
+"""Conversions stream: referrers get their share of what was credited; what conversions came to is counted."""
 
 import os
 from typing import Any
 
 from ricochet.clients import dynamodb
 from ricochet.settings import ReferralSettings
-from ricochet.telemetry import logger, metrics, tell_commission
+from ricochet.tables.conversions import images
+from ricochet.telemetry import logger, metrics, tell_changes, tell_commission
 from ricochet.use_cases.credit_referral import CreditReferral
 
 credit_referral = CreditReferral.over(dynamodb(), ReferralSettings.load(os.environ))
@@ -14,8 +15,12 @@ credit_referral = CreditReferral.over(dynamodb(), ReferralSettings.load(os.envir
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> None:
-    """Raises at the first record that fails: all of them are idempotent, and the stream brings them again."""
+    """Raises at the first record that fails: all of them are idempotent, and the stream brings them again.
+
+    Changes are counted when all records are through, so that they are not counted with each try.
+    """
     for record in event["Records"]:
         earning = credit_referral(record)
         if earning:
             tell_commission(earning)
+    tell_changes(map(images, event["Records"]))

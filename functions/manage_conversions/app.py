@@ -12,7 +12,7 @@ from ricochet.rules.decisions import Decision
 from ricochet.settings import DecisionSettings
 from ricochet.tables.conversions import Conversions
 from ricochet.tables.earnings import Earnings
-from ricochet.telemetry import logger, metrics, tell_settlement
+from ricochet.telemetry import logger
 from ricochet.use_cases.decisions import Decisions
 from ricochet.use_cases.manage_conversions import ConversionQuery, ManageConversions, StatusInput, summary
 
@@ -45,11 +45,9 @@ def correct_status(conversion_id: str) -> Response[Any]:
     settlement = manage.correct(conversion_id, decision)
     logger.append_keys(conversion_id=conversion_id)
     audit(who, "conversion.corrected", conversion_id, settlement.prior, settlement.conversion, given.reason)
-    tell_settlement(settlement)
     return success("Status corrected", manage.shown(settlement.conversion))
 
 
 @logger.inject_lambda_context(clear_state=True)
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return app.resolve(event, context)

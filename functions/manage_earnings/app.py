@@ -12,7 +12,7 @@ from ricochet.models.statuses import Status
 from ricochet.rules.decisions import Decision
 from ricochet.settings import DecisionSettings
 from ricochet.tables.earnings import Earnings
-from ricochet.telemetry import logger, metrics, tell_settlement
+from ricochet.telemetry import logger
 from ricochet.use_cases.decisions import Decisions
 from ricochet.use_cases.manage_earnings import ApprovalInput, ManageEarnings, RejectionInput, shown
 
@@ -43,14 +43,12 @@ def reject_earning(user_id: str, earning_id: str) -> Response[Any]:
 
 def decide(done: str, user_id: str, earning_id: str, status: Status, reason: str | None) -> Response[Any]:
     who = user_of(app.current_event)
-    before, after, settlement = manage.decide(user_id, earning_id, Decision(f"operator:{who}", status, reason))
+    before, after = manage.decide(user_id, earning_id, Decision(f"operator:{who}", status, reason))
     logger.append_keys(conversion_id=after.conversion_id)
     audit(who, f"earning.{done}", f"{user_id}/{earning_id}", before, after, reason)
-    tell_settlement(settlement)
     return success(f"Earning {done}", shown(after))
 
 
 @logger.inject_lambda_context(clear_state=True)
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return app.resolve(event, context)

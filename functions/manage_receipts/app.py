@@ -10,7 +10,7 @@ from ricochet.audit import audit
 from ricochet.clients import dynamodb
 from ricochet.settings import ManageReceiptsSettings
 from ricochet.tables.receipts import Receipts
-from ricochet.telemetry import logger, metrics, tell_replay
+from ricochet.telemetry import logger
 from ricochet.use_cases.manage_receipts import ManageReceipts, ReceiptQuery, shown, summary
 from ricochet.use_cases.replay import Replay
 
@@ -39,11 +39,10 @@ def replay_receipt(receipt_id: str) -> Response[Any]:
         reply = manage.replay(before)
     finally:  # a refusal is its receipt's new outcome, too
         audit(user_of(app.current_event), "receipt.replayed", receipt_id, before, manage.get(receipt_id))
-    tell_replay(receipt_id, reply)
+    logger.info("receipt replayed", extra=reply.for_log(receipt_id))
     return success("Receipt replayed", {"outcome": reply.outcome} | reply.to_json())
 
 
 @logger.inject_lambda_context(clear_state=True)
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return app.resolve(event, context)

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from tests.template.cloudformation import filled_in, get_att, load
+from tests.template.cloudformation import filled_in, load
 from tests.template.monitoring import NAMESPACE, OURS, Shown, dashboard, named, query_names, runbook
 
 TEMPLATE = load()
@@ -181,8 +181,3 @@ def test_only_cloudwatch_and_only_of_this_account_may_tell_the_topic():
     assert statement["Resource"] == {"Ref": "AlarmTopic"}
     assert (statement["Action"], statement["Principal"]) == ("sns:Publish", {"Service": "cloudwatch.amazonaws.com"})
     assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
-
-
-def test_the_api_says_which_metrics_are_its_own():
-    assert TEMPLATE.resources["Api"]["Properties"]["DefaultRouteSettings"]["DetailedMetricsEnabled"] is True
-    assert ALARMS["ParkedDeliveriesAlarm"]["Dimensions"][0]["Value"] == get_att("ParkedDeliveriesQueue", "QueueName")

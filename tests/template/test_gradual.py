@@ -5,7 +5,7 @@ import json
 import pytest
 
 from local import stack
-from local.gradual import ALARMS, make_gradual
+from local.gradual import ALARMS, make_gradual, release_gradually
 from tests.template.cloudformation import load
 
 TEMPLATE = load()
@@ -41,7 +41,12 @@ def test_the_alarms_that_lead_back_are_there():
     assert len(ALARMS) == 3
 
 
-def test_sam_takes_it(tmp_path):
-    path = tmp_path / "template.json"
-    path.write_text(json.dumps(GRADUAL))
-    stack.validate(path)
+def test_each_deployment_is_another_release_and_one_that_sam_takes(tmp_path):
+    built, releases = tmp_path / "template.yaml", set()
+    for _ in range(2):
+        built.write_text(json.dumps(TEMPLATE.document))
+        release_gradually(built)
+        functions = json.loads(built.read_text())["Resources"]
+        releases.add(functions["CreateClick"]["Properties"]["AutoPublishCodeSha256"])
+    assert len(releases) == 2
+    stack.validate(built)

@@ -100,7 +100,7 @@ def test_what_is_not_there_is_not_found():
 
 def test_an_earning_is_shown_as_it_is_now():
     tables = Tables()
-    before, after, _ = ManageEarnings(tables, tables.decisions).decide("user_1", tables.held.earning_id, APPROVE)
+    before, after = ManageEarnings(tables, tables.decisions).decide("user_1", tables.held.earning_id, APPROVE)
     assert (before.status, after.status) == ("pending", "completed")
     assert after == tables.books.rows[tables.held.earning_id]
     assert after.credited_at == TOMORROW > IN_AN_HOUR

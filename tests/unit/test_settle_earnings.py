@@ -91,7 +91,7 @@ def test_a_conversion_that_was_refunded_in_part_meanwhile_is_credited_as_it_is_n
     now = tables.books.conversions[before.conversion_id]
     tables.books.conversions[before.conversion_id] = before
     tables.interrupt = [ConversionMovedError(now)]
-    assert [one.credited_change for one in tables.settle().credited] == [now.owed]
+    assert [one.conversion.credited for one in tables.settle().credited] == [now.owed]
     assert (tables.books.balance["USD"], tables.books.pending["USD"]) == (now.owed, 0)
 
 

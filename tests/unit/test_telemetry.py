@@ -13,6 +13,7 @@ import pytest
 from ricochet import telemetry
 from ricochet.errors import ClickExpiredError, ConflictingReplayError, LedgerBusyError, PostbackNotAuthenticatedError
 from ricochet.metric_names import Metric
+from ricochet.models.conversion import Conversion
 from ricochet.models.delivery import DeliveryState, Hold
 from ricochet.models.earning import ApprovalStatus, Earning, EarningStatus, EarningType
 from ricochet.models.health import Breaker, PartnerHealth
@@ -23,7 +24,18 @@ from ricochet.use_cases import intake, partner_gate
 from ricochet.use_cases.intake import IntakeReply
 from ricochet.use_cases.partner_gate import HealthChange, Learned
 from ricochet.use_cases.settle_earnings import Settled
-from tests.unit.builders import CLICK_ID, IN_AN_HOUR, NOON, Books, a_delivery, a_notice, a_product, a_report, an_attempt
+from tests.unit.builders import (
+    CLICK_ID,
+    IN_AN_HOUR,
+    NOON,
+    Books,
+    a_conversion,
+    a_delivery,
+    a_notice,
+    a_product,
+    a_report,
+    an_attempt,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")  # as telemetry has it, before pytest
 KILOBYTE = 1024
@@ -86,12 +98,16 @@ def written(monkeypatch, capsys):
 
 
 def reply_of(settlement) -> IntakeReply:
-    return IntakeReply(settlement.outcome, CLICK_ID, settlements.outcome_of(settlement.conversion), settlement)
+    return IntakeReply(settlement.outcome, CLICK_ID, settlements.outcome_of(settlement.conversion))
 
 
-def story(*reports) -> list[IntakeReply]:
+def story(*reports) -> list[settlements.Settlement]:
     books = Books()
-    return [reply_of(books.tell(report, f"2026-03-01T13:00:{n:02}.000Z")) for n, report in enumerate(reports)]
+    return [books.tell(report, f"2026-03-01T13:00:{n:02}.000Z") for n, report in enumerate(reports)]
+
+
+def change(settlement) -> tuple[Conversion | None, Conversion]:
+    return settlement.prior, settlement.conversion
 
 
 def outcomes_in_code() -> set[str]:
@@ -108,10 +124,33 @@ def outcomes_in_code() -> set[str]:
     return words - {None}
 
 
-def test_a_credited_postback_counts_as_one_as_a_conversion_and_as_money(written):
-    (reply,) = story(a_report(amount="2.5"))
-    lines = written(lambda: telemetry.tell_reply("RCPT-1", OF_PRODUCT, reply))
-    assert lines.counts() == {"PostbacksCredited": 1, "ConversionsApproved": 1}
+@pytest.mark.parametrize(
+    ("reports", "metric"),
+    [
+        ([a_report(amount="2.5")], "PostbacksCredited"),
+        ([a_report(Status.PENDING)], "PostbacksPending"),
+        ([a_report(amount=50)], "PostbacksHeld"),
+        ([a_report(amount=5), a_report(Status.REVERSED)], "PostbacksReversed"),
+        ([a_report(amount=5), a_report(Status.PENDING)], "PostbacksIgnored"),
+        ([a_report(amount=5), a_report(amount=5)], "PostbacksRepeated"),
+    ],
+)
+def test_a_postback_counts_as_what_became_of_it(written, reports, metric):
+    reply = reply_of(story(*reports)[-1])
+    assert written(lambda: telemetry.tell_reply("RCPT-1", OF_PRODUCT, reply)).counts() == {metric: 1}
+
+
+def test_a_networks_postback_is_counted_for_it_and_for_all_networks(written):
+    (settlement,) = story(a_report(Status.PENDING))
+    lines = written(lambda: telemetry.tell_reply("RCPT-1", OF_NETWORK, reply_of(settlement)))
+    assert lines.counts() == {"PostbacksPending": 1, "NetworkPostbacks": 1}
+    assert lines.values("network") == {"NetworkPostbacks": [1]}
+    assert [line["network"] for line in lines.metrics if "network" in line] == ["net_1"]
+
+
+def test_a_credit_counts_as_a_status_and_as_money(written):
+    lines = written(lambda: telemetry.tell_changes(map(change, story(a_report(amount="2.5")))))
+    assert lines.counts() == {"ConversionsApproved": 1}
     assert lines.values("currency") == {"AmountCredited": [2.5]}
     assert [line["currency"] for line in lines.metrics if "currency" in line] == ["USD"]
 
@@ -120,28 +159,30 @@ def test_a_reversal_counts_what_it_takes_back(written):
     _, partly, wholly = story(
         a_report(amount=5), a_report(Status.REVERSED, amount=2), a_report(Status.REVERSED, source_status="refund")
     )
-    lines = written(lambda: telemetry.tell_reply("RCPT-2", OF_PRODUCT, partly))
-    assert lines.counts() == {"PostbacksReversed": 1}  # what is left of the conversion is approved, as it was
+    lines = written(lambda: telemetry.tell_changes([change(partly)]))
+    assert lines.counts() == {}  # what is left is approved, as it was
     assert lines.values("currency") == {"AmountReversed": [2.0]}
-    lines = written(lambda: telemetry.tell_reply("RCPT-3", OF_PRODUCT, wholly))
-    assert lines.counts() == {"PostbacksReversed": 1, "ConversionsReversed": 1}
+    lines = written(lambda: telemetry.tell_changes([change(wholly)]))
+    assert lines.counts() == {"ConversionsReversed": 1}
     assert lines.values("currency") == {"AmountReversed": [3.0]}
 
 
-def test_what_changes_nothing_counts_as_a_postback_only(written):
-    _, ignored, repeated = story(a_report(amount=5), a_report(Status.PENDING), a_report(amount=5))
-    for reply, metric in ((ignored, "PostbacksIgnored"), (repeated, "PostbacksRepeated")):
-        lines = written(lambda reply=reply: telemetry.tell_reply("RCPT-1", OF_PRODUCT, reply))
-        assert lines.counts() == {metric: 1}
-        assert lines.values("currency") == {}
+def test_of_many_changes_each_currency_has_one_line_for_what_came_and_one_for_what_went(written):
+    changes = [
+        *map(change, story(a_report(amount=5), a_report(Status.REVERSED))),
+        *((None, a_conversion(currency=currency, credited=2)) for currency in ("USD", "EUR", "EUR")),
+        (a_conversion(), None),
+    ]
+    lines = written(lambda: telemetry.tell_changes(changes))
+    assert lines.counts() == {"ConversionsApproved": 4, "ConversionsReversed": 1}
+    moved = [(line["currency"], line.get("AmountCredited"), line.get("AmountReversed")) for line in lines.metrics[:-1]]
+    assert moved == [("USD", [7.0], None), ("EUR", [4.0], None), ("USD", None, [5.0])]
 
 
-def test_a_networks_postback_is_counted_for_it_and_for_all_networks(written):
-    (reply,) = story(a_report(Status.PENDING))
-    lines = written(lambda: telemetry.tell_reply("RCPT-1", OF_NETWORK, reply))
-    assert lines.counts() == {"PostbacksPending": 1, "ConversionsPending": 1, "NetworkPostbacks": 1}
-    assert lines.values("network") == {"NetworkPostbacks": [1]}
-    assert [line["network"] for line in lines.metrics if "network" in line] == ["net_1"]
+def test_what_changes_no_money_is_no_money(written):
+    lines = written(lambda: telemetry.tell_changes(map(change, story(a_report(Status.PENDING)))))
+    assert lines.counts() == {"ConversionsPending": 1}
+    assert lines.values("currency") == {}
 
 
 def test_every_outcome_has_a_metric():
@@ -184,20 +225,12 @@ def test_a_failure_of_ours_is_logged_as_an_error_and_a_busy_ledger_counted(writt
     assert (entry["level"], entry["receipt_id"], entry["exception_name"]) == ("ERROR", "RCPT-1", type(failure).__name__)
 
 
-def test_a_replay_counts_what_it_moved_but_is_no_postback(written):
-    (reply,) = story(a_report(amount=1))
-    lines = written(lambda: telemetry.tell_replay("RCPT-1", reply))
-    assert lines.counts() == {"ConversionsApproved": 1}
-    assert lines.values("currency") == {"AmountCredited": [1.0]}
-
-
-def test_what_is_credited_later_counts_as_settled_and_as_money_and_what_is_not_is_an_error(written):
+def test_what_is_credited_later_counts_as_settled_and_what_is_not_is_an_error(written):
     books = Books(a_product(hold_days=7))
     owed = books.tell(a_report(amount=3)).conversion
     settled = Settled([books.release(owed.conversion_id, IN_AN_HOUR)], failed={"EARN-1": LedgerBusyError("busy")})
     lines = written(lambda: telemetry.tell_settled(settled))
     assert lines.counts() == {"EarningsSettled": 1, "EarningsNotSettled": 1}
-    assert lines.values("currency") == {"AmountCredited": [3.0]}
     credited, failed = lines.log
     assert (credited["message"], credited["conversion_id"]) == ("credited", owed.conversion_id)
     assert (failed["level"], failed["earning_id"], failed["exception_name"]) == ("ERROR", "EARN-1", "LedgerBusyError")
@@ -210,14 +243,13 @@ def test_a_run_that_credited_all_says_that_nothing_is_left(written):
     }
 
 
-def test_a_partners_word_counts_with_what_it_moved_or_as_ignored(written):
+def test_a_partners_word_counts_as_applied_or_ignored(written):
     books = Books()
     lead = books.tell(a_report(Status.PENDING, amount=3)).conversion
     ids = {"partner_id": "part_1", "conversion_id": lead.conversion_id, "delivery_id": f"{lead.conversion_id}.1.part_1"}
     word = PartnerWord(status=Status.APPROVED, **ids)
     lines = written(lambda: telemetry.tell_partner_word(word, books.decide(lead.conversion_id, word.status)))
-    assert lines.counts() == {"PartnerWordsApplied": 1, "ConversionsApproved": 1}
-    assert lines.values("currency") == {"AmountCredited": [3.0]}
+    assert lines.counts() == {"PartnerWordsApplied": 1}
     ignored = written(lambda: telemetry.tell_partner_word(word, None))
     assert ignored.counts() == {"PartnerWordsIgnored": 1}
     assert [(line["outcome"], ids.items() <= line.items()) for line in ignored.log] == [
@@ -304,8 +336,8 @@ def test_no_other_kind_of_change_is_expected():
 
 
 def test_one_postback_writes_less_than_a_kilobyte_of_log_and_of_metrics_in_each_line(written):
-    (reply,) = story(a_report(amount="12345.678901", network_id="net_1"))
-    lines = written(lambda: telemetry.tell_reply("RCPT-01234567890123456789", OF_NETWORK, reply))
+    (settlement,) = story(a_report(amount="12345.678901", network_id="net_1"))
+    lines = written(lambda: telemetry.tell_reply("RCPT-01234567890123456789", OF_NETWORK, reply_of(settlement)))
     assert sum(len(json.dumps(entry, separators=(",", ":"))) for entry in lines.log) < KILOBYTE
     assert max(lines.sizes) < KILOBYTE
 

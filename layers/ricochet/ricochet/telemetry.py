@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -14,8 +15,10 @@ from ricochet.metric_names import Metric
 
 if TYPE_CHECKING:
     from ricochet.errors import RequestError
+    from ricochet.models.conversion import Conversion
     from ricochet.models.delivery import Delivery
     from ricochet.models.earning import Earning
+    from ricochet.models.statuses import Status
     from ricochet.rules.settlement import Settlement
     from ricochet.sender.queues import PartnerWord
     from ricochet.use_cases.intake import IntakeReply, Source
@@ -90,16 +93,7 @@ def tell_reply(receipt_id: str, source: Source, reply: IntakeReply) -> None:
     count(_OF_OUTCOME.get(reply.outcome, Metric.POSTBACKS_IGNORED))
     if "network_id" in who:
         _measure_by(Metric.NETWORK_POSTBACKS, 1, who["network_id"], in_total=True)
-    if reply.settlement is not None:
-        tell_settlement(reply.settlement)
     logger.info("postback processed", extra=who | reply.for_log(receipt_id))
-
-
-def tell_replay(receipt_id: str, reply: IntakeReply) -> None:
-    """Logs a postback that an operator had taken in once more; it is not counted again, but what it moved is."""
-    if reply.settlement is not None:
-        tell_settlement(reply.settlement)
-    logger.info("receipt replayed", extra=reply.for_log(receipt_id))
 
 
 def tell_refusal(receipt_id: str, source: Source, refusal: RequestError) -> None:
@@ -115,12 +109,23 @@ def tell_own_failure(receipt_id: str, failure: Exception) -> None:
         count(Metric.LEDGER_BUSY)
 
 
-def tell_settlement(settlement: Settlement) -> None:
-    """Counts the status that a conversion came to, and the money that moved."""
-    if settlement.new_status is not None:
-        count(_OF_STATUS[settlement.new_status])
-    currency = settlement.conversion.currency
-    _measure_money(settlement.credited_change, currency, Metric.AMOUNT_CREDITED, Metric.AMOUNT_REVERSED)
+def tell_changes(changes: Iterable[tuple[Conversion | None, Conversion | None]]) -> None:
+    """Counts the statuses that conversions came to and the money that moved, whoever moved it (before, after)."""
+    statuses: Counter[Status] = Counter()
+    credited: dict[str, Decimal] = defaultdict(Decimal)
+    taken_back: dict[str, Decimal] = defaultdict(Decimal)
+    for before, after in changes:
+        if after is None:
+            continue
+        if before is None or before.version < after.version:
+            statuses[after.status] += 1
+        change = after.credited - (before.credited if before else 0)
+        (credited if change > 0 else taken_back)[after.currency] += change
+    for status, number in statuses.items():
+        count(_OF_STATUS[status], number)
+    for moved in (credited, taken_back):
+        for currency, change in moved.items():
+            _measure_money(change, currency, Metric.AMOUNT_CREDITED, Metric.AMOUNT_REVERSED)
 
 
 def tell_settled(settled: Settled) -> None:
@@ -128,7 +133,6 @@ def tell_settled(settled: Settled) -> None:
     for settlement in settled.credited:
         conversion = settlement.conversion
         logger.info("credited", extra={"conversion_id": conversion.conversion_id, "earning_id": conversion.earning_id})
-        tell_settlement(settlement)
     for earning_id, failure in settled.failed.items():
         logger.error("not credited", extra={"earning_id": earning_id}, exc_info=failure)
     count(Metric.EARNINGS_SETTLED, len(settled.credited))
@@ -136,7 +140,7 @@ def tell_settled(settled: Settled) -> None:
 
 
 def tell_partner_word(word: PartnerWord, settlement: Settlement | None) -> None:
-    """Counts and logs what a partner called a conversion, and what that moved; None if it was ignored."""
+    """Counts and logs what a partner called a conversion; without a settlement it was ignored."""
     extra = {
         "conversion_id": word.conversion_id,
         "delivery_id": word.delivery_id,
@@ -145,11 +149,7 @@ def tell_partner_word(word: PartnerWord, settlement: Settlement | None) -> None:
         "outcome": settlement.outcome if settlement else "ignored",
     }
     logger.info("partner word", extra=extra)
-    if settlement is None:
-        count(Metric.PARTNER_WORDS_IGNORED)
-    else:
-        count(Metric.PARTNER_WORDS_APPLIED)
-        tell_settlement(settlement)
+    count(Metric.PARTNER_WORDS_APPLIED if settlement else Metric.PARTNER_WORDS_IGNORED)
 
 
 def tell_commission(earning: Earning) -> None:

@@ -122,17 +122,6 @@ class Settlement:
     def is_ignored(self) -> bool:
         return self.outcome == "ignored"
 
-    @property
-    def new_status(self) -> Status | None:
-        """The status that the conversion comes to; None if it has it already."""
-        is_news = self.prior is None or self.prior.version < self.conversion.version
-        return self.conversion.status if is_news else None
-
-    @property
-    def credited_change(self) -> Decimal:
-        """What is credited, negative if it is taken back."""
-        return self.conversion.credited - (self.prior.credited if self.prior else ZERO)
-
 
 def settle(report: Report, terms: Terms, prior: Conversion | None, moment: str) -> Settlement:
     """What `report` means on these terms, given the conversion's last known state (`prior`, None if it is new).

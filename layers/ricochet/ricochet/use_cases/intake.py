@@ -58,7 +58,6 @@ class IntakeReply:
     outcome: str
     click_id: str | None = None
     led_to: Outcome | None = None
-    settlement: Settlement | None = None  # what was decided, unless the click alone could answer
 
     @property
     def is_duplicate(self) -> bool:
@@ -155,7 +154,7 @@ class Intake:
                 except CapReachedError as cap:
                     terms = terms.with_cap_reached(cap.reason)
                     continue
-            return IntakeReply(settlement.outcome, report.click_id, outcome_of(settlement.conversion), settlement)
+            return IntakeReply(settlement.outcome, report.click_id, outcome_of(settlement.conversion))
         raise LedgerBusyError("the conversion kept moving")
 
     def _write(self, case: _Case, settlement: Settlement) -> None:

@@ -10,7 +10,6 @@ from ricochet.errors import EarningNotFoundError
 from ricochet.models.earning import INDEX_FIELDS, Earning, EarningState
 from ricochet.models.entity import Entity
 from ricochet.rules.decisions import Decision, check_waiting
-from ricochet.rules.settlement import Settlement
 from ricochet.tables.earnings import Earnings
 from ricochet.tables.paging import Page
 from ricochet.use_cases.decisions import Decisions
@@ -29,7 +28,6 @@ class RejectionInput(Entity):
 class Decided(NamedTuple):
     before: Earning
     after: Earning
-    settlement: Settlement
 
 
 class ManageEarnings:
@@ -47,7 +45,7 @@ class ManageEarnings:
         if before is None:
             raise EarningNotFoundError("there is no such earning")
         settlement = self._decisions(decision, before.conversion_id, lambda prior: check_waiting(earning_id, prior))
-        return Decided(before, _changed(before, settlement.earning_change), settlement)
+        return Decided(before, _changed(before, settlement.earning_change))
 
 
 def _changed(earning: Earning, change: EarningState | None) -> Earning:
