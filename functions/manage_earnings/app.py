@@ -45,7 +45,7 @@ def decide(done: str, user_id: str, earning_id: str, status: Status, reason: str
     who = user_of(app.current_event)
     before, after = manage.decide(user_id, earning_id, Decision(f"operator:{who}", status, reason))
     logger.append_keys(conversion_id=after.conversion_id)
-    audit(who, f"earning.{done}", f"{user_id}/{earning_id}", before, after, reason)
+    audit(who, f"earning.{done}", earning_id, before, after, reason)
     return success(f"Earning {done}", shown(after))
 
 
