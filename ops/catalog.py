@@ -66,7 +66,12 @@ def _partners(stack: Stack) -> ManagePartners:
 def _update_partner(stack: Stack, partner_id: str, patch: Resource) -> Saved:
     saved = _partners(stack).update(partner_id, patch)
     once = {"signingSecret": saved.secret} if saved.secret else {}
-    missed = [f"it was paused from {saved.missed.since} to {saved.missed.until}"] if saved.missed else []
+    missed = [
+        f"what it missed while it was paused can be replayed to it: replay partner {partner_id} --state missing "
+        f"--from {gap.since} --to {gap.until}"
+        for gap in [saved.missed]
+        if gap
+    ]
     return Saved(manage_partners.shown(saved.partner), once, [*saved.warnings, *missed])
 
 

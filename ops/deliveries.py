@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated
@@ -15,7 +14,9 @@ from ops import render, story
 from ops.examine import at_once
 from ops.stacks import Stack
 from ops.target import Json, stack_of
-from ricochet.models.delivery import OPEN_STATES, Delivery, DeliveryState, shards_of
+from ricochet.models.delivery import OPEN_STATES, Delivery, DeliveryState
+from ricochet.tables.deliveries import Listing, Position
+from ricochet.use_cases.manage_deliveries import shown
 
 POLL_SECONDS = 2.0
 
@@ -43,7 +44,7 @@ def deliveries(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="go on with what changes, until Ctrl-C")] = False,
     as_json: Json = False,
 ) -> None:
-    """Deliveries, newest first; those that are retried or parked the longest waiting first.
+    """Deliveries and what came of them, newest first: to all partners, or which you say.
 
     --follow shows each change once, with --json as one document to a line.
     """
@@ -53,26 +54,30 @@ def deliveries(
         return
     rows = found(stack, wanted)
     if as_json:
-        render.show_json({"items": [story.shown(row) for row in rows]})
+        render.show_json({"items": [shown(row) for row in rows]})
     else:
         columns = ("created (UTC)", "partner", "state", "event", "conversion", "last attempt")
         render.table(columns, map(_cells, rows), "no such delivery")
 
 
 def found(stack: Stack, wanted: Wanted) -> list[Delivery]:
+    """At most so many that fit, the newest first."""
     if wanted.conversion is not None:
-        lists = [stack.deliveries.of_conversion(wanted.conversion)]
-    elif wanted.state in OPEN_STATES:
-        lists = _from_shards(stack.deliveries.in_state, shards_of(str(wanted.state)), wanted)
+        rows = stack.deliveries.of_conversion(wanted.conversion)
+        fitting = [row for row in rows if wanted.fits(row)]
+    elif wanted.partner is not None or wanted.state in OPEN_STATES:
+        fitting = _listed(stack, wanted, wanted.partner)
     else:
-        partners = [wanted.partner] if wanted.partner else [one.partner_id for one in stack.partners.all()]
-        lists = _from_shards(stack.deliveries.of_partner, [s for one in partners for s in shards_of(one)], wanted)
-    rows = [row for rows in lists for row in rows if wanted.fits(row)]
-    return sorted(rows, key=lambda row: row.created_at, reverse=wanted.state not in OPEN_STATES)[: wanted.limit]
+        partners = [partner.partner_id for partner in stack.partners.all()]
+        lists = at_once(lambda partner_id: _listed(stack, wanted, partner_id), partners)
+        fitting = [row for rows in lists for row in rows]
+    return sorted(fitting, key=Position.of, reverse=True)[: wanted.limit]
 
 
-def _from_shards(read: Callable[[str], Iterator[Delivery]], shards: list[str], wanted: Wanted) -> list[list[Delivery]]:
-    return at_once(lambda shard: list(islice(filter(wanted.fits, read(shard)), wanted.limit)), shards)
+def _listed(stack: Stack, wanted: Wanted, partner_id: str | None) -> list[Delivery]:
+    listing = Listing(partner_id, wanted.state)
+    rows = stack.deliveries.walk(listing, None, read_at_once=wanted.limit)
+    return list(islice((row for row in rows if row in listing), wanted.limit))
 
 
 def changes(stack: Stack, wanted: Wanted, known: dict[str, Delivery]) -> list[Delivery]:
@@ -91,7 +96,7 @@ def _follow(stack: Stack, wanted: Wanted, *, as_json: bool) -> None:
     try:
         while True:
             for row in changes(stack, wanted, known):
-                typer.echo(json.dumps(story.shown(row)) if as_json else "  ".join(_cells(row)))
+                typer.echo(json.dumps(shown(row)) if as_json else "  ".join(_cells(row)))
             time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:
         return

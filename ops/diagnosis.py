@@ -95,7 +95,7 @@ def partners(seen: Sequence[Partner]) -> list[Finding]:
     given_up = [
         red(
             f"{one.partner_id} was paused at {one.paused_at}: {one.pause_reason}",
-            "once its server is well: make it active; what it missed meanwhile can be replayed",
+            "once its server is well, make it active; the command then says how to replay what it missed",
             f"partners edit {one.partner_id} status=active",
         )
         for one in seen
@@ -225,8 +225,8 @@ def _queue(one: Queue) -> Finding | None:
 _DEAD_ENDS = {
     "ParkedDeliveries": (
         "deliveries were given up, their partners have not been told",
-        "mend the cause, then send them again",
-        "deliveries --state parked",
+        "mend the cause, then have them all sent again; this only counts them",
+        "redrive --dry-run",
     ),
     "ParkedPostbacks": (
         "postbacks could not be taken in after five tries",

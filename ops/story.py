@@ -14,9 +14,7 @@ from ricochet.models.conversion import Conversion
 from ricochet.models.delivery import Attempt, Delivery
 from ricochet.models.earning import Earning
 from ricochet.models.postback import Receipt
-from ricochet.use_cases.manage_receipts import summary
-
-INDEX_ONLY = {"ttl", "partner_shard", "state_shard"}
+from ricochet.use_cases import manage_deliveries, manage_earnings, manage_receipts
 
 
 @dataclass(frozen=True)
@@ -47,12 +45,13 @@ def headline(story: Story) -> dict[str, str]:
     known_as = {"transaction": one.transaction_id, "their id": one.source_conversion_id, "event": one.event}
     names = ", ".join(f"{name} {text}" for name, text in known_as.items() if text)
     held = f", held: {one.hold_reason}" if one.hold_reason else ""
+    owed = f", {money(one.owed, one.currency)} owed until {moment(one.credit_after)}" if one.owed else ""
     return {
         "conversion": f"{one.conversion_id}" + (f" ({names})" if names else ""),
         "status": f"{one.status}, version {one.version}{held}",
         "source": one.source,
         "user": one.user_id or "nobody: no click of ours is known",
-        "money": f"{money(one.amount, one.currency)} reported, {money(one.credited, one.currency)} credited now",
+        "money": f"{money(one.amount, one.currency)} reported, {money(one.credited, one.currency)} credited now{owed}",
     }
 
 
@@ -73,16 +72,12 @@ def to_json(story: Story) -> dict[str, Any]:
     return {
         "conversion": story.conversion.to_json(leave_out={"day_shard", "reports", "ip"}) if story.conversion else None,
         "click": story.click.to_json(leave_out={"ip", "user_agent", "ttl"}) if story.click else None,
-        "receipts": [summary(one) for one in story.receipts],
-        "earnings": [one.to_json() for one in story.earnings],
+        "receipts": [manage_receipts.summary(one) for one in story.receipts],
+        "earnings": [manage_earnings.shown(one) for one in story.earnings],
         "referrerId": story.referrer_id,
-        "commissions": [one.to_json() for one in story.commissions],
-        "deliveries": [shown(one) for one in story.deliveries],
+        "commissions": [manage_earnings.shown(one) for one in story.commissions],
+        "deliveries": [manage_deliveries.shown(one) for one in story.deliveries],
     }
-
-
-def shown(delivery: Delivery) -> dict[str, Any]:
-    return delivery.to_json(leave_out=INDEX_ONLY)
 
 
 def _click(click: Click | None) -> Iterator[Happening]:

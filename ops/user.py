@@ -16,6 +16,7 @@ from ops.stacks import Stack
 from ops.target import Json, stack_of
 from ricochet.models.earning import Earning, EarningStatus, Wallet
 from ricochet.models.money import plain
+from ricochet.use_cases import manage_earnings
 
 TRIES = 5
 ZERO = Decimal(0)
@@ -68,7 +69,7 @@ def user(
                 "user": (known.to_json() if known else {"userId": user_id}),
                 "agrees": agrees,
                 "wallets": [one.to_json() for one in balances],
-                "earnings": [one.to_json() for one in earnings[:limit]],
+                "earnings": [manage_earnings.shown(one) for one in earnings[:limit]],
             }
         )
     else:

@@ -292,6 +292,57 @@ class TestReplay:
         assert [one["amount"] for one in deployed.json("conversion late-1")["earnings"]] == [3]
         assert deployed.ops("replay receipt RCPT-0 --yes").exit_code == 1
 
+    def test_what_was_given_up_is_found_counted_and_tried_anew(self, deployed):
+        admin = Client(deployed.stack.api_url, deployed.demo.admin.token)
+        fields = {"name": "Down", "postbackUrl": f"{deployed.partners.url}/down/x?c={{click_id}}"}
+        filters = {"offerIds": ["told-anew"]}
+        admin.create("partners", partnerId="down", **fields, filters=filters)
+        app = Client(deployed.stack.api_url, deployed.demo.user.token)
+        click_id = app.click("demo-open", offerId="told-anew").data["clickId"]
+        Client(deployed.stack.api_url).postback(click_id, amount=2, transactionId="anew-1")
+        (parked,) = eventually(
+            lambda: deployed.json("deliveries --partner down --state parked")["items"], "the parking"
+        )
+        eventually(lambda: deployed.json("redrive --dry-run")["messages"], "the message in the parking queue")
+
+        advised = {one.get("command") for one in deployed.json("doctor")["checks"] if not one["ok"]}
+        assert {"deliveries --partner down --state parked", "redrive --dry-run"} <= advised
+        assert deployed.json("redrive --dry-run") == {"dryRun": True, "messages": 1, "parked": 1}
+        assert deployed.ops("redrive", answer="n\n").exit_code == 1
+        day = parked["createdAt"][:10]
+        counted = deployed.json(f"replay partner down --state parked --from {day} --to {day}T23:59:59 --dry-run")
+        assert (counted["matched"], counted["value"], counted["replayed"]) == (1, {"USD": 2}, 0)
+
+        deployed.ops("partners edit down --yes", f"postbackUrl={deployed.partners.url}/ok/x?c={{click_id}}")
+        done = deployed.json("redrive --yes")
+        assert (done["received"], done["replayed"]) == (1, 1)
+        assert deployed.json("redrive --dry-run") == {"dryRun": True, "messages": 0, "parked": 0}
+        again = eventually(lambda: deployed.json("deliveries --partner down --state delivered")["items"], "it", 120)
+        assert [one["deliveryId"] for one in again] == [parked["deliveryId"]]
+
+        conversion_id = parked["conversionId"]
+        told_anew = deployed.json(f"replay delivery {conversion_id} down --yes")
+        assert (told_anew["state"], told_anew["deliveryId"]) == ("retrying", parked["deliveryId"])
+        under_way = deployed.ops(f"replay delivery {conversion_id} down --version 1 --yes")
+        assert (under_way.exit_code, "still being tried" in under_way.stderr) == (1, True)
+        assert deployed.ops(f"replay delivery {conversion_id} nobody --yes").exit_code == 1
+        admin.patch("partners", "down", status="archived")
+
+    def test_what_a_partner_missed_while_it_was_paused_is_named_and_replayed(self, deployed):
+        deployed.ops("partners edit demo-post status=paused --yes")
+        app = Client(deployed.stack.api_url, deployed.demo.user.token)
+        click_id = app.click("demo-open").data["clickId"]
+        Client(deployed.stack.api_url).postback(click_id, amount=2, transactionId="missed-1")
+        eventually(lambda: len(deployed.json("conversion missed-1")["deliveries"]) == 2, "the others' deliveries")
+        (warning,) = deployed.json("partners edit demo-post status=active --yes")["warnings"]
+        command = warning.partition(": ")[2]
+        assert command.startswith("replay partner demo-post --state missing --from ")
+        declined = deployed.ops(command, answer="n\n")
+        assert (declined.exit_code, declined.stdout.startswith("found 1, worth 2.00 USD")) == (1, True)
+        assert deployed.json(f"{command} --yes")["replayed"] == 1
+        told = {one["partnerId"] for one in deployed.json("conversion missed-1")["deliveries"]}
+        assert "demo-post" in told
+
 
 class TestCatalog:
     @pytest.mark.parametrize(

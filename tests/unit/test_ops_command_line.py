@@ -1,6 +1,7 @@
 """What operators type, and how it is shown to them."""
 
 import json
+import re
 from decimal import Decimal
 
 import pytest
@@ -12,6 +13,7 @@ from ops.examine import refusals
 from ops.facts import OpenDeliveries
 from ops.health import troubles
 from ops.listing import every
+from ops.redrive import MEANING, batches
 from ops.stacks import OperatorError, Stack
 from ops.target import Target
 from ricochet.models.delivery import DeliveryState
@@ -21,20 +23,13 @@ from ricochet.settings import ManageReceiptsSettings, PartnerSettings
 from ricochet.tables.paging import Page
 from ricochet.use_cases.manage_partners import PartnerInput
 from ricochet.use_cases.manage_products import ProductInput
-from tests.template.cloudformation import load
+from ricochet.use_cases.redrive_deliveries import Redriven
+from tests.template.cloudformation import ROOT, load
 from tests.unit.builders import IN_AN_HOUR, NOON, a_delivery, a_partner
 
 COMMANDS = (
-    "doctor",
-    "conversion",
-    "receipts",
-    "deliveries",
-    "user",
-    "health",
-    "products",
-    "partners",
-    "networks",
-    "replay",
+    *("doctor", "conversion", "receipts", "deliveries", "user", "health"),
+    *("products", "partners", "networks", "replay", "redrive"),
 )
 
 
@@ -79,6 +74,23 @@ class TestChoosingAStack:
         result = CliRunner().invoke(cli.app, [command, "--help"])
         assert result.exit_code == 0
         assert "Usage" in result.stdout
+
+
+def told_in_docs() -> list[str]:
+    """Every command line that operators are told to type, `ops ...` or `make ops ARGS="..."`."""
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))]
+    lines = {line for text in texts for line in re.findall(r'`ops ([a-z][^`]*)`|make ops ARGS="([a-z][^"]*)"', text)}
+    return sorted("".join(line) for line in lines)
+
+
+@pytest.mark.parametrize("line", told_in_docs())
+def test_what_the_docs_tell_operators_to_type_is_a_command(line):
+    words = [word for word in line.split() if not word.startswith("-")]
+    groups = {group.name for group in cli.app.registered_groups}
+    command = words[:2] if words[0] in groups else words[:1]
+    result = CliRunner().invoke(cli.app, [*command, "--help"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.output
+    assert all(option in result.stdout for option in re.findall(r"--[a-z-]+", line))
 
 
 class TestEdits:
@@ -157,6 +169,27 @@ def test_a_long_listing_is_read_page_by_page_and_only_as_far_as_it_is_wanted():
     listing = every(page_of)
     assert (next(listing), asked) == (1, [None])
     assert (list(listing), asked) == ([2, 3], [None, "after 1", "after 2"])
+
+
+class TestRedriving:
+    @staticmethod
+    def work(there):
+        """A parking queue of which nothing ever leaves."""
+
+        def take(limit, _):
+            received = min(limit, there)
+            return {"received": received} | dict.fromkeys(Redriven, 0) | {Redriven.KEPT: received}
+
+        return take
+
+    def test_it_ends_though_messages_that_stay_come_up_again(self):
+        assert [batch[Redriven.KEPT] for batch in batches(self.work(there=99), 25)] == [10, 10, 5]
+
+    def test_it_ends_where_there_is_less_than_was_counted(self):
+        assert list(batches(self.work(there=0), 25)) == []
+
+    def test_every_outcome_is_explained(self):
+        assert set(MEANING) == set(Redriven)
 
 
 def test_every_refusal_is_known_by_its_outcome():

@@ -205,7 +205,8 @@ class TestQueues:
         assert (busy.ok, busy.text) == (True, "FailedDeliveries 9 on their way")
 
     @pytest.mark.parametrize(
-        ("name", "hint"), [("ParkedDeliveries", "send them"), ("ParkedPostbacks", "redrive"), ("FailedEvents", "sweep")]
+        ("name", "hint"),
+        [("ParkedDeliveries", "sent again"), ("ParkedPostbacks", "redrive"), ("FailedEvents", "sweep")],
     )
     def test_a_message_where_none_should_end_is_red(self, name, hint):
         finding = only(diagnosis.queues([Queue(name, 1, 0, 0)]))

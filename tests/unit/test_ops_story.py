@@ -124,6 +124,11 @@ def test_money_that_is_held_says_why_and_a_change_says_by_whom():
     assert happenings(Story(None, held))[0].text.endswith("by operator:me")
 
 
+def test_money_that_is_owed_says_until_when():
+    owed = a_conversion(credited=0, owed=5, credit_after=REFUND)
+    assert headline(Story(None, owed))["money"].endswith("credited now, 5.00 USD owed until 03-01 13:05:00.000")
+
+
 def test_a_click_that_led_to_nothing_tells_why():
     refused = a_receipt(SALE, "click_expired", detail="this click expired")
     told = Story(a_click(), receipts=(refused,))

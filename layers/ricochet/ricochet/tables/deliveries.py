@@ -162,11 +162,13 @@ class Deliveries(Table[Delivery]):
 
     def in_state(self, shard: str) -> Iterator[Delivery]:
         """The rows in one partition of `byState`, the oldest first."""
-        return self._in_shard(BY_STATE, "stateShard", shard)
-
-    def of_partner(self, shard: str) -> Iterator[Delivery]:
-        """The rows in one partition of `byPartner`, the newest first."""
-        return self._in_shard(BY_PARTNER, "partnerShard", shard, newest_first=True)
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.name,
+            IndexName=BY_STATE,
+            KeyConditionExpression="stateShard = :shard",
+            ExpressionAttributeValues=to_wire({":shard": shard}),
+        )
+        return (Delivery.from_item(from_wire(item)) for page in pages for item in page["Items"])
 
     def revive(self, delivery: Delivery, moment: str) -> bool:
         """Makes a row due that has waited for a message in vain; False if it has gone on meanwhile."""
@@ -262,16 +264,6 @@ class Deliveries(Table[Delivery]):
                 Select="COUNT",
             )
         )
-
-    def _in_shard(self, index: str, key: str, shard: str, *, newest_first: bool = False) -> Iterator[Delivery]:
-        pages = self.client.get_paginator("query").paginate(
-            TableName=self.name,
-            IndexName=index,
-            KeyConditionExpression=f"{key} = :shard",
-            ExpressionAttributeValues=to_wire({":shard": shard}),
-            ScanIndexForward=not newest_first,
-        )
-        return (Delivery.from_item(from_wire(item)) for page in pages for item in page["Items"])
 
     def _query(self, condition: str, values: dict[str, str]) -> Iterator[Delivery]:
         pages = self.client.get_paginator("query").paginate(
