@@ -25,7 +25,10 @@ def tell(message_id: str, reason: Exception) -> None:
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    messages, strange = parse_messages((record["messageId"], record["body"]) for record in event["Records"])
+    messages, strange = parse_messages(
+        (record["messageId"], record["body"], int(record["attributes"]["ApproximateReceiveCount"]))
+        for record in event["Records"]
+    )
     result = retry(messages)
     tell_deliveries(result.rows)
     for message_id, reason in result.again.items():

@@ -94,11 +94,9 @@ def test_a_queue_delays_from_nothing_to_fifteen_minutes(next_attempt_at, delay):
     assert queue_delay(a_delivery(next_attempt_at=next_attempt_at), IN_AN_HOUR) == delay
 
 
-def test_what_is_held_back_waits_in_the_due_index_or_in_the_queue_and_says_why():
+def test_what_is_held_back_waits_in_the_due_index_and_says_why():
     row = held(a_delivery(**LEASED), Wait(Hold.BREAKER, 5), IN_AN_HOUR)
     assert (row.held_by, row.due_at, row.attempt_count) == (Hold.BREAKER, times.plus(IN_AN_HOUR, seconds=5), 1)
-    row = held(a_delivery(**LEASED), Wait(Hold.RATE, 5, by_queue=True), IN_AN_HOUR)
-    assert (row.held_by, row.due_at, row.next_attempt_at) == (Hold.RATE, None, times.plus(IN_AN_HOUR, seconds=5))
 
 
 def test_a_replay_starts_the_schedule_anew_under_the_same_id():
@@ -106,6 +104,7 @@ def test_a_replay_starts_the_schedule_anew_under_the_same_id():
     again = replayed(parked, TOMORROW)
     assert (again.state, again.due_at, again.tries, again.attempt_count) == (DeliveryState.RETRYING, TOMORROW, 0, 3)
     assert again.delivery_id == parked.delivery_id
+    assert again.ttl - times.epoch_seconds(TOMORROW) == 90 * 86_400
     row = after_attempt(again.with_changes(attempt_count=4), an_attempt(500), None, SCHEDULE, TOMORROW)
     assert row.state is DeliveryState.RETRYING
     assert row.next_attempt_at <= times.plus(TOMORROW, seconds=11)

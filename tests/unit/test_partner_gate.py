@@ -126,13 +126,21 @@ def test_a_partner_with_a_rate_gets_no_more_and_the_rest_in_turn():
     world.permits = 2
     session = world.gate.opened()
     waits = [session.admit(a_partner(max_per_second=2)) for _ in range(4)]
-    assert waits == [None, None, Wait(Hold.RATE, 0.5, by_queue=True), Wait(Hold.RATE, 1.0, by_queue=True)]
+    assert waits == [None, None, Wait(Hold.RATE, 0), Wait(Hold.RATE, 0)]
 
 
 def test_a_partner_that_recovers_is_fed_from_the_due_index():
     world = World(a_health(breaker=Breaker.RECOVERING, recovered_at=IN_AN_HOUR))
     world.permits = 0
-    assert world.gate.opened().admit(a_partner()) == Wait(Hold.BREAKER, 1.0)
+    assert world.gate.opened().admit(a_partner()) == Wait(Hold.BREAKER, 0)
+
+
+def test_a_partner_that_takes_its_time_does_not_take_that_of_the_others():
+    session = World().gate.opened()
+    for _ in range(9):
+        assert session.admit(a_partner()) is None
+        session.learn("part_1", an_attempt(200, ms=2900))
+    assert session.admit(a_partner()) == Wait(Hold.SLOW, 10)
 
 
 def test_one_invocation_writes_once_for_each_partner_in_trouble():
@@ -179,6 +187,23 @@ def test_a_notice_that_nobody_heard_is_given_again():
     world.bus_is_down = False
     world.session(404)
     assert world.told == [("Partner Failing", 50)]
+
+
+def test_a_pause_that_the_bus_did_not_take_is_told_of_by_the_next_failure():
+    world = World(a_health(failing_since=NOON, failures=50))
+    world.moment, world.bus_is_down = times.plus(NOON, hours=80), True
+    world.session(404)
+    assert world.partner.status is Lifecycle.ACTIVE
+    world.bus_is_down = False
+    assert [change.kind for change in world.session(404).changes] == ["partner_paused"]
+    assert (world.told, world.partner.status) == ([("Partner Paused", 100)], Lifecycle.PAUSED)
+
+
+def test_a_pause_is_told_of_even_if_others_were_writing_in_the_same_moment():
+    world = World(a_health(failing_since=NOON, failures=50))
+    world.moment, world.stolen = times.plus(NOON, hours=80), 2
+    assert [change.kind for change in world.session(404).changes] == ["partner_paused"]
+    assert world.told == [("Partner Paused", 100)]
 
 
 def test_gone_twice_pauses_at_once():

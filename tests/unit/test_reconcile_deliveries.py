@@ -1,13 +1,15 @@
 """The sweep finds what nobody was told of, and nothing else."""
 
+import itertools
+
 import pytest
 
 from ricochet.models import times
 from ricochet.models.conversion import PastVersion
-from ricochet.models.delivery import DeliveryState, Hold, new_delivery, versions_of
+from ricochet.models.delivery import DeliveryState, new_delivery, versions_of
 from ricochet.models.product import Lifecycle
 from ricochet.models.statuses import Status
-from ricochet.use_cases.reconcile_deliveries import PATIENCE_DAYS, ReconcileDeliveries
+from ricochet.use_cases.reconcile_deliveries import LAST_DAYS, ReconcileDeliveries
 from tests.unit.builders import IN_AN_HOUR, NOON, TOMORROW, a_conversion, a_delivery, a_notice, a_partner
 
 LEAD_THEN_PURCHASE = a_conversion(
@@ -19,6 +21,7 @@ LEAD_THEN_PURCHASE = a_conversion(
     version_at=IN_AN_HOUR,
 )
 AN_HOUR_AGO = times.plus(TOMORROW, hours=-1)
+LONG_AGO = times.plus(TOMORROW, hours=-3)
 
 
 class World:
@@ -47,18 +50,16 @@ class World:
     def put_first(self, row):
         return self.rows.setdefault((row.conversion_id, row.delivery_key), row) is row
 
-    def record(self, row):
+    def replace(self, row, seen):
+        assert self.rows[row.conversion_id, row.delivery_key] == seen
         self.rows[row.conversion_id, row.delivery_key] = row
         return True
-
-    def revive(self, row, moment):
-        return self.record(row.with_changes(due_at=moment))
 
     def swept_until(self):
         return self.swept
 
     def advance(self, until):
-        self.swept = until
+        self.swept = max(self.swept or "", until)
 
     def send(self, rows, moment):
         self.parked += rows
@@ -134,9 +135,9 @@ def test_a_sweep_begins_where_the_last_one_ended_with_an_hour_to_spare():
 
 
 def test_a_sweep_that_runs_out_of_time_goes_on_where_it_stopped():
-    world, turns = World(a_conversion(), swept=IN_AN_HOUR), iter([True, False])
+    world, turns = World(a_conversion(), swept=IN_AN_HOUR), itertools.chain([True], itertools.repeat(False))
     result = world.sweep(has_time=lambda: next(turns))
-    assert (result.is_complete, result.until, world.swept) == (False, IN_AN_HOUR, IN_AN_HOUR)
+    assert (result.is_complete, result.until, world.swept) == (False, times.plus(NOON, minutes=5), IN_AN_HOUR)
 
 
 def test_a_stretch_that_an_operator_names_moves_no_mark():
@@ -146,8 +147,8 @@ def test_a_stretch_that_an_operator_names_moves_no_mark():
 
 
 def test_what_waits_for_a_message_that_never_came_is_made_due():
-    lost = a_delivery(next_attempt_at=AN_HOUR_AGO)
-    dead = a_delivery(next_attempt_at=NOON, lease_until=AN_HOUR_AGO)
+    lost = a_delivery(next_attempt_at=LONG_AGO)
+    dead = a_delivery(next_attempt_at=NOON, lease_until=LONG_AGO)
     for row in (lost, dead):
         world = World(rows=[row])
         assert [found.delivery_id for found in world.sweep().stranded] == [row.delivery_id]
@@ -168,9 +169,9 @@ def test_what_is_being_seen_to_is_left_alone(row):
     assert World(rows=[row]).sweep().gaps == 0
 
 
-def test_what_is_held_for_months_is_parked_before_its_row_expires():
-    old = times.plus(TOMORROW, days=-PATIENCE_DAYS - 1)
-    world = World(rows=[a_delivery(held_by=Hold.PAUSED, due_at=old).with_changes(created_at=old)])
+def test_what_waits_for_months_is_parked_before_its_row_expires():
+    about_to_expire = times.epoch_seconds(times.plus(TOMORROW, days=LAST_DAYS - 1))
+    world = World(rows=[a_delivery(due_at=NOON).with_changes(ttl=about_to_expire)])
     result = world.sweep()
     assert [row.state for row in result.given_up] == [row.state for row in world.parked] == [DeliveryState.PARKED]
-    assert next(iter(world.rows.values())).detail == "held for 60 days"
+    assert next(iter(world.rows.values())).detail == "it waited until its row was about to expire"

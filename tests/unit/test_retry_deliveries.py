@@ -21,15 +21,16 @@ class World:
     def __init__(self, row=None, partner=None, answer=200):
         self.row = row if row is not None else a_delivery(attempt_count=1)
         self.partner, self.answer = partner if partner is not None else a_partner(), answer
-        self.newer, self.lost_race, self.sent, self.retries, self.parked = False, False, 0, [], []
+        self.others, self.lost_race, self.sent, self.retries, self.parked = [], False, 0, [], []
+        self.reply, self.words = None, []
         queues = (self._queue(self.retries), self._queue(self.parked))
         self.gate = OpenGate()
         self.retry = RetryDeliveries(self, self, self.gate, self._attempt, *queues, self, clock=lambda: IN_AN_HOUR)
 
-    def take(self, attempt=None):
+    def take(self, attempt=None, *, is_repeated=False):
         """The row after one message; what kept it from being taken is raised."""
         made = self.row.attempt_count if attempt is None else attempt
-        result = self.retry({"m-1": DeliveryMessage("CONV-1", self.row.delivery_key, made)})
+        result = self.retry({"m-1": DeliveryMessage("CONV-1", self.row.delivery_key, made, is_repeated)})
         for reason in result.again.values():
             raise reason
         return self.row
@@ -37,8 +38,11 @@ class World:
     def get(self, *key):
         return self.row if len(key) == 2 else self.partner
 
-    def newer_is_delivered(self, row):
-        return self.newer
+    def of_conversion(self, conversion_id):
+        return [self.row, *self.others]
+
+    def put(self, word):
+        self.words.append((word.version, word.status))
 
     def claim(self, row, attempt, lease_until):
         if self.lost_race:
@@ -52,7 +56,9 @@ class World:
 
     def _attempt(self, row, partner):
         self.sent += 1
-        return after_attempt(row, an_attempt(self.answer), None, RetrySchedule((10, 7200)), IN_AN_HOUR)
+        return after_attempt(
+            row, an_attempt(self.answer, reply=self.reply), None, RetrySchedule((10, 7200)), IN_AN_HOUR
+        )
 
     @staticmethod
     def _queue(messages):
@@ -100,15 +106,23 @@ def test_a_claim_holds_longer_than_an_attempt_can_take():
 
 
 @pytest.mark.parametrize(("state", "parked"), [(DELIVERED, []), (SUPERSEDED, []), (PARKED, [1])])
-def test_what_is_over_is_not_sent_again(state, parked):
+def test_what_is_over_is_not_sent_again_and_parked_once_more_only_if_that_may_have_failed(state, parked):
     world = World(a_delivery(state=state))
     assert world.take().state is state
+    assert (world.sent, world.retries, world.parked) == (0, [], [])
+    world.take(is_repeated=True)
     assert (world.sent, world.retries, world.parked) == (0, [], parked)
 
 
-def test_an_old_message_sends_nothing_but_sees_that_there_is_a_new_one():
+def test_an_old_message_sends_nothing():
     world = World(a_delivery(attempt_count=3))
     world.take(attempt=2)
+    assert (world.sent, world.retries) == (0, [])
+
+
+def test_an_old_message_that_comes_again_sees_that_there_is_a_new_one():
+    world = World(a_delivery(attempt_count=3))
+    world.take(attempt=2, is_repeated=True)
     assert (world.sent, world.retries) == (0, [3])
 
 
@@ -135,9 +149,31 @@ def test_whoever_is_slower_sends_nothing():
 
 def test_no_partner_hears_of_an_older_version_after_a_newer():
     world = World()
-    world.newer = True
-    assert world.take().state is SUPERSEDED
+    newer = a_delivery(attempts=(an_attempt(200),)).with_changes(version=2)
+    for state in (DELIVERED, RETRYING):  # the latter: it is being replayed
+        world.others = [newer.with_changes(state=state)]
+        assert world.take().state is SUPERSEDED
+        world.row = a_delivery(attempt_count=1)
     assert world.sent == 0
+
+
+def test_a_version_waits_while_another_is_on_its_way_to_the_same_partner():
+    world = World()
+    world.others = [a_delivery(lease_until=times.plus(IN_AN_HOUR, seconds=40)).with_changes(version=2)]
+    row = world.take()
+    assert (row.held_by, row.due_at, world.sent) == (Hold.OTHER_VERSION, times.plus(IN_AN_HOUR, seconds=40), 0)
+    world.row = a_delivery(attempt_count=1)
+    world.others = [world.others[0].with_changes(partner_id="part_2")]
+    assert world.take().state is DELIVERED
+
+
+def test_what_a_partner_calls_a_conversion_is_passed_on_after_it_is_written_and_again_if_that_may_have_failed():
+    world = World(partner=a_partner(reply_updates_status=True))
+    world.reply = "Reject"
+    assert world.take().partner_status == "rejected"
+    assert world.words == [(1, "rejected")]
+    world.take()
+    assert (world.sent, world.words) == (1, [(1, "rejected")] * 2)
 
 
 def test_a_paused_partner_waits_in_the_due_index_without_using_up_an_attempt():
@@ -149,10 +185,10 @@ def test_a_paused_partner_waits_in_the_due_index_without_using_up_an_attempt():
 
 def test_whom_the_gate_holds_back_is_put_off_without_an_attempt():
     world = World()
-    world.gate.waits["part_1"] = Wait(Hold.RATE, 5, by_queue=True)
+    world.gate.waits["part_1"] = Wait(Hold.RATE, 5)
     row = world.take()
     assert (row.attempt_count, row.held_by, world.sent) == (1, Hold.RATE, 0)
-    assert (row.next_attempt_at, world.retries) == (times.plus(IN_AN_HOUR, seconds=5), [1])
+    assert (row.due_at, world.retries) == (times.plus(IN_AN_HOUR, seconds=5), [])
 
 
 def test_a_message_whose_successor_was_refused_comes_back():
@@ -169,8 +205,11 @@ def refuse(rows):
 
 def test_messages_of_nobody_are_told_apart():
     good = DeliveryMessage("CONV-1", "000001#part_1", 1)
-    messages, strange = parse_messages([("a", good.to_body()), ("b", "{}"), ("c", "no")])
-    assert (messages, strange) == ({"a": good}, ["b", "c"])
+    again = DeliveryMessage("CONV-1", "000001#part_1", 1, is_repeated=True)
+    messages, strange = parse_messages(
+        [("a", good.to_body(), 1), ("b", "{}", 1), ("c", "no", 1), ("d", good.to_body(), 2)]
+    )
+    assert (messages, strange) == ({"a": good, "d": again}, ["b", "c"])
 
 
 def test_nothing_is_sent_to_a_partner_who_left():

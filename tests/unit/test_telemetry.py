@@ -247,7 +247,7 @@ def test_a_partners_word_counts_as_applied_or_ignored(written):
     books = Books()
     lead = books.tell(a_report(Status.PENDING, amount=3)).conversion
     ids = {"partner_id": "part_1", "conversion_id": lead.conversion_id, "delivery_id": f"{lead.conversion_id}.1.part_1"}
-    word = PartnerWord(status=Status.APPROVED, **ids)
+    word = PartnerWord(version=1, status=Status.APPROVED, **ids)
     lines = written(lambda: telemetry.tell_partner_word(word, books.decide(lead.conversion_id, word.status)))
     assert lines.counts() == {"PartnerWordsApplied": 1}
     ignored = written(lambda: telemetry.tell_partner_word(word, None))
@@ -321,7 +321,7 @@ def kinds_of_change() -> set[str]:
             PartnerHealth(**fields, breaker=was), PartnerHealth(**fields, breaker=now)
         )
     }
-    return breaker | set(partner_gate._DETAIL_TYPES)
+    return breaker | {"partner_failing", "partner_paused"}
 
 
 @pytest.mark.parametrize("kind", sorted(kinds_of_change()))

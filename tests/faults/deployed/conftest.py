@@ -104,10 +104,23 @@ class Platform:
         ]
         return {"Records": [{"eventName": "INSERT", "dynamodb": {"NewImage": item}} for item in items]}
 
-    @staticmethod
-    def queue_event(*deliveries: Delivery) -> dict[str, Any]:
-        bodies = [DeliveryMessage.of(row).to_body() for row in deliveries]
-        return {"Records": [{"messageId": f"m-{number}", "body": body} for number, body in enumerate(bodies)]}
+    @contextlib.contextmanager
+    def received(self, delivery: Delivery) -> Iterator[dict[str, Any]]:
+        """The event with the delivery's message, as the queue hands it out; afterwards it is handed out again."""
+        queue, body = self.stack.outputs["FailedDeliveriesQueueUrl"], DeliveryMessage.of(delivery).to_body()
+
+        def take() -> dict[str, Any]:
+            taken = self.stack.aws.sqs.receive_message(
+                QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=60, AttributeNames=["All"]
+            )
+            return next((one for one in taken.get("Messages", []) if one["Body"] == body), {})
+
+        message = eventually(take, "the message")
+        record = {"messageId": message["MessageId"], "body": body, "attributes": message["Attributes"]}
+        yield {"Records": [record]}
+        self.stack.aws.sqs.change_message_visibility(
+            QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+        )
 
     def _mapping(self, function: str) -> str:
         name = self.stack.function(function)

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from ricochet.models.delivery import DeliveryState
+from ricochet.sender.queues import DeliveryMessage
 from tests.faults.deployed.conftest import QUEUE_READER, STREAM_READER
 from tests.integration.conftest import eventually
 from tests.integration.telling import path
@@ -58,11 +59,12 @@ def test_a_retry_is_killed(told, oracle, partners, platform, rows, death, is_rep
         told.convert()
         row = told.row(DeliveryState.RETRYING)
         partners.answers[where] = 200
-        assert platform.invoke(QUEUE_READER, platform.queue_event(row), death).was_killed
-        (now,) = told.rows()
-        if now.lease_until:
-            key = {"conversionId": row.conversion_id, "deliveryKey": row.delivery_key}
-            rows.set("Deliveries", key, leaseUntil=PAST)  # whoever began it is known to be dead by now
+        with platform.received(row) as event:
+            assert platform.invoke(QUEUE_READER, event, death).was_killed
+            (now,) = told.rows()
+            if now.lease_until:
+                key = {"conversionId": row.conversion_id, "deliveryKey": row.delivery_key}
+                rows.set("Deliveries", key, leaseUntil=PAST)  # whoever began it is known to be dead by now
     fault(death, "SIGKILL in retry_deliveries", oracle.reconcile(1, int(is_repeated)))
 
 
@@ -122,7 +124,7 @@ def test_the_same_message_comes_five_times(told, oracle, partners, platform, sta
         told.convert()
         row = told.row(DeliveryState.RETRYING)
         partners.answers[where] = 200
-        body = platform.queue_event(row)["Records"][0]["body"]
+        body = DeliveryMessage.of(row).to_body()
         for _ in range(5):
             stack.aws.sqs.send_message(QueueUrl=stack.outputs["FailedDeliveriesQueueUrl"], MessageBody=body)
     fault("duplicate message", "six in the queue", oracle.reconcile(1))
@@ -229,7 +231,8 @@ def mac(secret: str, signed: bytes) -> str:
 
 def test_a_message_that_nobody_understands_ends_with_those_that_a_person_must_see(stack, fault):
     queue_url, parked = stack.outputs["FailedDeliveriesQueueUrl"], stack.outputs["ParkedDeliveriesQueueUrl"]
-    event = {"Records": [{"messageId": "m-1", "body": "nonsense"}, {"messageId": "m-2", "body": "{}"}]}
+    once = {"attributes": {"ApproximateReceiveCount": "1"}}
+    event = {"Records": [{"messageId": "m-1", "body": "nonsense"} | once, {"messageId": "m-2", "body": "{}"} | once]}
     reply = stack.aws.lambda_.invoke(FunctionName=stack.function(QUEUE_READER), Payload=json.dumps(event).encode())
     answer = json.loads(reply["Payload"].read())
     assert [one["itemIdentifier"] for one in answer["batchItemFailures"]] == ["m-1", "m-2"]

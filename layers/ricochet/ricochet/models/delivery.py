@@ -49,6 +49,10 @@ class Attempt(Entity):
     timed_out: bool | None = None
     not_sent: bool | None = None  # there was no request
 
+    @property
+    def is_success(self) -> bool:
+        return self.status_code is not None and 200 <= self.status_code < 300
+
 
 class Hold(StrEnum):
     """What a delivery waits for, other than its own next attempt."""
@@ -56,7 +60,8 @@ class Hold(StrEnum):
     BREAKER = "breaker"  # the partner's server is unwell
     RATE = "rate"  # the partner gets no more than so many a second
     PAUSED = "paused"  # the partner is paused; nothing is sent until it is active again
-    EARLIER = "earlier"  # an attempt at an earlier version is under way
+    SLOW = "slow"  # the partner has had its share of this invocation's time
+    OTHER_VERSION = "other_version"  # an attempt at another version of the conversion is under way
 
 
 class Notice(Entity):
@@ -171,6 +176,11 @@ class Delivery(Entity):
         return ids.pick(self.delivery_id, shards_of(self.state)) if self.state in OPEN_STATES else None
 
     @property
+    def was_taken(self) -> bool:
+        """Whether the partner was told, be it that it is to be told once more."""
+        return any(attempt.is_success for attempt in self.attempts)
+
+    @property
     def tries(self) -> int:
         """Attempts made on the present schedule."""
         return self.attempt_count - (self.tries_from or 0)
@@ -212,6 +222,11 @@ def version_prefix(version: int) -> str:
     return f"{version:06d}#"
 
 
+def expiry_after(moment: str) -> int:
+    """When a row that was made or replayed at `moment` is cleared away, in epoch seconds."""
+    return times.epoch_seconds(moment) + KEPT_DAYS * 86_400
+
+
 def new_delivery(
     conversion_id: str, version: int, partner_id: str, notice: Notice, moment: str, **state: Any
 ) -> Delivery:
@@ -226,6 +241,6 @@ def new_delivery(
         notice=notice,
         created_at=moment,
         updated_at=moment,
-        ttl=times.epoch_seconds(moment) + KEPT_DAYS * 86_400,
+        ttl=expiry_after(moment),
         **state,
     )

@@ -5,13 +5,15 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Self
 
+from ricochet.models import times
 from ricochet.models.delivery import Notice
 from ricochet.models.entity import Entity
 from ricochet.models.money import Price
 from ricochet.models.product import Lifecycle
 from ricochet.models.statuses import LEAD_WORDS, Status
 
-KEPT_SPELLS = 50
+KEPT_SPELLS = 20
+SPELLS_KEPT_DAYS = 90  # as long as deliveries are
 ALL_EVENTS = tuple(dict.fromkeys(LEAD_WORDS.values()))
 
 
@@ -113,7 +115,9 @@ class Partner(Entity):
             spells[-1] = last.with_changes(until=moment)
         if active:
             spells.append(now)
-        return self.with_changes(spells=tuple(spells[-KEPT_SPELLS:]))
+        oldest = times.plus(moment, days=-SPELLS_KEPT_DAYS)
+        kept = [spell for spell in spells if spell.until is None or spell.until > oldest]
+        return self.with_changes(spells=tuple(kept[-KEPT_SPELLS:]))
 
     def was_to_be_told(self, notice: Notice) -> bool:
         """Whether the partner was active, and wanted this, when it happened."""

@@ -62,8 +62,13 @@ def check_status(wanted: Status, prior: Conversion) -> None:
         raise StatusNotPossibleError(f"a conversion that is {prior.status} cannot become {wanted}")
 
 
-def check_word(word: Status, prior: Conversion) -> None:
-    """StatusNotPossibleError where a partner's word changes nothing, or where a person is to decide first."""
+def check_word(word: Status, version: int, prior: Conversion) -> None:
+    """StatusNotPossibleError where a partner's word changes nothing, or where a person is to decide first.
+
+    It answers one version: of what has come since the partner knew nothing.
+    """
+    if prior.version != version:
+        raise StatusNotPossibleError("the conversion has gone on since the partner was told")
     if prior.hold_reason is not None and word is Status.APPROVED:
         raise StatusNotPossibleError(f"the money is held ({prior.hold_reason}): a person decides")
     if next_status(prior.status, word) is None:

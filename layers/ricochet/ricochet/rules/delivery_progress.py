@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ricochet.models import times
-from ricochet.models.delivery import Attempt, Delivery, DeliveryState, Hold
-from ricochet.rules.retry_schedule import MAX_QUEUE_DELAY, RetrySchedule, is_success
+from ricochet.models.delivery import Attempt, Delivery, DeliveryState, Hold, expiry_after
+from ricochet.rules.retry_schedule import MAX_QUEUE_DELAY, RetrySchedule, is_refusal
 
 KEPT_ATTEMPTS = 40
 """The latest; a delivery that is replayed again and again must still fit into one item."""
@@ -15,11 +15,10 @@ KEPT_ATTEMPTS = 40
 
 @dataclass(frozen=True)
 class Wait:
-    """Why, how long and where a delivery is put off."""
+    """Why and how long a delivery is put off, at least: it is then released at its partner's rate."""
 
     reason: Hold
     seconds: float
-    by_queue: bool = False  # else in the due index, to be released at the partner's rate
 
 
 def after_attempt(
@@ -27,9 +26,10 @@ def after_attempt(
 ) -> Delivery:
     """The row with one attempt more: delivered, waiting for the next, or parked after the last."""
     done = _with_attempt(delivery, attempt, moment)
-    if is_success(attempt.status_code):
+    if attempt.is_success:
         return done.with_changes(state=DeliveryState.DELIVERED)
-    wait = schedule.wait_after(done.tries, attempt.status_code, retry_after)
+    refusals = sum(is_refusal(one.status_code) for one in done.attempts[-done.tries :])
+    wait = schedule.wait_after(done.tries, refusals, retry_after)
     if wait is None:
         return done.with_changes(state=DeliveryState.PARKED)
     return waiting(done, wait, moment)
@@ -56,8 +56,8 @@ def in_due_index(delivery: Delivery, at: str, moment: str) -> Delivery:
 
 def held(delivery: Delivery, wait: Wait, moment: str) -> Delivery:
     """The row put off, without an attempt used up."""
-    put_off = waiting if wait.by_queue else _in_due_index_for
-    return put_off(delivery, wait.seconds, moment).with_changes(held_by=wait.reason)
+    until = times.plus(moment, seconds=wait.seconds)
+    return in_due_index(delivery, until, moment).with_changes(held_by=wait.reason)
 
 
 def ended(delivery: Delivery, state: DeliveryState, moment: str, detail: str | None = None) -> Delivery:
@@ -74,6 +74,7 @@ def replayed(delivery: Delivery, moment: str) -> Delivery:
         tries_from=delivery.attempt_count,
         next_attempt_at=moment,
         due_at=moment,
+        ttl=expiry_after(moment),
     )
 
 
@@ -88,10 +89,6 @@ def queue_delay(delivery: Delivery, moment: str) -> int:
 def _with_attempt(delivery: Delivery, attempt: Attempt, moment: str) -> Delivery:
     earlier = tuple(past.with_changes(reply=None) for past in delivery.attempts)
     return _moved(delivery, moment, attempts=(*earlier, attempt)[-KEPT_ATTEMPTS:])
-
-
-def _in_due_index_for(delivery: Delivery, seconds: float, moment: str) -> Delivery:
-    return in_due_index(delivery, times.plus(moment, seconds=seconds), moment)
 
 
 def _moved(delivery: Delivery, moment: str, **changes: Any) -> Delivery:

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from ricochet.models import times
 from ricochet.models.delivery import Attempt
 from ricochet.models.health import PARTNER, Breaker, PartnerHealth
-from ricochet.rules.retry_schedule import MAX_QUEUE_DELAY, RetrySchedule, is_success, speaks_of_the_server
+from ricochet.rules.retry_schedule import MAX_QUEUE_DELAY, RetrySchedule, speaks_of_the_server
 
 OPEN_AFTER = 5
 """Failures in a row, all of the server's own making, that open the breaker."""
 
 TIMEOUTS_IN_A_ROW = 3
 """After these, what is left for the partner in this invocation goes to the queue unsent."""
+
+MILLISECONDS_OF_AN_INVOCATION = 24_000
+"""Of all threads together: a partner that answers, but takes its time, must not hold up the others either."""
 
 GONE_IN_A_ROW = 2
 PAUSE_AFTER_HOURS = 72
@@ -41,12 +44,14 @@ class Tally:
     unwell: int = 0
     gone: int = 0
     timeouts: int = 0
+    milliseconds: int = 0  # of all attempts
     probed: bool = False
 
     def add(self, attempt: Attempt) -> None:
         if attempt.not_sent:
             return
-        if is_success(attempt.status_code):
+        self.milliseconds += attempt.ms
+        if attempt.is_success:
             self.succeeded, self.first_failure_at = True, None
             self.failures = self.unwell = self.gone = self.timeouts = 0
             return
@@ -57,8 +62,12 @@ class Tally:
         self.timeouts = self.timeouts + 1 if attempt.timed_out else 0
 
     @property
+    def is_slow(self) -> bool:
+        return self.milliseconds >= MILLISECONDS_OF_AN_INVOCATION
+
+    @property
     def is_enough(self) -> bool:
-        """Whether to send no more in this invocation."""
+        """Whether it is no use to send more in this invocation."""
         return self.timeouts >= TIMEOUTS_IN_A_ROW or self.unwell >= OPEN_AFTER or self.gone >= GONE_IN_A_ROW
 
 

@@ -33,12 +33,9 @@ class RetrySchedule:
     def first_delay(self) -> int:
         return self.delays[0] if self.delays else 0
 
-    def wait_after(self, failures: int, status_code: int | None, retry_after: int | None) -> float | None:
-        """Seconds until the next attempt after so many failures, with 0-10 % of jitter; None: give up."""
-        allowed = len(self.delays)
-        if status_code is not None and 400 <= status_code < 500 and status_code not in _RETRIED:
-            allowed = min(allowed, CLIENT_ERROR_RETRIES)
-        if failures > allowed:
+    def wait_after(self, failures: int, refusals: int, retry_after: int | None) -> float | None:
+        """Seconds until the next attempt, with 0-10 % of jitter; None: give up. `refusals`: those by a 4xx."""
+        if failures > len(self.delays) or refusals > CLIENT_ERROR_RETRIES:
             return None
         delay = self.delays[failures - 1]
         if retry_after is not None:
@@ -51,5 +48,6 @@ def speaks_of_the_server(status_code: int | None) -> bool:
     return status_code is None or status_code >= 500 or status_code in _RETRIED
 
 
-def is_success(status_code: int | None) -> bool:
-    return status_code is not None and 200 <= status_code < 300
+def is_refusal(status_code: int | None) -> bool:
+    """Whether the partner says that we are wrong."""
+    return status_code is not None and 400 <= status_code < 500 and status_code not in _RETRIED

@@ -32,6 +32,7 @@ class DeliveryMessage:
     conversion_id: str
     delivery_key: str
     attempt: int
+    is_repeated: bool = False  # it came before, and whoever had it may have died
 
     @classmethod
     def of(cls, delivery: Delivery) -> Self:
@@ -42,9 +43,10 @@ class DeliveryMessage:
         return self.delivery_key.partition("#")[2]
 
     @classmethod
-    def parse(cls, body: str) -> Self:
+    def parse(cls, body: str, received: int = 1) -> Self:
+        """`received`: how often the queue has handed it out."""
         fields = json.loads(body)
-        return cls(fields["conversionId"], fields["deliveryKey"], fields["attempt"])
+        return cls(fields["conversionId"], fields["deliveryKey"], fields["attempt"], received > 1)
 
     def to_body(self) -> str:
         return json.dumps(
@@ -91,6 +93,7 @@ class PartnerWord(Entity):
 
     partner_id: str
     conversion_id: str
+    version: int
     delivery_id: str
     status: Status
 

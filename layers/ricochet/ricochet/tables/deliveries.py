@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 
 from botocore.exceptions import ClientError
 
-from ricochet.models.delivery import OPEN_STATES, Delivery, DeliveryState, delivery_key, shards_of
+from ricochet.models.delivery import Delivery, DeliveryState, shards_of
 from ricochet.tables.items import condition_failed, from_wire, to_wire
 from ricochet.tables.paging import Page, decode_cursor, encode_cursor
 from ricochet.tables.table import Table
@@ -61,10 +61,10 @@ class Listing:
 
     @property
     def partitions(self) -> tuple[str, str, list[str]]:
-        """An index, its partition key, and which partitions; what is open is little beside all that a partner got."""
-        if self.state in OPEN_STATES:
+        """An index, its partition key, and which partitions; of one partner never more than its own are read."""
+        if self.partner_id is None:
             return BY_STATE, "stateShard", shards_of(str(self.state))
-        return BY_PARTNER, "partnerShard", shards_of(str(self.partner_id))
+        return BY_PARTNER, "partnerShard", shards_of(self.partner_id)
 
     @property
     def looks_for_few(self) -> bool:
@@ -84,14 +84,6 @@ class Deliveries(Table[Delivery]):
     def of_conversion(self, conversion_id: str) -> list[Delivery]:
         """All versions' deliveries, the oldest version first."""
         return list(self._query("conversionId = :id", {":id": conversion_id}))
-
-    def newer_is_delivered(self, delivery: Delivery) -> bool:
-        """Whether the partner has been told of a later version already."""
-        rows = self._query(
-            "conversionId = :id AND deliveryKey > :key",
-            {":id": delivery.conversion_id, ":key": delivery_key(delivery.version, "\U0010ffff")},
-        )
-        return any(row.partner_id == delivery.partner_id and row.state is DeliveryState.DELIVERED for row in rows)
 
     def put_first(self, delivery: Delivery) -> bool:
         """Records what came of the first attempt; False if it is recorded already."""
@@ -149,16 +141,16 @@ class Deliveries(Table[Delivery]):
             state="state",
         )
 
-    def due(self, partner_id: str, moment: str, limit: int) -> list[Delivery]:
-        """At most `limit` of a partner's rows whose time has come, the longest waiting first."""
-        reply = self.client.query(
+    def due(self, partner_id: str, moment: str) -> Iterator[Delivery]:
+        """A partner's rows whose time has come, the longest waiting first; read on as they are asked for."""
+        pages = self.client.get_paginator("query").paginate(
             TableName=self.name,
             IndexName=BY_DUE,
             KeyConditionExpression="partnerId = :partner AND dueAt <= :now",
             ExpressionAttributeValues=to_wire({":partner": partner_id, ":now": moment}),
-            Limit=limit,
+            PaginationConfig={"PageSize": PAGE},
         )
-        return [Delivery.from_item(from_wire(item)) for item in reply["Items"]]
+        return (Delivery.from_item(from_wire(item)) for page in pages for item in page["Items"])
 
     def in_state(self, shard: str) -> Iterator[Delivery]:
         """The rows in one partition of `byState`, the oldest first."""
@@ -169,19 +161,6 @@ class Deliveries(Table[Delivery]):
             ExpressionAttributeValues=to_wire({":shard": shard}),
         )
         return (Delivery.from_item(from_wire(item)) for page in pages for item in page["Items"])
-
-    def revive(self, delivery: Delivery, moment: str) -> bool:
-        """Makes a row due that has waited for a message in vain; False if it has gone on meanwhile."""
-        return self._put_if(
-            delivery.with_changes(due_at=moment, next_attempt_at=moment, lease_until=None, updated_at=moment),
-            "#state = :retrying AND updatedAt = :seen AND attemptCount = :attempt",
-            {
-                ":retrying": DeliveryState.RETRYING,
-                ":seen": delivery.updated_at,
-                ":attempt": delivery.attempt_count,
-            },
-            state="state",
-        )
 
     def clear_due(self, delivery: Delivery) -> None:
         """Takes a row that was handed to the queue out of the due index, unless it has been moved on already."""

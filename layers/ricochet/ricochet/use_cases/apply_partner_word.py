@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ricochet.errors import ConversionNotFoundError, StatusNotPossibleError
+from ricochet.errors import RequestError
 from ricochet.rules.decisions import Decision, check_word
 from ricochet.rules.settlement import Settlement
 from ricochet.sender.queues import PartnerWord
@@ -14,10 +14,12 @@ class ApplyPartnerWord:
         self._decisions = decisions
 
     def __call__(self, word: PartnerWord) -> Settlement | None:
-        """What was written, None where the state machine knows no such step, or nobody such a conversion."""
+        """What was written, None where it makes no sense, or none any more."""
         reason = f"the reply to {word.delivery_id}"
         decision = Decision(f"partner:{word.partner_id}", word.status, reason, is_reviewed=False)
         try:
-            return self._decisions(decision, word.conversion_id, lambda prior: check_word(word.status, prior))
-        except (StatusNotPossibleError, ConversionNotFoundError):
+            return self._decisions(
+                decision, word.conversion_id, lambda prior: check_word(word.status, word.version, prior)
+            )
+        except RequestError:
             return None

@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from ricochet.errors import (
     ChangedMeanwhileError,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ricochet.settings import PartnerSettings
 
 MAX_TEMPLATE = 8192
+MAX_FILTERS = 4096  # in all, as JSON: a partner's row keeps what it wanted before, too
 BOTH_SECRETS_HOURS = 24
 """How long the secret before a rotation goes on signing beside the new one."""
 
@@ -73,6 +74,12 @@ class FiltersInput(Entity):
     product_ids: Ids = ()
     network_ids: Ids = ()
     own_clicks: dict[str, Annotated[tuple[Id, ...], Field(min_length=1, max_length=100)]] = {}
+
+    @model_validator(mode="after")
+    def _not_too_long(self) -> Self:
+        if len(self.model_dump_json()) > MAX_FILTERS:
+            raise ValueError(f"filters are {MAX_FILTERS} characters at most")
+        return self
 
     @field_validator("own_clicks")
     @classmethod
@@ -210,7 +217,7 @@ class ManagePartners:
         after = saved.partner
         self._tie_logins(partner_id, after.logins, before.logins)
         missed = None
-        if before.status is Lifecycle.PAUSED and after.status is Lifecycle.ACTIVE:
+        if before.status is not Lifecycle.ACTIVE and after.status is Lifecycle.ACTIVE:
             self._health.forgive(partner_id, after.updated_at)
             missed = Gap(since=before.paused_at or before.updated_at, until=after.updated_at)
         if not self._partners.replace(after, before.revision):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +33,8 @@ PROBE_SECONDS = 60
 """Longer than a probe can take: after that whoever began it is dead, and another is sent."""
 
 TRIES = 5
+FAILING, PAUSED = "Partner Failing", "Partner Paused"
+"""Kinds of events on the bus."""
 
 
 class HealthContestedError(OwnSideError):
@@ -79,6 +81,7 @@ class PartnerGate:
 
     def settle(self, partner_id: str, tally: Tally) -> list[HealthChange]:
         """Writes down what was seen of a partner, and acts on it; what changed thereby."""
+        given: list[HealthChange] = []
         for attempt in range(TRIES):
             before = self._table.of_partner(partner_id)
             moment = self._clock()
@@ -86,37 +89,36 @@ class PartnerGate:
             if after is None:
                 return []
             notice = partner_health.notice_due(after, moment)
-            changes = [*_breaker_changes(before, after), *self._give_notice(after, notice, moment)]
+            if notice is not None and not given:
+                given = self._give_notice(after, notice, moment)
             if self._table.put(after.with_changes(noticed=notice or after.noticed), before):
-                return changes
+                return [*_breaker_changes(before, after), *given]
             self._sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter
         raise HealthContestedError(f"the health of {partner_id} was changed by others {TRIES} times")
 
-    def _give_notice(self, health: PartnerHealth, notice: int | None, moment: str) -> list[HealthChange]:
-        """Told before it is written down as told: a crash in between tells it twice, and never not at all."""
-        if notice is None:
-            return []
+    def _give_notice(self, health: PartnerHealth, notice: int, moment: str) -> list[HealthChange]:
+        """Told before it is acted on and written down: a crash in between tells it twice, and never not at all."""
         detail: dict[str, Any] = {"partnerId": health.partner_id, "percent": notice, "failures": health.failures}
         detail |= {"failingSince": health.failing_since, "answeredGone": health.gone}
-        kind = "partner_failing"
-        if notice == partner_health.NOTICES[-1]:
-            kind, reason = "partner_paused", _reason(health)
-            if not self._pause(health.partner_id, reason, moment):
-                return []
-            detail["reason"] = reason
-        self._announcements.tell(_DETAIL_TYPES[kind], detail)
-        return [HealthChange(health.partner_id, kind, detail)]
+        if notice < partner_health.NOTICES[-1]:
+            self._announcements.tell(FAILING, detail)
+            return [HealthChange(health.partner_id, "partner_failing", detail)]
+        if self._active(health.partner_id) is None:
+            return []
+        detail["reason"] = reason = _reason(health)
+        self._announcements.tell(PAUSED, detail)
+        self._pause(health.partner_id, reason, moment)
+        return [HealthChange(health.partner_id, "partner_paused", detail)]
 
-    def _pause(self, partner_id: str, reason: str, moment: str) -> bool:
-        """Whether the partner is paused now for this reason; False if it was not active any more."""
+    def _active(self, partner_id: str) -> Partner | None:
+        partner = self._partners.get(partner_id)
+        return partner if partner is not None and partner.status is Lifecycle.ACTIVE else None
+
+    def _pause(self, partner_id: str, reason: str, moment: str) -> None:
         for _ in range(TRIES):
-            partner = self._partners.get(partner_id)
-            if partner is None or (partner.status is not Lifecycle.ACTIVE and partner.pause_reason != reason):
-                return False
-            if partner.status is not Lifecycle.ACTIVE:
-                return True
-            if self._partners.replace(partner.paused(reason, moment), partner.revision):
-                return True
+            partner = self._active(partner_id)
+            if partner is None or self._partners.replace(partner.paused(reason, moment), partner.revision):
+                return
         raise HealthContestedError(f"{partner_id} was changed by others {TRIES} times")
 
 
@@ -137,14 +139,14 @@ class GateSession:
         self._health = health
         self._gate = gate
         self._tallies: dict[str, Tally] = defaultdict(Tally)
-        self._put_off: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def admit(self, partner: Partner) -> Wait | None:
         """None if `partner` may be sent to now; else why not, and how long to wait."""
         with self._lock:
-            if self._tallies[partner.partner_id].is_enough:
-                return Wait(Hold.BREAKER, self._schedule.first_delay)
+            tally = self._tallies[partner.partner_id]
+            if tally.is_enough or tally.is_slow:
+                return Wait(Hold.BREAKER if tally.is_enough else Hold.SLOW, self._schedule.first_delay)
             health = self._health.get(partner.partner_id)
             if health is not None and health.breaker is Breaker.OPEN:
                 return self._probe(health)
@@ -166,11 +168,8 @@ class GateSession:
         rate = partner_health.rate_at(health, partner.rate, self._clock())
         if rate is None or self._table.claim_permit(partner.partner_id, rate, self._clock()):
             return None
-        with self._lock:
-            self._put_off[partner.partner_id] += 1
-            seconds = self._put_off[partner.partner_id] / rate
         recovers = health is not None and health.breaker is Breaker.RECOVERING
-        return Wait(Hold.BREAKER if recovers else Hold.RATE, seconds, by_queue=not recovers)
+        return Wait(Hold.BREAKER if recovers else Hold.RATE, 0)
 
     def learn(self, partner_id: str, attempt: Attempt) -> None:
         """Counts what came of an attempt."""
@@ -191,9 +190,6 @@ class GateSession:
                 except (OwnSideError, ClientError, BotoCoreError) as failure:
                     learned.failures.append(failure)
         return learned
-
-
-_DETAIL_TYPES = {"partner_failing": "Partner Failing", "partner_paused": "Partner Paused"}
 
 
 def _reason(health: PartnerHealth) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import batched
@@ -13,7 +13,7 @@ from ricochet.models.conversion import Conversion, day_shards
 from ricochet.models.delivery import Delivery, DeliveryState, VersionTold, new_delivery, shards_of, versions_of
 from ricochet.models.partner import Partner
 from ricochet.models.product import Lifecycle
-from ricochet.rules.delivery_progress import ended
+from ricochet.rules.delivery_progress import ended, in_due_index
 from ricochet.sender.queues import DeliveryQueue
 from ricochet.tables.catalog import Partners
 from ricochet.tables.conversions import Conversions
@@ -27,18 +27,21 @@ if TYPE_CHECKING:
     from ricochet.settings import ReconcileSettings
 
 GRACE_MINUTES = 30
-"""What is younger may still be on its way; messages wait 15 minutes at most."""
+"""What is younger may still be on its way: the stream may lag, and a batch may have to be tried again."""
+
+STRANDED_HOURS = 2
+"""A message waits 15 minutes at most, and then in a queue that is worked off; after this it is lost."""
 
 OVERLAP_HOURS = 1
 FIRST_SWEEP_HOURS = 24
 REMEMBERED_DAYS = 80
 """Deliveries are kept for 90 days: of what is older nothing can be said."""
 
-PATIENCE_DAYS = 60
-"""A delivery that is held this long, for a partner that stays paused, is parked before its row expires."""
+LAST_DAYS = 30
+"""A delivery that still waits, as for a partner that stays paused, is parked so long before its row expires."""
 
 THREADS = 16
-SLICE_HOURS = 1
+SLICE_MINUTES = 5
 
 
 @dataclass
@@ -91,7 +94,8 @@ class ReconcileDeliveries:
 
         What is found is due at once, and is released at its partner's rate like all that waits.
         """
-        latest = until or times.plus(self._clock(), minutes=-GRACE_MINUTES)
+        moment = self._clock()
+        latest = until or times.plus(moment, minutes=-GRACE_MINUTES)
         result = Reconciliation(until=since or self._begin(latest))
         partners = [partner for partner in self._partners.all() if partner.status is not Lifecycle.ARCHIVED]
         for start, end in _slices(result.until, latest):
@@ -102,7 +106,7 @@ class ReconcileDeliveries:
             result.until = end
             if since is None and until is None:
                 self._sweeps.advance(end)
-        self._look_after_waiting(latest, result)
+        self._look_after_waiting(until or times.plus(moment, hours=-STRANDED_HOURS), has_time, result)
         return result
 
     def _begin(self, latest: str) -> str:
@@ -138,20 +142,21 @@ class ReconcileDeliveries:
             if (version.version, partner.partner_id) not in recorded
         ]
 
-    def _look_after_waiting(self, latest: str, result: Reconciliation) -> None:
+    def _look_after_waiting(self, latest: str, has_time: Callable[[], bool], result: Reconciliation) -> None:
         moment = self._clock()
-        given_up_before = times.plus(moment, days=-PATIENCE_DAYS)
-        for row in self._waiting():
-            if row.created_at < given_up_before and row.held_by is not None:
-                parked = ended(row, DeliveryState.PARKED, moment, f"held for {PATIENCE_DAYS} days")
-                if self._deliveries.record(parked):
-                    result.given_up.append(parked)
-            elif _is_stranded(row, latest) and self._deliveries.revive(row, moment):
-                result.stranded.append(row)
-        self._parking.send(result.given_up, moment)
-
-    def _waiting(self) -> Iterator[Delivery]:
-        return (row for shard in shards_of(DeliveryState.RETRYING) for row in self._deliveries.in_state(shard))
+        for shard in shards_of(DeliveryState.RETRYING):
+            if not has_time():
+                result.is_complete = False
+                return
+            given_up: list[Delivery] = []
+            for row in self._deliveries.in_state(shard):
+                if row.ttl < times.epoch_seconds(times.plus(moment, days=LAST_DAYS)):
+                    parked = ended(row, DeliveryState.PARKED, moment, "it waited until its row was about to expire")
+                    given_up += [parked] if self._deliveries.replace(parked, row) else []
+                elif _is_stranded(row, latest) and self._deliveries.replace(in_due_index(row, moment, moment), row):
+                    result.stranded.append(row)
+            self._parking.send(given_up, moment)
+            result.given_up += given_up
 
 
 def is_owed(version: VersionTold, partner: Partner) -> bool:
@@ -171,6 +176,6 @@ def _is_stranded(row: Delivery, latest: str) -> bool:
 
 def _slices(start: str, end: str) -> Iterable[tuple[str, str]]:
     while start < end:
-        stop = min(times.plus(start, hours=SLICE_HOURS), end)
+        stop = min(times.plus(start, minutes=SLICE_MINUTES), end)
         yield start, stop
         start = stop

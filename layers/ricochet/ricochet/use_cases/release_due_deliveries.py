@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import batched, islice
 
 from ricochet.models import times
 from ricochet.models.delivery import Delivery
@@ -57,17 +58,17 @@ class ReleaseDueDeliveries:
         """Message first, then row: a crash in between costs a second message, not a loss."""
         released, rate = 0, rate_at(health, partner.rate, self._clock()) or RATE
         budget = _budget(rate, health, self._clock())
-        while budget > released and has_time():
-            rows = self._deliveries.due(partner.partner_id, self._clock(), min(AT_ONCE, budget - released))
+        due = islice(self._deliveries.due(partner.partner_id, self._clock()), budget)
+        for rows in batched(due, AT_ONCE, strict=False):
+            if not has_time():
+                break
             self._retries.send(self._spread(rows, released, rate), self._clock())
             for row in rows:
                 self._deliveries.clear_due(row)
             released += len(rows)
-            if len(rows) < AT_ONCE:
-                break
         return released
 
-    def _spread(self, rows: list[Delivery], sent_before: int, rate: float) -> list[Delivery]:
+    def _spread(self, rows: Sequence[Delivery], sent_before: int, rate: float) -> list[Delivery]:
         """The rows with times at which they keep the rate."""
         moment = self._clock()
         return [

@@ -37,7 +37,6 @@ Step = tuple[list[Delivery], dict[str, str]]
 class Replayable(StrEnum):
     PARKED = "parked"
     DELIVERED = "delivered"
-    SUPERSEDED = "superseded"
     MISSING = "missing"  # never recorded, as while the partner was paused
 
 
@@ -95,7 +94,9 @@ class ReplayDeliveries:
         self._clock = clock
 
     def __call__(self, request: ReplayRequest, has_time: Callable[[], bool]) -> ReplayReport:
-        """Each delivery is due at once and goes out at the partner's rate. To repeat a call does no harm.
+        """Each delivery is due at once and goes out at the partner's rate; one below a newer version is left alone.
+
+        Repeated, a call goes on with what is left; but what is delivered again meanwhile is found again.
 
         PartnerNotFoundError, PartnerArchivedError, InvalidCursorError; InvalidRequestError for a time too long ago.
         """
@@ -127,7 +128,13 @@ class ReplayDeliveries:
         """Oldest first, so that versions go out in their order."""
         listing = Listing(request.partner_id, DeliveryState(request.state), request.since, request.until)
         for row in self._deliveries.walk(listing, Position(**start) if start else None, newest_first=False):
-            yield [row] if row in listing else [], Position.of(row)._asdict()
+            yield [row] if row in listing and self._is_latest(row) else [], Position.of(row)._asdict()
+
+    def _is_latest(self, row: Delivery) -> bool:
+        """Whether the partner has not been told of a later version, after which this one would only be superseded."""
+        versions = self._deliveries.of_conversion(row.conversion_id)
+        mine = [one for one in versions if one.partner_id == row.partner_id]
+        return not any(one.version > row.version and one.was_taken for one in mine)
 
     def _again(self, row: Delivery) -> bool:
         return self._deliveries.replace(replayed(row, self._clock()), row)

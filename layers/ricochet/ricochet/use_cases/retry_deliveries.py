@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from ricochet.errors import DeliveryBusyError, QueueRefusedError
 from ricochet.models import times
 from ricochet.models.delivery import Delivery, DeliveryState, Hold
+from ricochet.models.partner import Partner
 from ricochet.models.product import Lifecycle
 from ricochet.rules.delivery_progress import Wait, ended, held
 from ricochet.sender.queues import DeliveryMessage
 from ricochet.use_cases.lanes import in_lanes
 from ricochet.use_cases.partner_gate import GateSession
-from ricochet.use_cases.telling_partners import TellingPartners, Told
+from ricochet.use_cases.telling_partners import TellingPartners, Told, wait_for
 
 LEASE_SECONDS = 60
 """Longer than an attempt can take: after that whoever began it is dead."""
@@ -43,10 +44,10 @@ class RetryDeliveries(TellingPartners):
                     rows[message_id] = row
 
         in_lanes(
-            messages.items(),
+            sorted(messages.items(), key=lambda item: item[1].delivery_key),
             take,
             partner_of=lambda item: item[1].partner_id,
-            chain_of=lambda item: (item[1].conversion_id, item[1].delivery_key),
+            chain_of=lambda item: item[1].conversion_id,  # a partner hears of its versions in their order
         )
         result.rows = list(rows.values())
         result.again |= self._queue_all(rows)
@@ -70,25 +71,35 @@ class RetryDeliveries(TellingPartners):
         attempt may die.
         """
         row = self._deliveries.get(message.conversion_id, message.delivery_key)
-        if row is None or row.state in (DeliveryState.DELIVERED, DeliveryState.SUPERSEDED):
+        if row is None or row.state is DeliveryState.SUPERSEDED:
+            return None
+        if row.state is DeliveryState.DELIVERED:
+            self._pass_on_word(row, self._partners.get(row.partner_id) if row.partner_status else None)
             return None
         if row.state is DeliveryState.PARKED:
-            return row
+            return row if message.is_repeated else None
         if row.lease_until is not None and row.lease_until > self._clock():
             raise DeliveryBusyError("another attempt is under way")
         if row.lease_until is None and row.attempt_count != message.attempt:
-            return row  # an old message: the one that followed it may have been lost
-        after = self._next(row, gate)
-        return after if after is row or self._deliveries.record(after) else None
-
-    def _next(self, row: Delivery, gate: GateSession) -> Delivery:
+            return row if message.is_repeated else None  # an old message: what followed it may have been lost with us
         partner = self._partners.get(row.partner_id)
+        after = self._next(row, partner, gate)
+        if not self._deliveries.record(after):
+            return None
+        self._pass_on_word(after, partner)
+        return after
+
+    def _next(self, row: Delivery, partner: Partner | None, gate: GateSession) -> Delivery:
         if partner is None or partner.status is Lifecycle.ARCHIVED:
             return ended(row, DeliveryState.PARKED, self._clock(), "the partner was archived")
         if partner.status is Lifecycle.PAUSED:
             return held(row, Wait(Hold.PAUSED, 0), self._clock())
-        if self._deliveries.newer_is_delivered(row):
+        versions = self._deliveries.of_conversion(row.conversion_id)
+        others = [one for one in versions if one.partner_id == row.partner_id and one.version != row.version]
+        if any(other.version > row.version and other.was_taken for other in others):
             return ended(row, DeliveryState.SUPERSEDED, self._clock())
+        if wait := wait_for(others, self._clock()):
+            return held(row, wait, self._clock())
         return self._hold(row, partner, gate) or self._attempt(self._claim(row), partner, gate)
 
     def _claim(self, row: Delivery) -> Delivery:
@@ -100,13 +111,13 @@ class RetryDeliveries(TellingPartners):
         return claimed
 
 
-def parse_messages(records: Iterable[tuple[str, str]]) -> tuple[dict[str, DeliveryMessage], list[str]]:
-    """(message id, body) pairs as messages by their ids, and the ids of those that are none of ours."""
+def parse_messages(records: Iterable[tuple[str, str, int]]) -> tuple[dict[str, DeliveryMessage], list[str]]:
+    """(message id, body, how often received) as messages by their ids, and the ids of those that are none of ours."""
     messages: dict[str, DeliveryMessage] = {}
     strange: list[str] = []
-    for message_id, body in records:
+    for message_id, body, received in records:
         try:
-            messages[message_id] = DeliveryMessage.parse(body)
+            messages[message_id] = DeliveryMessage.parse(body, received)
         except (ValueError, KeyError, TypeError):
             strange.append(message_id)
     return messages, strange

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from ricochet.models import times
-from ricochet.models.delivery import Delivery, DeliveryState
+from ricochet.models.delivery import Delivery, DeliveryState, Hold
 from ricochet.models.partner import Partner
-from ricochet.rules.delivery_progress import held
+from ricochet.rules.delivery_progress import Wait, held
 from ricochet.rules.reply import named_status
 from ricochet.sender.announcements import Announcements
 from ricochet.sender.attempt import Attempts
@@ -82,24 +82,28 @@ class TellingPartners:
         """The row after the attempt that it counts already."""
         row = self._attempts(row, partner)
         gate.learn(partner.partner_id, row.attempts[-1])
-        return self._with_word(row, partner) if row.state is DeliveryState.DELIVERED else row
+        if row.state is not DeliveryState.DELIVERED:
+            return row
+        return row.with_changes(partner_status=named_status(row.attempts[-1].reply, partner, row.notice.status))
 
-    def _with_word(self, row: Delivery, partner: Partner) -> Delivery:
-        """The row with what the reply calls the conversion, which is passed on where the partner may decide.
+    def _pass_on_word(self, row: Delivery, partner: Partner | None) -> None:
+        """What the partner called the conversion goes where it may move it, if the partner may decide.
 
-        Before the row is written: a crash in between passes it on twice, which changes nothing, and never not at all.
+        After the row is written: what fails here must not tell the partner again. It is done again for a row that
+        comes back as delivered, which changes nothing the second time.
         """
-        word = named_status(row.attempts[-1].reply, partner)
-        if word is not None and partner.reply_updates_status and word is not row.notice.status:
-            self._words.put(
-                PartnerWord(
-                    partner_id=partner.partner_id,
-                    conversion_id=row.conversion_id,
-                    delivery_id=row.delivery_id,
-                    status=word,
-                )
+        word = row.partner_status
+        if word in (None, row.notice.status) or partner is None or not partner.reply_updates_status:
+            return
+        self._words.put(
+            PartnerWord(
+                partner_id=partner.partner_id,
+                conversion_id=row.conversion_id,
+                version=row.version,
+                delivery_id=row.delivery_id,
+                status=word,
             )
-        return row.with_changes(partner_status=word)
+        )
 
     def _hold(self, row: Delivery, partner: Partner, gate: GateSession) -> Delivery | None:
         """The row put off, if the gate does not let it through now."""
@@ -116,3 +120,11 @@ class TellingPartners:
 
 def needs_message(row: Delivery) -> bool:
     return row.state is DeliveryState.RETRYING and row.due_at is None
+
+
+def wait_for(versions: Iterable[Delivery], moment: str) -> Wait | None:
+    """Until attempts at these versions of a conversion, which are under way elsewhere, are over at the latest."""
+    leases = [row.lease_until for row in versions if row.lease_until is not None and row.lease_until > moment]
+    if not leases:
+        return None
+    return Wait(Hold.OTHER_VERSION, times.seconds_between(moment, max(leases)))
