@@ -53,7 +53,10 @@ class Tag(StrEnum):
     PRODUCTS = "Products"
     PARTNERS = "Partners"
     NETWORKS = "Networks"
+    LEDGER = "Conversions and earnings"
     RECEIPTS = "Receipts"
+    DELIVERIES = "Deliveries"
+    PORTAL = "Partner portal"
     DOCUMENTATION = "Documentation"
 
 
@@ -63,7 +66,10 @@ ABOUT_TAGS = {
     Tag.PRODUCTS: "Operators set up what users can earn from.",
     Tag.PARTNERS: "Operators set up who is told of conversions, and how.",
     Tag.NETWORKS: "Operators set up who posts conversions, and how they are understood.",
+    Tag.LEDGER: "Operators see what was reported and what waits, and decide.",
     Tag.RECEIPTS: "Operators look at every postback as it arrived and what became of it.",
+    Tag.DELIVERIES: "Operators look at who was told what, and have told anew whoever was not.",
+    Tag.PORTAL: "What a partner calls for itself.",
     Tag.DOCUMENTATION: "This description.",
 }
 

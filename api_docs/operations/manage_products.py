@@ -32,6 +32,8 @@ _PRODUCT = {
     "approval": "auto",
     "defaultStatus": "approved",
     "multipleConversions": False,
+    "holdDays": 0,
+    "caps": {"perUserPerDay": 5},
     "status": "active",
     "createdAt": "2026-11-21T09:30:00.000Z",
     "updatedAt": "2026-11-21T09:30:00.000Z",

@@ -18,7 +18,10 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api_docs.document import PATH
+from local.accounts import Account, sign_in
 from local.client import Client
+from tests.integration.conftest import eventually
+from tests.integration.described import described
 from tests.integration.test_admin import listed
 
 EXAMPLES = 12
@@ -26,7 +29,6 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 DOCUMENT = schemathesis.openapi.from_path(PATH)
 DOCUMENT.config.generation.update(with_security_parameters=False)
 DOCUMENT.config.phases.coverage.enabled = False
-PARTNER = {"name": "Quiet", "postbackUrl": "https://partner.example/pb?c={click_id}", "status": "paused"}
 
 
 @pytest.fixture(scope="module")
@@ -35,27 +37,44 @@ def caller(new_person):
 
 
 @pytest.fixture(scope="module")
-def sessions(admin, caller) -> dict[str, requests.Session]:
-    """By how the path begins."""
-    return {"/api/v1/admin/": admin.session, "/api/v1/earn/": caller.app.session, "/": Client("").session}
+def login(stack) -> Account:
+    return sign_in(stack, "docs-login", "partners")
 
 
 @pytest.fixture(scope="module")
-def known(admin, caller, public, new_product) -> dict[str, str]:
+def sessions(stack, admin, caller, login) -> dict[str, requests.Session]:
+    """By how the path begins."""
+    return {
+        "/api/v1/admin/": admin.session,
+        "/api/v1/partner/": described(Client(stack.api_url, login.token)).session,
+        "/api/v1/earn/": caller.app.session,
+        "/": Client("").session,
+    }
+
+
+@pytest.fixture(scope="module")
+def known(admin, caller, public, new_product, login, partners) -> dict[str, str]:
     """Ids of what is there, by the names of the parameters that take them."""
     product = new_product(postbackAuth={"mode": "open"}, approval="auto", multipleConversions=True)
+    told = {"postbackUrl": f"{partners.url}/ok/docs", "filters": {"productIds": [product.product_id]}}
+    partner_id = admin.create("partners", name="Told", logins=[login.user_id], **told).data["partnerId"]
     click_id = caller.app.click(product.product_id).data["clickId"]
     public.postback(click_id, amount="1.5", transactionId="t-1")
     receipts = admin.get("/api/v1/admin/receipts", clickId=click_id).data["items"]
+    eventually(lambda: admin.get("/api/v1/admin/deliveries", partnerId=partner_id).data["items"], "the delivery")
     network = admin.create("networks", name="Any").data
     return {
         "productId": product.product_id,
-        "partnerId": admin.create("partners", **PARTNER).data["partnerId"],
+        "partnerId": partner_id,
+        "conversionId": receipts[0]["conversionId"],
+        "version": "1",
         "networkId": network["networkId"],
         "uniqueKey": network["uniqueKey"],
         "clickId": click_id,
         "click_id": click_id,
         "receiptId": receipts[0]["receiptId"],
+        "userId": caller.user_id,
+        "earningId": receipts[0]["earningId"],
     }
 
 

@@ -15,6 +15,7 @@ from local.accounts import sign_in
 from local.client import Client
 from ricochet.models.delivery import Delivery, DeliveryState
 from tests.integration.conftest import eventually
+from tests.integration.described import described
 from tests.integration.telling import Told, path
 
 PROFILE, DELIVERIES = "/api/v1/partner/profile", "/api/v1/partner/deliveries"
@@ -43,7 +44,7 @@ def new_login(stack):
 
     def make() -> Login:
         account = sign_in(stack, f"login-{next(numbers)}", "partners")
-        return Login(account.user_id, Client(stack.api_url, account.token))
+        return Login(account.user_id, described(Client(stack.api_url, account.token)))
 
     return make
 

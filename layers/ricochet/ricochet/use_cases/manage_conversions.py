@@ -21,7 +21,7 @@ from ricochet.use_cases import manage_earnings
 from ricochet.use_cases.decisions import Decisions
 from ricochet.use_cases.manage_earnings import Reason
 
-_INTERNAL = {"day_shard", "reports"}
+HIDDEN = {"day_shard", "reports"}
 
 
 def _real_day(text: str) -> str:
@@ -68,8 +68,8 @@ class ManageConversions:
     def shown(self, conversion: Conversion) -> dict[str, Any]:
         """All of it, with the user's rows for it."""
         rows = self._earnings.of_conversion(conversion)
-        return conversion.to_json(leave_out=_INTERNAL) | {"earnings": [manage_earnings.shown(row) for row in rows]}
+        return conversion.to_json(leave_out=HIDDEN) | {"earnings": [manage_earnings.shown(row) for row in rows]}
 
 
 def summary(conversion: Conversion) -> dict[str, Any]:
-    return conversion.to_json(leave_out=_INTERNAL | {"versions", "ip"})
+    return conversion.to_json(leave_out=HIDDEN | {"versions", "ip"})

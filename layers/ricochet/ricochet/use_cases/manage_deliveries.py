@@ -23,7 +23,7 @@ from ricochet.tables.paging import Page, decode_cursor, encode_cursor
 
 Moment = Annotated[str, AfterValidator(times.read)]
 _VERSION = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
-_OURS = {"partner_shard", "state_shard", "lease_until", "tries_from", "ttl"}
+HIDDEN = {"partner_shard", "state_shard", "lease_until", "tries_from", "ttl"}
 
 
 class ListingQuery(Entity):
@@ -152,8 +152,8 @@ def found(deliveries: Deliveries, conversion_id: str, version: str, partner_id: 
 
 
 def summary(row: Delivery) -> dict[str, Any]:
-    return row.to_json(leave_out=_OURS | {"attempts"})
+    return row.to_json(leave_out=HIDDEN | {"attempts"})
 
 
 def shown(row: Delivery) -> dict[str, Any]:
-    return row.to_json(leave_out=_OURS)
+    return row.to_json(leave_out=HIDDEN)

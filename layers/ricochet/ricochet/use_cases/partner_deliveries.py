@@ -11,7 +11,7 @@ from ricochet.tables.deliveries import Deliveries
 from ricochet.tables.paging import Page
 from ricochet.use_cases.manage_deliveries import ListingQuery, found
 
-_SHOWN = {
+SHOWN = {
     *("delivery_id", "conversion_id", "version", "state", "held_by", "detail", "partner_status"),
     *("attempt_count", "next_attempt_at", "created_at", "updated_at"),
 }
@@ -42,7 +42,7 @@ def summary(row: Delivery, partner: Partner) -> dict[str, Any]:
         "subid": notice.subid or notice.click_id,
         "sourceConversionId": notice.conversion_id,
     }
-    return row.to_json(include_only=_SHOWN) | told
+    return row.to_json(include_only=SHOWN) | told
 
 
 def shown(row: Delivery, partner: Partner) -> dict[str, Any]:

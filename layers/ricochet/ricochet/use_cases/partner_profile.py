@@ -26,7 +26,7 @@ from ricochet.use_cases.partner_deliveries import shown_attempt, without_address
 
 TEST = Limits(connect=1.0, total=5.0)
 EDITABLE = ("postbackUrl", "method", "contentType", "bodyTemplate", "events", "filters", "statusWords")
-_SHOWN = {
+SHOWN = {
     *("partner_id", "name", "status", "paused_at", "pause_reason", "created_at", "updated_at"),
     *("postback_url", "method", "content_type", "body_template", "events", "filters", "status_words"),
     *("max_per_second", "reply_updates_status", "previous_secret_until"),
@@ -102,7 +102,7 @@ class PartnerProfile:
 
 def profile(partner: Partner) -> dict[str, Any]:
     """A partner as it sees itself."""
-    return partner.to_json(include_only=_SHOWN)
+    return partner.to_json(include_only=SHOWN)
 
 
 def _shown_request(outbound: Outbound) -> dict[str, Any]:

@@ -1,0 +1,231 @@
+"""/api/v1/admin/deliveries."""
+
+from pydantic import Field, RootModel
+
+from api_docs.description import JSON_BODY, PAGE, Body, Caller, Data, Listing, Operation, PageQuery, Success, Tag
+from ricochet.errors import (
+    ChangedMeanwhileError,
+    DeliveryNotFoundError,
+    DeliveryUnderWayError,
+    InvalidCursorError,
+    InvalidRequestError,
+    PartnerArchivedError,
+    PartnerNotFoundError,
+)
+from ricochet.models import delivery as stored
+from ricochet.models.entity import Entity
+from ricochet.models.money import Amount, Currency
+from ricochet.models.statuses import Status
+from ricochet.use_cases.manage_deliveries import HIDDEN, DeliveryQuery
+from ricochet.use_cases.redrive_deliveries import RedriveRequest
+from ricochet.use_cases.replay_deliveries import ReplayRequest
+
+
+class DeliveryPageQuery(DeliveryQuery, PageQuery):
+    pass
+
+
+class CursorQuery(Entity):
+    cursor: str | None = None
+
+
+class Delivery(stored.Delivery, Data):
+    left_out = HIDDEN
+
+
+class DeliverySummary(stored.Delivery, Data):
+    left_out = HIDDEN | {"attempts"}
+
+
+class Deliveries(Listing):
+    items: tuple[DeliverySummary, ...]
+
+
+class UndeliveredSum(Data):
+    """Of one partner's deliveries in one currency."""
+
+    partner_id: str
+    currency: Currency
+    value: Amount = Field(description="What its Purchases are worth.")
+    count: int
+    retrying: int
+    parked: int
+    oldest: str
+
+
+class Undelivered(Listing):
+    items: tuple[UndeliveredSum, ...]
+
+
+class ReplayReport(Data):
+    dry_run: bool
+    matched: int
+    value: dict[str, Amount] = Field(description="What the Purchases among them are worth, by currency.")
+    replayed: int
+    complete: bool
+    next_cursor: str | None
+
+
+class ParkingQueue(Data):
+    dry_run: bool
+    messages: int
+    parked: int
+
+
+class Redriven(Data):
+    dry_run: bool
+    received: int
+    replayed: int
+    resumed: int
+    stale: int
+    kept: int
+    unreadable: int
+
+
+class Redrive(RootModel[ParkingQueue | Redriven]):
+    pass
+
+
+_NOTICE = stored.Notice(
+    click_id="550e8400-e29b-41d4-a716-446655440000",
+    status=Status.APPROVED,
+    original_status="completed",
+    payout="50",
+    currency="USD",
+    offer_id="offer_123",
+    product_id="prod_8vr2k0xq3m5t",
+    conversion_id="conv_789012",
+    transaction_id="txn_123456",
+    user_id="1c1f5a9e-5d0e-4a52-8b1c-0d3b8b1f0a11",
+    timestamp="2026-11-21T09:41:12.345Z",
+)
+_SUMMARY = {
+    "conversionId": "CONV-5B7A0C93E1D24F6688AB10F2",
+    "deliveryKey": "000001#part_4k9mw2hz7c0e",
+    "deliveryId": "dlv_0f4b6a1c9d2e7b53a8c6e410",
+    "version": 1,
+    "partnerId": "part_4k9mw2hz7c0e",
+    "state": "parked",
+    "notice": _NOTICE.to_json(),
+    "url": "https://partner.example/pb?subid=banner-1&status=Purchase&sum=50",
+    "attemptCount": 11,
+    "createdAt": "2026-11-21T09:41:13.000Z",
+    "updatedAt": "2026-11-24T08:02:41.000Z",
+}
+_ATTEMPTS = {"attempts": [{"at": "2026-11-24T08:02:40.000Z", "ms": 41, "statusCode": 503, "reply": "busy"}]}
+_ONE = "/api/v1/admin/deliveries/{conversionId}/{version}/{partnerId}"
+_SPAN = {"partnerId": "part_4k9mw2hz7c0e", "from": "2026-11-20", "to": "2026-11-21T12:00:00Z", "state": "missing"}
+
+OPERATIONS = (
+    Operation(
+        route="GET /api/v1/admin/deliveries",
+        name="listDeliveries",
+        tag=Tag.DELIVERIES,
+        caller=Caller.ADMIN,
+        summary="List deliveries, newest first",
+        description="By `conversionId`; by `partnerId`, and by `state` and time if wanted; or by an open `state`. "
+        "Where few of many are asked for, a page may be shorter than `limit` although there are more.",
+        query=DeliveryPageQuery,
+        successes=(Success("Deliveries found", Deliveries, {"items": [_SUMMARY], "nextCursor": None}),),
+        errors=(*PAGE, InvalidRequestError),
+    ),
+    Operation(
+        route="GET /api/v1/admin/deliveries/undelivered",
+        name="sumUndelivered",
+        tag=Tag.DELIVERIES,
+        caller=Caller.ADMIN,
+        summary="What partners have not been told, added up by partner and currency",
+        description="With a `nextCursor` there is more: add up what it leads to.",
+        query=CursorQuery,
+        successes=(
+            Success(
+                "Undelivered payouts added up",
+                Undelivered,
+                {
+                    "items": [
+                        {
+                            "partnerId": "part_4k9mw2hz7c0e",
+                            "currency": "USD",
+                            "value": 50,
+                            "count": 1,
+                            "retrying": 0,
+                            "parked": 1,
+                            "oldest": "2026-11-21T09:41:13.000Z",
+                        }
+                    ],
+                    "nextCursor": None,
+                },
+            ),
+        ),
+        errors=(InvalidCursorError,),
+    ),
+    Operation(
+        route=f"GET {_ONE}",
+        name="getDelivery",
+        tag=Tag.DELIVERIES,
+        caller=Caller.ADMIN,
+        summary="Read a delivery with its attempts",
+        successes=(Success("Delivery found", Delivery, _SUMMARY | _ATTEMPTS),),
+        errors=(DeliveryNotFoundError,),
+    ),
+    Operation(
+        route=f"POST {_ONE}/replay",
+        name="replayDelivery",
+        tag=Tag.DELIVERIES,
+        caller=Caller.ADMIN,
+        summary="Have one delivery tried anew",
+        description="From the next minute on, at its partner's rate, with the whole schedule of retries.",
+        successes=(Success("Delivery to be tried anew", DeliverySummary, _SUMMARY | {"state": "retrying"}),),
+        errors=(DeliveryNotFoundError, DeliveryUnderWayError, PartnerArchivedError, ChangedMeanwhileError),
+    ),
+    Operation(
+        route="POST /api/v1/admin/deliveries/replay",
+        name="replayDeliveries",
+        tag=Tag.DELIVERIES,
+        caller=Caller.ADMIN,
+        summary="Have a partner told anew all of a time and state",
+        description="Counts only, unless `dryRun` is false. Repeating a call does no harm; with a `nextCursor` it "
+        "stopped before the end, so send it as `cursor`.",
+        body=Body(ReplayRequest, _SPAN),
+        successes=(
+            Success(
+                "Deliveries counted",
+                ReplayReport,
+                {
+                    "dryRun": True,
+                    "matched": 3,
+                    "value": {"USD": 150},
+                    "replayed": 0,
+                    "complete": True,
+                    "nextCursor": None,
+                },
+            ),
+        ),
+        errors=(*JSON_BODY, InvalidCursorError, PartnerNotFoundError, PartnerArchivedError),
+    ),
+    Operation(
+        route="POST /api/v1/admin/deliveries/redrive",
+        name="redriveDeliveries",
+        tag=Tag.DELIVERIES,
+        caller=Caller.ADMIN,
+        summary="Work off the parking queue",
+        description="Counts only, unless `dryRun` is false.",
+        body=Body(RedriveRequest, {"limit": 100, "dryRun": False}, is_optional=True),
+        successes=(
+            Success(
+                "Parking queue worked off",
+                Redrive,
+                {
+                    "dryRun": False,
+                    "received": 2,
+                    "replayed": 1,
+                    "resumed": 0,
+                    "stale": 1,
+                    "kept": 0,
+                    "unreadable": 0,
+                },
+            ),
+        ),
+        errors=JSON_BODY,
+    ),
+)

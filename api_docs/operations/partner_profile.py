@@ -1,0 +1,124 @@
+"""/api/v1/partner/profile."""
+
+from typing import Any
+
+from pydantic import create_model
+
+from api_docs.description import JSON_BODY, Body, Caller, Data, Operation, Success, Tag
+from api_docs.operations.partner_deliveries import OwnAttempt
+from ricochet.errors import ChangedMeanwhileError, PartnerUrlNotAllowedError
+from ricochet.models import partner as stored
+from ricochet.models.entity import Entity
+from ricochet.use_cases.manage_partners import PartnerInput
+from ricochet.use_cases.partner_profile import EDITABLE, SHOWN, SampleRequest
+
+_editable: dict[str, Any] = {
+    name: (field.annotation, field) for name, field in PartnerInput.model_fields.items() if field.alias in EDITABLE
+}
+ProfileInput = create_model("ProfileInput", __base__=Entity, **_editable)
+
+
+class Profile(stored.Partner, Data):
+    left_out = stored.Partner.model_fields.keys() - SHOWN
+
+
+class SigningSecret(Data):
+    signing_secret: str
+    previous_secret_until: str
+
+
+class SampleSent(Data):
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: str | None = None
+
+
+class SampleTried(Data):
+    request: SampleSent | None = None
+    response: OwnAttempt
+
+
+_URL = "https://partner.example/pb?subid={subid}&status={status}&sum={payout}"
+_PROFILE = {
+    "partnerId": "part_4k9mw2hz7c0e",
+    "name": "Tracker",
+    "postbackUrl": _URL,
+    "method": "GET",
+    "contentType": "json",
+    "events": ["Lead", "Purchase", "Reject", "Trash"],
+    "statusWords": {},
+    "filters": {"offerIds": [], "productIds": [], "networkIds": [], "ownClicks": {}},
+    "replyUpdatesStatus": False,
+    "status": "active",
+    "createdAt": "2026-11-21T09:30:00.000Z",
+    "updatedAt": "2026-11-21T09:30:00.000Z",
+}
+
+OPERATIONS = (
+    Operation(
+        route="GET /api/v1/partner/profile",
+        name="getProfile",
+        tag=Tag.PORTAL,
+        caller=Caller.PARTNER,
+        summary="What one receives, and how",
+        successes=(Success("Profile found", Profile, _PROFILE),),
+    ),
+    Operation(
+        route="PUT /api/v1/partner/profile",
+        name="updateProfile",
+        tag=Tag.PORTAL,
+        caller=Caller.PARTNER,
+        summary="Change it",
+        description="Whose clicks are one's own (`filters.ownClicks`) is for operators to say.",
+        body=Body(ProfileInput, {"postbackUrl": _URL, "events": ["Purchase"]}, is_patch=True),
+        successes=(
+            Success(
+                "Profile updated",
+                Profile,
+                _PROFILE | {"events": ["Purchase"]},
+                warnings=("partner.example has no address at the moment",),
+            ),
+        ),
+        errors=(*JSON_BODY, PartnerUrlNotAllowedError, ChangedMeanwhileError),
+    ),
+    Operation(
+        route="POST /api/v1/partner/profile/secret",
+        name="rotateSigningSecret",
+        tag=Tag.PORTAL,
+        caller=Caller.PARTNER,
+        summary="A new signing secret",
+        successes=(
+            Success(
+                "Signing secret rotated",
+                SigningSecret,
+                {"signingSecret": "whsec_example", "previousSecretUntil": "2026-11-22T09:30:00.000Z"},
+            ),
+        ),
+        errors=(ChangedMeanwhileError,),
+    ),
+    Operation(
+        route="POST /api/v1/partner/profile/test",
+        name="sendTestPostback",
+        tag=Tag.PORTAL,
+        caller=Caller.PARTNER,
+        summary="Send oneself a test postback",
+        description="Of nothing real: its ids begin with `test_`. It counts nowhere and is not recorded.",
+        body=Body(SampleRequest, {"status": "approved"}, is_optional=True),
+        successes=(
+            Success(
+                "Test postback sent",
+                SampleTried,
+                {
+                    "request": {
+                        "method": "GET",
+                        "url": "https://partner.example/pb?subid=test_8vr2k0xq3m5t&status=Purchase&sum=1.00",
+                        "headers": {"webhook-id": "test_8vr2k0xq3m5t"},
+                    },
+                    "response": {"at": "2026-11-21T09:41:13.000Z", "ms": 41, "statusCode": 200, "reply": "OK"},
+                },
+            ),
+        ),
+        errors=JSON_BODY,
+    ),
+)
