@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from ricochet.models import times
@@ -64,9 +64,6 @@ class Memory:
     def of_conversion(self, conversion_id: str) -> list[Delivery]:
         return []
 
-    def newer_is_delivered(self, row: Delivery) -> bool:
-        return False
-
     def put_first(self, row: Delivery) -> bool:
         return self.record(row)
 
@@ -78,9 +75,9 @@ class Memory:
             self.rows[row.conversion_id, row.delivery_key] = row
         return True
 
-    def due(self, partner_id: str, moment: str, limit: int) -> list[Delivery]:
-        found = (row for row in list(self.rows.values()) if row.partner_id == partner_id and row.due_at)
-        return [row for row in found if (row.due_at or "") <= moment][:limit]
+    def due(self, partner_id: str, moment: str) -> Iterator[Delivery]:
+        found = [row for row in self.rows.values() if row.partner_id == partner_id and row.due_at]
+        return (row for row in found if (row.due_at or "") <= moment)
 
     def clear_due(self, row: Delivery) -> None:
         self.record(row.with_changes(due_at=None))
