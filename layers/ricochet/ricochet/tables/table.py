@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from ricochet.models.entity import Entity
 
+MAX_KEY_BYTES = 1024
+"""What DynamoDB takes in a sort key. It takes twice that in a partition key, but no id of ours is that long either."""
+
 
 class Table[E: Entity]:
     """Rows of one entity. ClientError and BotoCoreError pass through: they are our own side's failures."""
@@ -24,7 +27,10 @@ class Table[E: Entity]:
         self.client = client
         self.name = name
 
-    def _get(self, key: dict[str, Any], *, consistent: bool = True) -> E | None:
+    def _get(self, key: dict[str, str], *, consistent: bool = True) -> E | None:
+        """The row; None also for a key that none can have, which DynamoDB would refuse as our mistake."""
+        if not all(0 < len(value.encode()) <= MAX_KEY_BYTES for value in key.values()):
+            return None
         reply = self.client.get_item(TableName=self.name, Key=to_wire(key), ConsistentRead=consistent)
         item = reply.get("Item")
         return self.entity.from_item(from_wire(item)) if item else None
