@@ -39,13 +39,13 @@ def test_a_partner_that_is_down_is_left_alone_and_told_everything_when_it_is_bac
     where = path("as-told")
     partner = told.partner(where)
     partners.answers[where] = 503
-    told.convert_anew(12)
+    told.convert_anew(7)
     eventually(lambda: health(rows, partner["partnerId"]).get("breaker") == Breaker.OPEN, "an open breaker")
-    eventually(lambda: len(told.all_rows()) == 12, "a row for each")
-    held = told.convert_anew(8)
+    eventually(lambda: len(told.all_rows()) == 7, "a row for each")
+    held = told.convert_anew(3)
     waiting = eventually(
         lambda: (
-            (found := [row for row in told.all_rows() if row.notice.click_id in held]) and len(found) == 8 and found
+            (found := [row for row in told.all_rows() if row.notice.click_id in held]) and len(found) == 3 and found
         ),
         "what came while the breaker was open",
     )
@@ -59,11 +59,11 @@ def test_a_partner_that_is_down_is_left_alone_and_told_everything_when_it_is_bac
 
     def all_told() -> bool:
         release()
-        return len(in_state(told, DeliveryState.DELIVERED)) == 20 - len(parked)
+        return len(in_state(told, DeliveryState.DELIVERED)) == 10 - len(parked)
 
     eventually(all_told, "everything told", seconds=120)
     ids = [received.delivery_id for received in partners.at(where) if received.answered == 200]
-    assert len(ids) == len(set(ids)) == 20 - len(parked)
+    assert len(ids) == len(set(ids)) == 10 - len(parked)
 
 
 def test_a_partner_gets_no_more_a_second_than_it_wants(told, partners, release):

@@ -227,8 +227,8 @@ def test_the_books_balance_whatever_is_reported_in_whatever_order(stack: Stack):
     run_state_machine_as_test(
         Books,
         settings=settings(
-            max_examples=15,
-            stateful_step_count=30,
+            max_examples=25,
+            stateful_step_count=40,
             deadline=None,
             derandomize=True,
             database=None,
