@@ -16,6 +16,7 @@ from ricochet.models.partner import Partner
 from ricochet.models.product import Lifecycle
 from ricochet.rules.partner_health import NOTICES, way_to_pause
 from ricochet.use_cases.manage_partners import PAUSED_BY_OPERATOR
+from ricochet.use_cases.release_due_deliveries import RATE
 
 SILENT_DAYS = 7
 """So long nothing may come before that is a finding."""
@@ -155,8 +156,9 @@ def deliveries(seen: OpenDeliveries, moment: str) -> list[Finding]:
     findings = [*_parked(seen, known, moment), *_late(seen, known, moment), *_unwell(seen, known, moment)]
     if findings:
         return findings
-    waiting = f"{len(seen.retrying)}{'' if seen.is_all else ' or more'}"
-    return green("nobody is waiting" if not seen.retrying else f"{waiting} being retried, all in time")
+    if not seen.retrying:
+        return green("nobody is waiting")
+    return green(f"{len(seen.retrying)} {'being retried, all in time' if seen.is_all else 'or more being retried'}")
 
 
 def _parked(seen: OpenDeliveries, known: dict[str, Partner], moment: str) -> list[Finding]:
@@ -169,7 +171,8 @@ def _parked(seen: OpenDeliveries, known: dict[str, Partner], moment: str) -> lis
     return [
         red(
             f"given up for {partner_id}: {len(rows)}{'' if seen.is_all else ' or more'} ({_last_words(rows)})",
-            "each row says what was tried; once the cause is mended they can be sent again",
+            "each row says what was tried; once the cause is mended, `redrive` has them tried anew, "
+            "or `replay deliveries` those of a partner and a time",
             f"deliveries --partner {partner_id} --state parked",
         )
         for partner_id, rows in given_up.items()
@@ -177,26 +180,39 @@ def _parked(seen: OpenDeliveries, known: dict[str, Partner], moment: str) -> lis
 
 
 def _late(seen: OpenDeliveries, known: dict[str, Partner], moment: str) -> list[Finding]:
-    """Retries whose time has come and gone, though nothing holds their partner back."""
-    due = times.plus(moment, seconds=-LATE_SECONDS)
+    """Retries that should be gone by now at their partner's rate, and that nothing holds back.
+
+    Where there are more than were looked at, nobody can tell: the alarms must do.
+    """
+    if not seen.is_all:
+        return []
+    overdue = {
+        partner_id: times.plus(moment, seconds=-LATE_SECONDS - number / (known[partner_id].rate or RATE))
+        for partner_id, number in Counter(row.partner_id for row in seen.retrying).items()
+        if not _is_held_back(known, seen.health, partner_id)
+    }
     late = [
-        row
+        row.next_attempt_at
         for row in seen.retrying
-        if (row.next_attempt_at or moment) < due and not _is_held_back(known, seen.health, row.partner_id)
+        if row.next_attempt_at and row.next_attempt_at < overdue.get(row.partner_id, "")
     ]
     if not late:
         return []
-    text = f"{len(late)} retries are late, the first since {min(row.next_attempt_at or '' for row in late)}"
+    text = f"{len(late)} retries are late, the first since {min(late)}"
     return [red(text, "is the schedule ReleaseDueDeliveries running, and the retry queue being read? See its logs")]
 
 
 def _unwell(seen: OpenDeliveries, known: dict[str, Partner], moment: str) -> Iterable[Finding]:
+    """Partners that fail; not those that are paused, who get nothing anyway."""
+    waited_for = {row.partner_id for row in seen.retrying}
     for partner_id, one in seen.health.items():
-        way = way_to_pause(one, moment)
-        if not _is_in_use(known.get(partner_id)) or (one.breaker is not Breaker.OPEN and way < NOTICES[0]):
+        partner, way = known.get(partner_id), way_to_pause(one, moment)
+        # Where nothing waits and the time is over, the breaker stays open until there is something to be sent.
+        is_shut = one.breaker is Breaker.OPEN and (partner_id in waited_for or (one.open_until or "") > moment)
+        if partner is None or partner.status is not Lifecycle.ACTIVE or not (is_shut or way >= NOTICES[0]):
             continue
         text = f"{partner_id} has failed {one.failures} times since {one.failing_since}"
-        if one.breaker is Breaker.OPEN:
+        if is_shut:
             text += f"; its breaker is open until {one.open_until}, then one postback is sent to see"
         if way >= NOTICES[0]:
             text += f"; {way} % of the way to being paused"
@@ -225,8 +241,8 @@ def _queue(one: Queue) -> Finding | None:
 _DEAD_ENDS = {
     "ParkedDeliveries": (
         "deliveries were given up, their partners have not been told",
-        "mend the cause, then send them again",
-        "deliveries --state parked",
+        "mend the cause, then have them tried anew",
+        "redrive",
     ),
     "ParkedPostbacks": (
         "postbacks could not be taken in after five tries",

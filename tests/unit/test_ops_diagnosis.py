@@ -177,14 +177,41 @@ class TestDeliveries:
         late = a_delivery(next_attempt_at=ago(seconds=LATE_SECONDS + 1), held_by=Hold.PAUSED)
         paused = a_partner(status=Lifecycle.PAUSED, paused_at=NOW, pause_reason=PAUSED_BY_OPERATOR)
         assert only(diagnosis.deliveries(OpenDeliveries((late,), partners=(paused,)), NOW)).ok
-        recovering = {"part_1": unwell(breaker=Breaker.RECOVERING, failures=0, failing_since=None)}
+        recovering = {"part_1": unwell(breaker=Breaker.RECOVERING, recovered_at=NOW, failures=0, failing_since=None)}
         assert only(diagnosis.deliveries(OpenDeliveries((late,), partners=(a_partner(),), health=recovering), NOW)).ok
 
-    def test_an_open_breaker_is_red(self):
-        health = {"part_1": unwell(breaker=Breaker.OPEN, open_until=NOW)}
-        finding = only(diagnosis.deliveries(OpenDeliveries(partners=(a_partner(),), health=health), NOW))
+    def test_what_waits_for_its_turn_at_the_partners_rate_is_not_late(self):
+        backlog = tuple(a_delivery(next_attempt_at=ago(seconds=LATE_SECONDS + 100)) for _ in range(2))
+        slow = a_partner(max_per_second="0.01")
+        assert only(diagnosis.deliveries(OpenDeliveries(backlog, partners=(slow,)), NOW)).ok
+        quicker = a_partner(max_per_second="0.03")
+        assert not only(diagnosis.deliveries(OpenDeliveries(backlog, partners=(quicker,)), NOW)).ok
+
+    def test_of_a_backlog_that_was_not_looked_through_nobody_can_tell_what_is_late(self):
+        late = a_delivery(next_attempt_at=ago(days=1))
+        seen = OpenDeliveries((late,), partners=(a_partner(),), is_all=False)
+        assert only(diagnosis.deliveries(seen, NOW)).text == "1 or more being retried"
+
+    @pytest.mark.parametrize(
+        ("open_until", "waiting"), [(times.plus(NOW, minutes=1), ()), (ago(minutes=1), (a_delivery(),))]
+    )
+    def test_an_open_breaker_is_red(self, open_until, waiting):
+        health = {"part_1": unwell(breaker=Breaker.OPEN, open_until=open_until)}
+        finding = only(diagnosis.deliveries(OpenDeliveries(waiting, partners=(a_partner(),), health=health), NOW))
         assert (finding.ok, finding.command) == (False, "health")
         assert "breaker is open" in finding.text
+
+    def test_one_whose_time_is_over_and_that_nothing_waits_for_is_no_finding(self):
+        health = {"part_1": unwell(breaker=Breaker.OPEN, open_until=ago(minutes=1))}
+        assert only(diagnosis.deliveries(OpenDeliveries(partners=(a_partner(),), health=health), NOW)).ok
+
+    @pytest.mark.parametrize("breaker", [Breaker.OPEN, Breaker.CLOSED])
+    def test_how_a_paused_partner_was_doing_is_no_finding_here(self, breaker):
+        failing = {"failing_since": ago(hours=PAUSE_AFTER_HOURS), "failures": PAUSE_AFTER_ATTEMPTS}
+        health = {"part_1": unwell(breaker=breaker, open_until=times.plus(NOW, minutes=1), **failing)}
+        paused = a_partner(status=Lifecycle.PAUSED, paused_at=NOW, pause_reason=PAUSED_BY_OPERATOR)
+        held = a_delivery(next_attempt_at=ago(days=3), held_by=Hold.PAUSED)
+        assert only(diagnosis.deliveries(OpenDeliveries((held,), partners=(paused,), health=health), NOW)).ok
 
     def test_a_partner_half_way_to_a_pause_is_red_and_one_that_just_began_to_fail_is_not(self):
         half = unwell(failing_since=ago(hours=PAUSE_AFTER_HOURS / 2), failures=PAUSE_AFTER_ATTEMPTS)
@@ -205,7 +232,8 @@ class TestQueues:
         assert (busy.ok, busy.text) == (True, "FailedDeliveries 9 on their way")
 
     @pytest.mark.parametrize(
-        ("name", "hint"), [("ParkedDeliveries", "send them"), ("ParkedPostbacks", "redrive"), ("FailedEvents", "sweep")]
+        ("name", "hint"),
+        [("ParkedDeliveries", "tried anew"), ("ParkedPostbacks", "redrive"), ("FailedEvents", "sweep")],
     )
     def test_a_message_where_none_should_end_is_red(self, name, hint):
         finding = only(diagnosis.queues([Queue(name, 1, 0, 0)]))
