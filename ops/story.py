@@ -85,6 +85,11 @@ def shown(delivery: Delivery) -> dict[str, Any]:
     return delivery.to_json(leave_out=INDEX_ONLY)
 
 
+def name(delivery: Delivery) -> str:
+    """What commands know it by: conversion, version and partner in one word."""
+    return f"{delivery.conversion_id}/{delivery.version}/{delivery.partner_id}"
+
+
 def _click(click: Click | None) -> Iterator[Happening]:
     if click is None:
         return
@@ -98,7 +103,7 @@ def _receipt(receipt: Receipt) -> Happening:
     reason = f": {receipt.detail}" if receipt.detail else ""
     return Happening(
         receipt.received_at,
-        "postback",
+        "postback" if receipt.is_of_postback else "decision",
         f"{receipt.outcome}{reason} ({receipt.source or 'a stranger'}, {receipt.receipt_id})",
     )
 

@@ -8,7 +8,7 @@ from ricochet.models import times
 from ricochet.models.conversion import HoldReason, PastVersion
 from ricochet.models.delivery import DeliveryState, Hold
 from ricochet.models.earning import ApprovalStatus, Earning, EarningStatus, EarningType
-from ricochet.models.postback import receipt_of
+from ricochet.models.postback import receipt_of, receipt_of_decision
 from ricochet.models.statuses import Status
 from tests.unit.builders import CLICK_ID, IN_AN_HOUR, NOON, a_click, a_conversion, a_delivery, a_postback, an_attempt
 
@@ -122,6 +122,16 @@ def test_money_that_is_held_says_why_and_a_change_says_by_whom():
     held = a_conversion(status=Status.PENDING, hold_reason=HoldReason.AMOUNT_OVER_CAP, changed_by="operator:me")
     assert headline(Story(None, held))["status"] == "pending, version 1, held: amount_over_cap"
     assert happenings(Story(None, held))[0].text.endswith("by operator:me")
+
+
+def test_what_a_person_decided_is_no_postback():
+    decided = receipt_of_decision("operator:me", REFUND, "credited", conversion_id="CONV-1", detail="he called")
+    told = happenings(Story(a_click(), receipts=(decided,)))[-1]
+    assert (told.what, told.text) == ("decision", f"credited: he called (operator:me, {decided.receipt_id})")
+
+
+def test_a_delivery_is_named_by_what_commands_know_it_by():
+    assert story.name(a_delivery()) == "CONV-1/1/part_1"
 
 
 def test_a_click_that_led_to_nothing_tells_why():
