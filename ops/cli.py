@@ -8,7 +8,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperGroup
 
-from ops import catalog, conversion, deliveries, doctor, health, receipts, render, replay, user
+from ops import catalog, conversion, deliveries, doctor, earnings, health, receipts, redrive, render, replay, user
 from ops.stacks import OperatorError
 from ops.target import Target
 from ricochet.errors import RicochetError
@@ -73,4 +73,6 @@ app.command("user")(user.user)
 app.command("health")(health.health)
 for kind in catalog.KINDS:
     app.add_typer(catalog.group(kind), name=kind.name)
+app.add_typer(earnings.commands, name="earnings")
 app.add_typer(replay.commands, name="replay")
+app.command("redrive")(redrive.redrive)

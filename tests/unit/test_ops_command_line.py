@@ -1,12 +1,13 @@
 """What operators type, and how it is shown to them."""
 
 import json
+from collections import defaultdict
 from decimal import Decimal
 
 import pytest
 from typer.testing import CliRunner
 
-from ops import cli, durations, render, stacks
+from ops import cli, durations, redrive, render, replay, stacks
 from ops.catalog import difference, parse_changes
 from ops.examine import refusals
 from ops.facts import OpenDeliveries
@@ -17,10 +18,12 @@ from ops.target import Target
 from ricochet.models.delivery import DeliveryState
 from ricochet.models.health import PARTNER, Breaker, PartnerHealth
 from ricochet.models.product import Lifecycle
-from ricochet.settings import ManageReceiptsSettings, PartnerSettings
+from ricochet.settings import ManageReceiptsSettings, PartnerSettings, PartnerWordSettings
 from ricochet.tables.paging import Page
 from ricochet.use_cases.manage_partners import PartnerInput
 from ricochet.use_cases.manage_products import ProductInput
+from ricochet.use_cases.redrive_deliveries import Redriven
+from ricochet.use_cases.replay_deliveries import ReplayReport, ReplayRequest
 from tests.template.cloudformation import load
 from tests.unit.builders import IN_AN_HOUR, NOON, a_delivery, a_partner
 
@@ -34,7 +37,12 @@ COMMANDS = (
     "products",
     "partners",
     "networks",
+    "earnings",
     "replay",
+    "replay receipt",
+    "replay delivery",
+    "replay deliveries",
+    "redrive",
 )
 
 
@@ -66,7 +74,7 @@ class TestChoosingAStack:
         assert Target(None, None).command("health") == 'make ops ARGS="health"'
         assert Target("prod", "eu-west-1").command("health") == 'make ops ARGS="health --stack prod --region eu-west-1"'
 
-    @pytest.mark.parametrize("kind", [ManageReceiptsSettings, PartnerSettings])
+    @pytest.mark.parametrize("kind", [ManageReceiptsSettings, PartnerSettings, PartnerWordSettings])
     def test_the_templates_outputs_and_parameters_are_all_that_use_cases_need(self, kind):
         template = load()
         outputs = dict.fromkeys(template.document["Outputs"], "it")
@@ -76,7 +84,7 @@ class TestChoosingAStack:
 
     @pytest.mark.parametrize("command", COMMANDS)
     def test_every_command_explains_itself(self, command):
-        result = CliRunner().invoke(cli.app, [command, "--help"])
+        result = CliRunner().invoke(cli.app, [*command.split(), "--help"])
         assert result.exit_code == 0
         assert "Usage" in result.stdout
 
@@ -117,11 +125,27 @@ class TestEdits:
 
 class TestShowing:
     def test_no_id_is_ever_cut_off(self, capsys):
-        an_id, address = "X" * render.LONGEST_ID, "https://a.example/" + "z" * 200
+        an_id, address = "X" * render.LONGEST_WORD, "https://a.example/" + "z" * 200
         render.table(("id", "where", "why"), [(an_id, address, "because " * 20)], "nothing")
         out = capsys.readouterr().out
         assert an_id in out
         assert (out.count("z"), out.count("because")) == (200, 20)
+
+    def test_where_ids_alone_need_more_room_than_there_is_lines_are_longer(self, capsys, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "80")
+        ids = [letter * 36 for letter in "abc"]
+        render.table(("at", "one", "two", "three", "why"), [("11-21 22:20:11.001", *ids, "so it is " * 4)], "nothing")
+        out = capsys.readouterr().out
+        assert all(text in out for text in (*ids, "11-21 22:20:11.001"))
+        assert out.count("so it is") == 4
+
+    def test_progress_is_shown_to_who_watches_and_not_to_scripts(self, capfd, monkeypatch):
+        for is_watched in (False, True):
+            monkeypatch.setenv("FORCE_COLOR", "1" if is_watched else "")
+            with render.progress("working", 2) as told:
+                told(2)
+            out, err = capfd.readouterr()
+            assert (out, "working" in err, "2/2" in err) == ("", is_watched, is_watched)
 
     def test_brackets_in_what_came_from_outside_are_shown_as_they_are(self, capsys):
         render.table(("a", "b"), [("[red]x[/red]", "[/]")], "nothing")
@@ -145,6 +169,55 @@ class TestShowing:
     )
     def test_durations_are_said_in_the_largest_unit_of_which_there_are_two(self, seconds, text):
         assert durations.of(seconds) == text
+
+
+class TestTellingAnew:
+    @pytest.mark.parametrize("line", ["CONV-1 2 acme", "CONV-1/2/acme"])
+    def test_a_delivery_is_named_in_three_words_or_in_the_one_that_lists_show(self, line):
+        assert replay.key_of(line.split()) == ("CONV-1", "2", "acme")
+
+    @pytest.mark.parametrize("line", ["CONV-1", "CONV-1 2", "CONV-1/2/acme/now"])
+    def test_any_other_number_of_words_names_none(self, line):
+        with pytest.raises(OperatorError, match="name a conversion, a version and a partner"):
+            replay.key_of(line.split())
+
+    def test_a_replay_goes_on_until_it_is_complete_and_adds_up(self):
+        parts = {None: (500, "a"), "a": (0, "b"), "b": (2, None)}
+        asked = []
+
+        def use_case(request, has_time):
+            asked.append((request.cursor, request.dry_run, has_time()))
+            number, cursor = parts[request.cursor]
+            value = {"USD": Decimal(number), "EUR": Decimal(1)}
+            return ReplayReport(request.dry_run, number, number, defaultdict(Decimal, value), cursor)
+
+        told = []
+        given = {"partner_id": "acme", "since": NOON, "until": NOON, "state": "missing", "dry_run": False}
+        done = replay.run(use_case, ReplayRequest(**given), told.append)
+        assert asked == [(None, False, True), ("a", False, True), ("b", False, True)]
+        assert (told, done.matched, done.replayed) == ([500, 0, 2], 502, 502)
+        assert done.to_json()["value"] == {"USD": 502, "EUR": 3}
+        assert done.to_json()["complete"]
+
+    def test_a_redrive_takes_a_few_at_a_time_and_no_more_than_it_is_to(self):
+        asked = []
+
+        def use_case(limit, has_time):
+            asked.append((limit, has_time()))
+            return {"received": limit, Redriven.REPLAYED: limit - 1, Redriven.KEPT: 1}
+
+        told = []
+        done = redrive.run(use_case, 23, told.append)
+        assert (asked, told) == ([(10, True), (10, True), (3, True)], [10, 10, 3])
+        assert done == {"received": 23, "replayed": 20, "resumed": 0, "stale": 0, "kept": 3, "unreadable": 0}
+
+    def test_a_redrive_ends_where_the_queue_does(self):
+        received = iter([4, 0])
+        done = redrive.run(lambda limit, _: {"received": next(received)}, 23, lambda _: None)
+        assert (done["received"], list(received)) == (4, [])
+
+    def test_every_outcome_of_a_redrive_is_explained(self):
+        assert set(redrive.MEANING) == set(Redriven)
 
 
 def test_a_long_listing_is_read_page_by_page_and_only_as_far_as_it_is_wanted():
