@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import sys
 import threading
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 FLAKY_FAILURES = 2
@@ -43,6 +46,7 @@ class PartnerServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.received: list[Received] = []
         self._seen: Counter[str] = Counter()
+        self._open: set[Any] = set()
         self._lock = threading.Lock()
 
     @property
@@ -60,6 +64,22 @@ class PartnerServer(ThreadingHTTPServer):
     def __exit__(self, *_: object) -> None:
         self.shutdown()
         self.server_close()
+
+    def get_request(self) -> tuple[Any, Any]:
+        connection, address = super().get_request()
+        self._open.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        """Ends connections that are kept alive, too: who has one would go on talking to a server that is gone."""
+        super().server_close()
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def answer(self, path: str, query: dict[str, str], delivery_id: str) -> int:  # noqa: ARG002 - for subclasses
         """The status code for this request, counting it."""
