@@ -39,8 +39,8 @@ def show_json(value: Any) -> None:
 
 
 def say(text: str, style: str | None = None) -> None:
-    """`text` as it is: square brackets in it are no markup."""
-    console().print(escape(text), style=style)
+    """`text` as it is: square brackets in it are no markup, and a command stays in one line that can be pasted."""
+    console().print(escape(text), style=style, soft_wrap=True)
 
 
 def mind(text: str) -> None:
