@@ -9,6 +9,7 @@ from typing import Any
 
 from ops import durations
 from ops.facts import Alarm, Deployment, OpenDeliveries, Queue, Reach, SourceReceipts, Trigger
+from ops.story import innermost
 from ricochet.models import times
 from ricochet.models.delivery import Delivery
 from ricochet.models.health import Breaker, PartnerHealth
@@ -212,8 +213,10 @@ def _unwell(seen: OpenDeliveries, known: dict[str, Partner], moment: str) -> Ite
         if partner is None or partner.status is not Lifecycle.ACTIVE or not (is_shut or way >= NOTICES[0]):
             continue
         text = f"{partner_id} has failed {one.failures} times since {one.failing_since}"
-        if is_shut:
+        if is_shut and (one.open_until or "") > moment:
             text += f"; its breaker is open until {one.open_until}, then one postback is sent to see"
+        elif is_shut:
+            text += "; its breaker is open, and one postback is about to be sent to see"
         if way >= NOTICES[0]:
             text += f"; {way} % of the way to being paused"
         yield red(text, "ask the partner whether its server is well; all of its deliveries wait", "health")
@@ -283,7 +286,11 @@ def _last_words(rows: Iterable[Delivery]) -> str:
     words: Counter[str] = Counter()
     for row in rows:
         last = row.attempts[-1] if row.attempts else None
-        words[row.detail or (last and (last.error or f"answered {last.status_code}")) or "never tried"] += 1
+        words[
+            row.detail
+            or (last and (f"answered {last.status_code}" if last.status_code else innermost(last.error)))
+            or "never tried"
+        ] += 1
     return ", ".join(word for word, _ in words.most_common(2))
 
 

@@ -154,4 +154,10 @@ def attempts(row: Delivery) -> str:
 
 
 def _attempt(attempt: Attempt) -> str:
-    return f"{attempt.status_code or attempt.error} ({attempt.ms} ms)"
+    return f"{attempt.status_code or innermost(attempt.error)} ({attempt.ms} ms)"
+
+
+def innermost(error: str | None) -> str:
+    """The last of a chain of errors, such as `ConnectionRefusedError`; any other text as it is."""
+    kinds = (error or "").split(": ")
+    return kinds[-1] if all(map(str.isidentifier, kinds)) else str(error)
