@@ -47,7 +47,7 @@ def show_loop(stack: Stack, demo: Demo, partner_url: str, say: Callable[[str], N
     paid = public.postback(click_id, token=token, **report)
     say(f"   with its token      {paid.status} {paid.data['status']}, {paid.data['amount']:.2f} USD")
     again = public.postback(click_id, token=token, **report)
-    word = "a duplicate" if again.data["duplicate"] else "credited"
+    word = "a duplicate: nothing changes" if again.data.get("duplicate") else "credited again!"
     say(f"   the same once more  {again.status} {word}")
 
     say("\n3. The wallet has grown, once")
