@@ -253,7 +253,7 @@ _DEAD_ENDS = {
         "",
     ),
     "FailedEvents": (
-        "stream batches or scheduled runs were given up",
+        "stream batches, scheduled runs or partners' words were given up",
         "each message names the function and the error; the hourly sweep finds deliveries that are missing",
         "",
     ),

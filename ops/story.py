@@ -17,6 +17,8 @@ from ricochet.models.postback import Receipt
 from ricochet.use_cases.manage_receipts import summary
 
 INDEX_ONLY = {"ttl", "partner_shard", "state_shard"}
+SPOKEN_BY = {"operator": "decision", "partner": "reply"}
+"""What a receipt is of, where it is of no postback."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def _receipt(receipt: Receipt) -> Happening:
     reason = f": {receipt.detail}" if receipt.detail else ""
     return Happening(
         receipt.received_at,
-        "postback" if receipt.is_of_postback else "decision",
+        SPOKEN_BY.get((receipt.source or "").partition(":")[0], "postback"),
         f"{receipt.outcome}{reason} ({receipt.source or 'a stranger'}, {receipt.receipt_id})",
     )
 

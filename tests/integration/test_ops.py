@@ -347,7 +347,7 @@ class TestTellingAnew:
         assert deployed.json("deliveries --state parked")["items"] == []
 
     def test_all_of_a_partner_and_a_time_are_counted_first(self, deployed, parked):
-        moment = parked[0]["createdAt"]
+        (moment,) = [one["createdAt"] for one in parked if one["partnerId"] == "demo-get"]
         line = f"replay deliveries --partner demo-get --state parked --from {moment} --to {moment}"
         counted = deployed.json(f"{line} --dry-run")
         assert (counted["dryRun"], counted["matched"], counted["replayed"], counted["value"]) == (
@@ -437,7 +437,7 @@ class TestEarnings:
         story = deployed.ops(f"conversion {conversion_id}").stdout
         assert "operator:arn:aws:" in story
         assert "rejected: he has two accounts" in " ".join(story.split())
-        assert "decision" in story
+        assert [word for word in story.split() if word in {"postback", "decision"}] == ["postback", "decision"]
 
 
 class TestCatalog:

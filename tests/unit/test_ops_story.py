@@ -136,10 +136,11 @@ def test_money_that_is_held_says_why_and_a_change_says_by_whom():
     assert happenings(Story(None, held))[0].text.endswith("by operator:me")
 
 
-def test_what_a_person_decided_is_no_postback():
-    decided = receipt_of_decision("operator:me", REFUND, "credited", conversion_id="CONV-1", detail="he called")
+@pytest.mark.parametrize(("by", "what"), [("operator:me", "decision"), ("partner:acme", "reply")])
+def test_what_an_operator_or_a_partner_said_is_no_postback(by, what):
+    decided = receipt_of_decision(by, REFUND, "credited", conversion_id="CONV-1", detail="he called")
     told = happenings(Story(a_click(), receipts=(decided,)))[-1]
-    assert (told.what, told.text) == ("decision", f"credited: he called (operator:me, {decided.receipt_id})")
+    assert (told.what, told.text) == (what, f"credited: he called ({by}, {decided.receipt_id})")
 
 
 def test_a_delivery_is_named_by_what_commands_know_it_by():
