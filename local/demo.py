@@ -172,4 +172,4 @@ def _wait[V](look: Callable[[], V | None], what: str, seconds: float = WAIT_SECO
         if found is not None:
             return found
         time.sleep(0.2)
-    raise DemoFailedError(f"{what} did not come within {seconds:g} s")
+    raise DemoFailedError(f'{what} did not come within {seconds:g} s; where it runs, `make ops ARGS="doctor"` says why')
