@@ -80,7 +80,7 @@ def delivery(
         render.show_json(summary(after))
     else:
         render.say(f"{before.state} before, due now: it goes out within a minute or two")
-        mind_a_pause(stack, after.partner_id)
+        _mind_a_pause(stack, after.partner_id)
 
 
 def key_of(words: list[str]) -> tuple[str, str, str]:
@@ -116,7 +116,7 @@ def deliveries(
         counted = run(use_case, request, told)
     if not as_json:
         _show(counted)
-        mind_a_pause(stack, partner)
+        _mind_a_pause(stack, partner)
     report = counted
     if counted.matched and not dry_run:
         if not yes:
@@ -150,7 +150,7 @@ def _show(counted: ReplayReport) -> None:
     render.fields({"deliveries": counted.matched, "worth": worth or "nothing"})
 
 
-def mind_a_pause(stack: Stack, partner_id: str) -> None:
+def _mind_a_pause(stack: Stack, partner_id: str) -> None:
     partner = stack.partners.get(partner_id)
     if partner is not None and partner.status is Lifecycle.PAUSED:
         render.mind(f"{partner_id} is paused and told nothing until it is active")
