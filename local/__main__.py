@@ -26,6 +26,17 @@ PROCESSES = LOCAL / "processes.json"
 DEMO_SCHEDULE = "2,4,15,60,300,900,3600,10800,21600,86400"
 """The first waits are short, so that the demo's retries can be watched."""
 
+_WHAT_NEXT = """
+Look around (in another terminal, if this one is busy):
+
+make ops ARGS="doctor"                  # is all well?
+make ops ARGS="conversion {sale_id}"  # the whole story of ClickBank's sale
+make ops ARGS="deliveries --follow"     # who is told what, as it happens
+make stop-partners                      # what becomes of deliveries then? `make start-partners` mends it
+
+Addresses, tokens and ids stand in {stack_file}. `make down` stops everything.
+"""
+
 
 def main() -> int:
     arguments = _parser().parse_args()
@@ -84,11 +95,11 @@ def up() -> None:
     demo = seed(stack, partner_url)
     _write_stack_file(stack, emulator, partner_url, demo)
     say(f"Ready after {time.monotonic() - started:.0f} s: {stack.api_url}")
-    show_loop(stack, demo, partner_url, say)
+    sale_id = show_loop(stack, demo, partner_url, say)
     click, postback = curl_lines(stack, demo)
-    say(f"\nDo it again. A click:\n\n{click}\n\nIts postback (this click is waiting for it):\n\n{postback}\n")
-    say(f"The API, to read and to try: {stack.api_url}/docs")
-    say(f"Addresses, tokens and ids: {STACK_FILE.relative_to(ROOT)}. `make down` stops everything.\n")
+    say(f"\nDo it again by hand. A click:\n\n{click}\n\nA postback, for a click that waits for it:\n\n{postback}")
+    say(f"\nThe API, to read and to try: {stack.api_url}/docs")
+    say(_WHAT_NEXT.format(sale_id=sale_id, stack_file=STACK_FILE.relative_to(ROOT)))
 
 
 def down() -> None:

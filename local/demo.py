@@ -18,15 +18,15 @@ from ricochet.models.delivery import Delivery
 from ricochet.tables.items import from_wire, to_wire
 
 WAIT_SECONDS = 90
-AMOUNT = "50.00"
+AMOUNT = 50
 
 
 class DemoFailedError(Exception):
     """The loop did not come full circle; the text says where it stopped."""
 
 
-def show_loop(stack: Stack, demo: Demo, partner_url: str, say: Callable[[str], None] = print) -> None:
-    """Runs the loop once; DemoFailedError where it does not do what it should."""
+def show_loop(stack: Stack, demo: Demo, partner_url: str, say: Callable[[str], None] = print) -> str:
+    """Runs the loop once; DemoFailedError where it does not do what it should. Returns ClickBank's id of its sale."""
     app, public = Client(stack.api_url, demo.user.token), Client(stack.api_url)
     before, before_referrer = _balances(stack, demo)
 
@@ -37,17 +37,18 @@ def show_loop(stack: Stack, demo: Demo, partner_url: str, say: Callable[[str], N
     click_id = click["clickId"]
     say(f"   clickId      {click_id}\n   redirectUrl  {click['redirectUrl']}\n   expiresAt    {click['expiresAt']}")
     public.track(click_id)
-    say("   ... and opens it; the visit is counted")
+    say("   The app tells that the user has opened it; the visit is counted")
 
     say("\n2. The advertiser reports the conversion")
-    report: dict[str, Any] = {"amount": 50.00, "status": "completed", "transactionId": f"txn-{click_id[:8]}"}
+    report: dict[str, Any] = {"amount": AMOUNT, "status": "completed", "transactionId": f"txn-{click_id[:8]}"}
     refused = public.postback(click_id, **report)
-    say(f"   without its token   {refused.status} {refused.code}: the user cannot pay himself")
+    say(f"   without its token   {refused.status} {refused.code}: users cannot pay themselves")
     token = demo.products["secret"]["postbackToken"]
-    paid = public.postback(click_id, token=token, **report).data
-    say(f"   with its token      {paid['status']}, {paid['amount']} USD, earning {paid['earningId']}")
-    again = public.postback(click_id, token=token, **report).data
-    say(f"   the same once more  duplicate: {again['duplicate']}, nothing changes")
+    paid = public.postback(click_id, token=token, **report)
+    say(f"   with its token      {paid.status} {paid.data['status']}, {paid.data['amount']:.2f} USD")
+    again = public.postback(click_id, token=token, **report)
+    word = "a duplicate: nothing changes" if again.data.get("duplicate") else "credited again!"
+    say(f"   the same once more  {again.status} {word}")
 
     say("\n3. The wallet has grown, once")
     after, after_referrer = _wait(lambda: _grown(stack, demo, before_referrer), "the referrer's commission")
@@ -64,24 +65,24 @@ def show_loop(stack: Stack, demo: Demo, partner_url: str, say: Callable[[str], N
     for row in done:
         say(f"   {row.partner_id:<11} {row.state:<10} {_attempts(row)}")
 
-    _show_networks(stack, demo, say)
+    return _show_networks(stack, demo, say)
 
 
-def _show_networks(stack: Stack, demo: Demo, say: Callable[[str], None]) -> None:
+def _show_networks(stack: Stack, demo: Demo, say: Callable[[str], None]) -> str:
     app, public = Client(stack.api_url, demo.user.token), Client(stack.api_url)
 
     def balance() -> str:
         wallet = app.wallet()
         return f"balance {wallet['balance']:.2f}, pending {wallet['pending']:.2f} USD"
 
-    say("\n6. ClickBank reports a sale, and then its refund (encrypted notices)")
     click_id = app.click(demo.products["secret"]["productId"]).data["clickId"]
-    clickbank = demo.networks["clickbank"]
+    clickbank, sale_id = demo.networks["clickbank"], f"RCO{click_id[:8].upper()}"
+    say(f"\n6. ClickBank reports sale {sale_id}, and then its refund (encrypted notices)")
     say(f"   before   {balance()}")
     for kind, amount in (("SALE", 40.25), ("RFND", -40.25)):
         notice = {
             "transactionType": kind,
-            "receipt": f"RCO{click_id[:8].upper()}",
+            "receipt": sale_id,
             "role": "AFFILIATE",
             "totalAccountAmount": amount,
             "currency": "USD",
@@ -97,6 +98,7 @@ def _show_networks(stack: Stack, demo: Demo, say: Callable[[str], None]) -> None
         query = {"click_id": click_id, "status": status, "payout": "20.00", "txid": f"net-{click_id[:8]}"}
         answer = public.network_postback(str(demo.networks["generic"]["uniqueKey"]), params=query)
         say(f"   {status:<8} {answer.status}, {balance()}")
+    return sale_id
 
 
 def curl_lines(stack: Stack, demo: Demo) -> list[str]:
@@ -104,7 +106,7 @@ def curl_lines(stack: Stack, demo: Demo) -> list[str]:
     product_id = demo.products["open"]["productId"]
     click_id = Client(stack.api_url, demo.user.token).click(product_id, taskUrl=TASK_URL).data["clickId"]
     body = {
-        "amount": 50.00,
+        "amount": AMOUNT,
         "status": "completed",
         "transactionId": f"test_txn_{click_id[:8]}",
         "conversionId": f"test_conv_{click_id[:8]}",
@@ -170,4 +172,4 @@ def _wait[V](look: Callable[[], V | None], what: str, seconds: float = WAIT_SECO
         if found is not None:
             return found
         time.sleep(0.2)
-    raise DemoFailedError(f"{what} did not come within {seconds:g} s")
+    raise DemoFailedError(f'{what} did not come within {seconds:g} s; where it runs, `make ops ARGS="doctor"` says why')

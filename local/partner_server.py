@@ -1,7 +1,8 @@
 """A real HTTP server that plays partners: it remembers what it was sent, and fails where it is told to.
 
 `/ok/...` answers 200, `/flaky/...` answers 500 twice for each delivery and then 200, `/down/...` answers 503 always.
-`GET /log` lists what came, oldest first.
+What tells by a `timestamp` that it is no news any more is taken at once: a backlog after an outage would else look like
+another. `GET /log` lists what came, oldest first.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import threading
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 FLAKY_FAILURES = 2
+NEWS_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class PartnerServer(ThreadingHTTPServer):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
-    def answer(self, path: str, query: dict[str, str], delivery_id: str) -> int:  # noqa: ARG002 - for subclasses
+    def answer(self, path: str, query: dict[str, str], delivery_id: str) -> int:
         """The status code for this request, counting it."""
         kind = path.split("/")[1]
         with self._lock:
@@ -89,7 +92,7 @@ class PartnerServer(ThreadingHTTPServer):
             failures = self._seen[delivery_id]
         if kind == "down":
             return 503
-        return 500 if kind == "flaky" and failures <= FLAKY_FAILURES else 200
+        return 500 if kind == "flaky" and failures <= FLAKY_FAILURES and _is_news(query.get("timestamp")) else 200
 
     def headers_for(self, path: str) -> dict[str, str]:  # noqa: ARG002 - for subclasses
         """What else an answer to this path says."""
@@ -101,6 +104,11 @@ class PartnerServer(ThreadingHTTPServer):
     def remember(self, received: Received) -> None:
         with self._lock:
             self.received.append(received)
+
+
+def _is_news(timestamp: str | None) -> bool:
+    """Whether what happened then, which is now if nothing is said, is still fresh."""
+    return timestamp is None or time.time() - datetime.fromisoformat(timestamp).timestamp() < NEWS_SECONDS
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from ops import render
 from ops.listing import every
 from ops.stacks import OperatorError, Stack
-from ops.target import Json, Yes, stack_of
+from ops.target import Json, Target, Yes, stack_of
 from ricochet.models.product import Lifecycle
 from ricochet.models.validation import ignored_fields
 from ricochet.settings import PartnerSettings
@@ -29,11 +29,12 @@ Id = Annotated[str, typer.Argument(metavar="ID")]
 
 @dataclass(frozen=True)
 class Saved:
-    """A resource after a change; secrets that are shown this once; and what to mind."""
+    """A resource after a change; secrets that are shown this once; what to mind, and a command that helps with it."""
 
     resource: Resource
     secrets: Resource
     warnings: Sequence[str] = ()
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,12 @@ def _partners(stack: Stack) -> ManagePartners:
 def _update_partner(stack: Stack, partner_id: str, patch: Resource) -> Saved:
     saved = _partners(stack).update(partner_id, patch)
     once = {"signingSecret": saved.secret} if saved.secret else {}
-    missed = [
-        f"what it missed while it was paused can be replayed to it: replay partner {partner_id} --state missing "
-        f"--from {gap.since} --to {gap.until}"
-        for gap in [saved.missed]
-        if gap
-    ]
-    return Saved(manage_partners.shown(saved.partner), once, [*saved.warnings, *missed])
+    shown, gap = manage_partners.shown(saved.partner), saved.missed
+    if gap is None:
+        return Saved(shown, once, saved.warnings)
+    missed = f"it was paused from {gap.since} to {gap.until}; what it missed can be replayed"
+    command = f"replay deliveries --partner {partner_id} --state missing --from {gap.since} --to {gap.until}"
+    return Saved(shown, once, [*saved.warnings, missed], command)
 
 
 def _networks(stack: Stack) -> ManageNetworks:
@@ -148,17 +148,17 @@ def group(kind: Kind) -> typer.Typer:
 
         Lists and objects are JSON: `events='["Purchase"]'`; null takes a field's value away.
         """
-        _edit(kind, stack_of(ctx), resource_id, parse_changes(changes, kind.input), yes=yes, as_json=as_json)
+        _edit(kind, ctx.obj, resource_id, parse_changes(changes, kind.input), yes=yes, as_json=as_json)
 
     return commands
 
 
-def _edit(kind: Kind, stack: Stack, resource_id: str, patch: Resource, *, yes: bool, as_json: bool) -> None:
-    before = kind.get(stack, resource_id)
+def _edit(kind: Kind, target: Target, resource_id: str, patch: Resource, *, yes: bool, as_json: bool) -> None:
+    before = kind.get(target.stack, resource_id)
     if not yes:
         _show_changes(difference(before, before | patch))
         render.confirm(f"Change {resource_id}?")
-    saved = kind.update(stack, resource_id, patch)
+    saved = kind.update(target.stack, resource_id, patch)
     changed = difference(before, saved.resource)
     if as_json:
         shown = {"resource": saved.resource | saved.secrets, "changed": [name for name, *_ in changed]}
@@ -168,7 +168,9 @@ def _edit(kind: Kind, stack: Stack, resource_id: str, patch: Resource, *, yes: b
     for name, secret in saved.secrets.items():
         render.say(f"{name} (shown this once): {secret}")
     for warning in saved.warnings:
-        render.say(f"mind: {warning}", "yellow")
+        render.mind(warning)
+    if saved.command:
+        render.say(target.command(saved.command))
 
 
 def parse_changes(changes: Iterable[str], model: type[BaseModel]) -> Resource:

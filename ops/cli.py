@@ -8,7 +8,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperGroup
 
-from ops import catalog, conversion, deliveries, doctor, health, receipts, redrive, render, replay, user
+from ops import catalog, conversion, deliveries, doctor, earnings, health, receipts, redrive, render, replay, user
 from ops.stacks import OperatorError
 from ops.target import Target
 from ricochet.errors import RicochetError
@@ -71,7 +71,8 @@ app.command("receipts")(receipts.receipts)
 app.command("deliveries")(deliveries.deliveries)
 app.command("user")(user.user)
 app.command("health")(health.health)
-app.command("redrive")(redrive.redrive)
 for kind in catalog.KINDS:
     app.add_typer(catalog.group(kind), name=kind.name)
+app.add_typer(earnings.commands, name="earnings")
 app.add_typer(replay.commands, name="replay")
+app.command("redrive")(redrive.redrive)

@@ -56,7 +56,7 @@ def deliveries(
     if as_json:
         render.show_json({"items": [shown(row) for row in rows]})
     else:
-        columns = ("created (UTC)", "partner", "state", "event", "conversion", "last attempt")
+        columns = ("created (UTC)", "delivery", "state", "event", "last attempt")
         render.table(columns, map(_cells, rows), "no such delivery")
 
 
@@ -104,6 +104,6 @@ def _follow(stack: Stack, wanted: Wanted, *, as_json: bool) -> None:
 
 def _cells(row: Delivery) -> tuple[str, ...]:
     return (
-        *(render.second(row.created_at), row.partner_id, row.state, row.notice.status.lead_word, row.conversion_id),
+        *(render.second(row.created_at), story.name(row), row.state, row.notice.status.lead_word),
         story.briefly(row),
     )

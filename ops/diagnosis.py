@@ -9,6 +9,7 @@ from typing import Any
 
 from ops import durations
 from ops.facts import Alarm, Deployment, OpenDeliveries, Queue, Reach, SourceReceipts, Trigger
+from ops.story import innermost
 from ricochet.models import times
 from ricochet.models.delivery import Delivery
 from ricochet.models.health import Breaker, PartnerHealth
@@ -96,7 +97,7 @@ def partners(seen: Sequence[Partner]) -> list[Finding]:
     given_up = [
         red(
             f"{one.partner_id} was paused at {one.paused_at}: {one.pause_reason}",
-            "once its server is well, make it active; the command then says how to replay what it missed",
+            "once its server is well: make it active; what it missed meanwhile can be replayed",
             f"partners edit {one.partner_id} status=active",
         )
         for one in seen
@@ -212,8 +213,10 @@ def _unwell(seen: OpenDeliveries, known: dict[str, Partner], moment: str) -> Ite
         if partner is None or partner.status is not Lifecycle.ACTIVE or not (is_shut or way >= NOTICES[0]):
             continue
         text = f"{partner_id} has failed {one.failures} times since {one.failing_since}"
-        if is_shut:
+        if is_shut and (one.open_until or "") > moment:
             text += f"; its breaker is open until {one.open_until}, then one postback is sent to see"
+        elif is_shut:
+            text += "; its breaker is open, and one postback is about to be sent to see"
         if way >= NOTICES[0]:
             text += f"; {way} % of the way to being paused"
         yield red(text, "ask the partner whether its server is well; all of its deliveries wait", "health")
@@ -241,8 +244,8 @@ def _queue(one: Queue) -> Finding | None:
 _DEAD_ENDS = {
     "ParkedDeliveries": (
         "deliveries were given up, their partners have not been told",
-        "mend the cause, then have them all sent again; this only counts them",
-        "redrive --dry-run",
+        "mend the cause, then have them tried anew",
+        "redrive",
     ),
     "ParkedPostbacks": (
         "postbacks could not be taken in after five tries",
@@ -250,7 +253,7 @@ _DEAD_ENDS = {
         "",
     ),
     "FailedEvents": (
-        "stream batches or scheduled runs were given up",
+        "stream batches, scheduled runs or partners' words were given up",
         "each message names the function and the error; the hourly sweep finds deliveries that are missing",
         "",
     ),
@@ -283,7 +286,11 @@ def _last_words(rows: Iterable[Delivery]) -> str:
     words: Counter[str] = Counter()
     for row in rows:
         last = row.attempts[-1] if row.attempts else None
-        words[row.detail or (last and (last.error or f"answered {last.status_code}")) or "never tried"] += 1
+        words[
+            row.detail
+            or (last and (f"answered {last.status_code}" if last.status_code else innermost(last.error)))
+            or "never tried"
+        ] += 1
     return ", ".join(word for word, _ in words.most_common(2))
 
 

@@ -1,79 +1,76 @@
-"""`ops redrive`: the parking queue is worked off."""
+"""`ops redrive`: what was given up is tried anew, message by message."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
 from ops import render
-from ops.stacks import Stack
+from ops.replay import DryRun
 from ops.target import Json, Yes, stack_of
 from ricochet.sender.queues import BATCH, ParkingQueue
 from ricochet.use_cases.redrive_deliveries import RedriveDeliveries, Redriven
 
 MEANING = {
-    Redriven.REPLAYED: "are due now and will be tried anew",
+    Redriven.REPLAYED: "due now, with all their tries before them",
     Redriven.RESUMED: "go on where they were: our own side had failed on them",
-    Redriven.STALE: "had gone on without their message",
-    Redriven.KEPT: "stay parked: the partner is archived, or they were changed in the same moment",
-    Redriven.UNREADABLE: "stay in the queue: they are none of ours, look at them",
+    Redriven.STALE: "had gone on already; their messages were old",
+    Redriven.KEPT: "stay in the queue: their partner is archived, or they were changed in this moment",
+    Redriven.UNREADABLE: "stay in the queue: they are none of ours, look at them in SQS",
 }
 
 
 def redrive(
     ctx: typer.Context,
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only count them")] = False,
+    limit: Annotated[
+        int | None, typer.Option(help="how many messages at most; all that were counted, unless it is said", min=1)
+    ] = None,
+    dry_run: DryRun = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Has all deliveries in the parking queue tried anew, at their partners' rates. Mend the cause first.
+    """Works off the parking queue: has deliveries tried anew that were given up, at their partners' rates.
 
-    Stop it whenever you like: each message leaves the queue only once its delivery is written.
+    A message leaves the queue when its delivery is due again. To repeat it does no harm.
     """
-    work = _work(stack_of(ctx))
-    counted = work.count()
-    if not as_json:
-        render.say(f"about {counted['messages']} messages; {counted['parked']} deliveries are parked")
-    if dry_run:
-        if as_json:
-            render.show_json({"dryRun": True, **counted})
-        return
-    if not yes and counted["messages"]:
-        render.confirm("Have them all tried anew?")
-    outcomes = _with_progress(work, counted["messages"])
-    if as_json:
-        render.show_json({"dryRun": False, "received": outcomes.total()} | {one: outcomes[one] for one in Redriven})
-    else:
-        rows = ((outcomes[one], one, meaning) for one, meaning in MEANING.items() if outcomes[one])
-        render.table(("deliveries", "", ""), rows, "nothing was there to be tried")
-
-
-def _work(stack: Stack) -> RedriveDeliveries:
+    stack = stack_of(ctx)
     parking = ParkingQueue(stack.sqs, stack.outputs["ParkedDeliveriesQueueUrl"])
-    return RedriveDeliveries(stack.partners, stack.deliveries, parking)
+    use_case = RedriveDeliveries(stack.partners, stack.deliveries, parking)
+    counted = use_case.count()
+    if not as_json:
+        _show(counted)
+    if dry_run:
+        outcomes = counted
+    else:
+        wanted = min(limit or counted["messages"], counted["messages"])
+        if wanted and not yes:
+            render.confirm(f"Work off {wanted} messages?")
+        with render.progress("working off", wanted) as told:
+            outcomes = run(use_case, wanted, told)
+    if as_json:
+        render.show_json({"dryRun": dry_run, **outcomes})
+    elif not dry_run:
+        lines = [(kind, outcomes[kind], meaning) for kind, meaning in MEANING.items() if outcomes[kind]]
+        render.table(("", "", ""), lines, "nothing was taken from the queue")
 
 
-def _with_progress(work: RedriveDeliveries, expected: int) -> Counter[Redriven]:
-    outcomes: Counter[Redriven] = Counter()
-    with Progress(console=render.console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("redriving", total=expected)
-        for batch in batches(work, expected):
-            outcomes += batch
-            progress.update(bar, completed=outcomes.total())
-    return outcomes
+def run(use_case: RedriveDeliveries, wanted: int, told: Callable[[int], None]) -> dict[str, int]:
+    """What became of so many messages, or of as many as there are; `told` of each few."""
+    total: Counter[str] = Counter(received=0)
+    while total["received"] < wanted:
+        some = use_case(min(BATCH, wanted - total["received"]), lambda: True)
+        total.update(some)
+        told(some["received"])
+        if not some["received"]:
+            break
+    return {"received": total["received"]} | {kind: total[kind] for kind in Redriven}
 
 
-def batches(work: RedriveDeliveries, expected: int) -> Iterator[Counter[Redriven]]:
-    """What became of each batch, until as many were taken as there were: what is kept would come up again and again."""
-    left = expected
-    while left > 0:
-        done = work(min(BATCH, left), lambda: True)
-        if not done["received"]:
-            return
-        left -= done["received"]
-        yield Counter({outcome: done[outcome] for outcome in Redriven})
+def _show(counted: dict[str, int]) -> None:
+    render.fields({"messages in the parking queue, about": counted["messages"], "deliveries parked": counted["parked"]})
+    if counted["parked"] > counted["messages"]:
+        render.mind("deliveries without a message are replayed for each partner and time: replay deliveries --help")

@@ -5,20 +5,25 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from ricochet.models.money import json_number
 
 PIPE_WIDTH = 120
-LONGEST_ID = 40
-RED, GREEN, DIM = "red", "green", "dim"
+LONGEST_WORD = 64  # an id; what is longer is an address
+LONGEST_PHRASE = 24  # a time, an amount; what is longer is text
+FOLDED = 24  # at least so wide is what is folded
+GAP = 2
+RED, GREEN, YELLOW, DIM = "red", "green", "yellow", "dim"
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -34,8 +39,12 @@ def show_json(value: Any) -> None:
 
 
 def say(text: str, style: str | None = None) -> None:
-    """`text` as it is: square brackets in it are no markup."""
-    console().print(escape(text), style=style)
+    """`text` as it is: square brackets in it are no markup, and a command stays in one line that can be pasted."""
+    console().print(escape(text), style=style, soft_wrap=True)
+
+
+def mind(text: str) -> None:
+    say(f"mind: {text}", YELLOW)
 
 
 def complain(text: str) -> None:
@@ -46,17 +55,27 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) 
     """Columns without lines around them; `empty` where there are no rows.
 
     Nothing is cut off. Where the space is short, long texts are folded and ids stay whole: they are there to be copied.
+    Where there is not even room for these, lines are as long as they have to be.
     """
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
     if not cells:
         say(empty, DIM)
         return
-    grid = Table(box=None, pad_edge=False, show_header=any(columns), header_style=DIM, padding=(0, 2, 0, 0))
+    grid = Table(box=None, pad_edge=False, show_header=any(columns), header_style=DIM, padding=(0, GAP, 0, 0))
+    needed = 0
     for column, texts in zip(columns, zip(*cells, strict=True), strict=True):
-        grid.add_column(column, no_wrap=max(map(len, texts)) <= LONGEST_ID, overflow="fold")
+        folds, width = any(map(_folds, texts)), max(map(len, (column, *texts)))
+        needed += GAP + (min(FOLDED, width) if folds else width)
+        grid.add_column(column, no_wrap=not folds, overflow="fold")
     for row in cells:
         grid.add_row(*map(escape, row))
-    console().print(grid)
+    screen = console()
+    screen.width = max(screen.width, needed)
+    screen.print(grid)
+
+
+def _folds(text: str) -> bool:
+    return len(text) > (LONGEST_PHRASE if " " in text else LONGEST_WORD)
 
 
 def fields(values: Mapping[str, Any]) -> None:
@@ -82,6 +101,16 @@ def plain(value: Any) -> str:
 def confirm(question: str) -> None:
     """Goes on only if the operator wants it; typer.Abort else."""
     typer.confirm(question, abort=True)
+
+
+@contextmanager
+def progress(text: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """A bar that grows by what its function is told, where somebody watches; without a total it only moves."""
+    screen = console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        task = bar.add_task(text, total=total)
+        yield lambda number: bar.advance(task, number)
 
 
 def moment(text: str | None) -> str:

@@ -1,23 +1,31 @@
-"""`ops replay`: the same once more."""
+"""`ops replay`: the same once more, in or out."""
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Annotated, Any
+import time
+from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
 from ops import render, story
 from ops.receipts import manager
 from ops.stacks import OperatorError, Stack
-from ops.target import Json, Yes, stack_of
+from ops.target import Json, Target, Yes, stack_of
+from ricochet.models import times
+from ricochet.models.product import Lifecycle
 from ricochet.models.validation import validate
-from ricochet.use_cases.manage_deliveries import ManageDeliveries, shown
+from ricochet.use_cases.manage_deliveries import ManageDeliveries, summary
 from ricochet.use_cases.replay_deliveries import Replayable, ReplayDeliveries, ReplayReport, ReplayRequest
 
+SLICE_SECONDS = 1.0
+"""So long nothing is heard of a long run."""
+
 commands = typer.Typer(
-    no_args_is_help=True, help="The same once more: a postback that came in, a delivery, or a partner's deliveries."
+    no_args_is_help=True, help="The same once more: a postback that came in, or what a partner was to be told."
 )
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="only count")]
 
 
 @commands.command()
@@ -35,8 +43,9 @@ def receipt(
     receipts = manager(stack_of(ctx))
     before = receipts.get(receipt_id)
     if not yes:
-        source = before.source or "a stranger"
-        render.fields({"received": before.received_at, "from": source, "outcome": before.outcome})
+        render.fields(
+            {"received": before.received_at, "from": before.source or "a stranger", "outcome": before.outcome}
+        )
         render.confirm(f"Take {receipt_id} in again?")
     reply = receipts.replay(before)
     if as_json:
@@ -49,82 +58,104 @@ def receipt(
 @commands.command()
 def delivery(
     ctx: typer.Context,
-    conversion_id: Annotated[str, typer.Argument(metavar="CONVERSION")],
-    partner_id: Annotated[str, typer.Argument(metavar="PARTNER")],
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="CONVERSION VERSION PARTNER", help="or in one word, as `deliveries` shows it"),
+    ],
     *,
-    version: Annotated[int | None, typer.Option(help="of the conversion; the latest unless it is said", min=1)] = None,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Has one delivery that is over, well or not, tried anew from the next minute on, under its old id."""
+    """Has one delivery tried anew: within a minute or two, under the same delivery id, with all its tries before it."""
     stack = stack_of(ctx)
-    wanted = str(version or _latest(stack, conversion_id, partner_id))
-    deliveries = ManageDeliveries(stack.partners, stack.deliveries)
-    before = deliveries.get(conversion_id, wanted, partner_id)
+    manage = ManageDeliveries(stack.partners, stack.deliveries)
+    named = key_of(words)
+    before = manage.get(*named)
     if not yes:
-        word = before.notice.status.lead_word
-        render.fields({"state": before.state, "event": word, "last": story.briefly(before)})
-        render.confirm(f"Tell {partner_id} of version {wanted} once more?")
-    after = deliveries.replay(conversion_id, wanted, partner_id)
+        told = {"partner": before.partner_id, "event": before.notice.status.lead_word}
+        render.fields(told | {"state": before.state, "last attempt": story.briefly(before)})
+        render.confirm(f"Tell {before.partner_id} anew?")
+    after = manage.replay(*named)
     if as_json:
-        render.show_json(shown(after))
+        render.show_json(summary(after))
     else:
-        render.say(f"{before.state} before, {after.state} now; it is due at {after.due_at}")
+        render.say(f"{before.state} before, due now: it goes out within a minute or two")
+        _mind_a_pause(stack, after.partner_id)
 
 
-def _latest(stack: Stack, conversion_id: str, partner_id: str) -> int:
-    rows = stack.deliveries.of_conversion(conversion_id)
-    versions = [row.version for row in rows if row.partner_id == partner_id]
-    if not versions:
-        raise OperatorError(f"{partner_id} was never to be told of {conversion_id}")
-    return max(versions)
+def key_of(words: list[str]) -> tuple[str, str, str]:
+    """Conversion, version and partner, in three words or in one; OperatorError if they are not three."""
+    parts = "/".join(words).split("/")
+    if len(parts) != 3:
+        raise OperatorError("name a conversion, a version and a partner: CONV-01A1FFF8 1 acme, or CONV-01A1FFF8/1/acme")
+    return parts[0], parts[1], parts[2]
 
 
 @commands.command()
-def partner(
+def deliveries(
     ctx: typer.Context,
-    partner_id: Annotated[str, typer.Argument(metavar="PARTNER")],
     *,
-    state: Annotated[Replayable, typer.Option(help="which; missing: what it was never told, as while it was paused")],
-    since: Annotated[str, typer.Option("--from", help="a day or a time, in UTC unless it says otherwise")],
-    until: Annotated[str, typer.Option("--to", help="likewise")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only count them")] = False,
+    partner: Annotated[str, typer.Option(help="whom to tell")],
+    state: Annotated[Replayable, typer.Option(help="missing: never recorded, as while the partner was paused")],
+    since: Annotated[str, typer.Option("--from", help="such as 2026-11-21 or 2026-11-21T09:30:00Z; in UTC")],
+    until: Annotated[str | None, typer.Option("--to", help="the same; now, unless it is said")] = None,
+    dry_run: DryRun = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Has all that a partner was told, or was not, in a time sent to it once more, at its own rate; counts it first."""
-    stack = stack_of(ctx)
-    fields = {"partnerId": partner_id, "from": since, "to": until, "state": state}
-    counted = _replayed(stack, fields | {"dryRun": True})
+    """Has all of a partner's deliveries of a time and state tried anew, at the partner's rate.
+
+    The time is when they were first recorded; of missing ones, when it happened. They are counted first.
+    """
+    target: Target = ctx.obj
+    stack = target.stack
+    asked = {"partnerId": partner, "state": state, "from": since, "to": until or times.now()}
+    request = validate(asked, ReplayRequest)
+    use_case = ReplayDeliveries(stack.partners, stack.deliveries, stack.conversions)
+    with render.progress("counting") as told:
+        counted = run(use_case, request, told)
     if not as_json:
-        render.say(f"found {counted['matched']}, worth {_worth(counted['value'])}")
-    if dry_run or not counted["matched"]:
-        if as_json:
-            render.show_json(counted)
-        return
-    if not yes:
-        render.confirm(f"Send them all to {partner_id} once more?")
-    done = _replayed(stack, fields | {"dryRun": False})
+        _show(counted)
+        _mind_a_pause(stack, partner)
+    report = counted
+    if counted.matched and not dry_run:
+        if not yes:
+            render.confirm(f"Tell {partner} anew?")
+        with render.progress("replaying", counted.matched) as told:
+            report = run(use_case, request.with_changes(dry_run=False), told)
     if as_json:
-        render.show_json(done)
-    else:
-        render.say(f"{done['replayed']} of them are due now")
+        render.show_json(report.to_json())
+    elif not report.dry_run:
+        render.say(f"{report.replayed} are due now and go out at the partner's rate. To see how they do:")
+        render.say(target.command(f"deliveries --partner {partner} --follow"))
 
 
-def _replayed(stack: Stack, fields: dict[str, Any]) -> dict[str, Any]:
-    """What the use case reports, all of its calls added up: one call replays only so many."""
-    replay = ReplayDeliveries(stack.partners, stack.deliveries, stack.conversions)
-    total = ReplayReport(bool(fields["dryRun"]))
+def run(use_case: ReplayDeliveries, request: ReplayRequest, told: Callable[[int], None]) -> ReplayReport:
+    """All of it, a slice at a time; `told` how much each slice found."""
+    total = ReplayReport(request.dry_run)
     while True:
-        report = replay(validate(fields | {"cursor": total.cursor}, ReplayRequest), lambda: True)
-        total.matched += report.matched
-        total.replayed += report.replayed
-        for currency, amount in report.value.items():
-            total.value[currency] += amount
-        total.cursor = report.cursor
-        if total.cursor is None:
-            return total.to_json()
+        some = use_case(request, _has_time())
+        total.matched += some.matched
+        total.replayed += some.replayed
+        for currency, value in some.value.items():
+            total.value[currency] += value
+        told(some.matched)
+        if some.cursor is None:
+            return total
+        request = request.with_changes(cursor=some.cursor)
 
 
-def _worth(value: dict[str, Decimal]) -> str:
-    return ", ".join(render.money(amount, currency) for currency, amount in value.items()) or "nothing by itself"
+def _show(counted: ReplayReport) -> None:
+    worth = ", ".join(render.money(value, currency) for currency, value in counted.value.items() if value)
+    render.fields({"deliveries": counted.matched, "worth": worth or "nothing"})
+
+
+def _mind_a_pause(stack: Stack, partner_id: str) -> None:
+    partner = stack.partners.get(partner_id)
+    if partner is not None and partner.status is Lifecycle.PAUSED:
+        render.mind(f"{partner_id} is paused and told nothing until it is active")
+
+
+def _has_time() -> Callable[[], bool]:
+    end = time.monotonic() + SLICE_SECONDS
+    return lambda: time.monotonic() < end

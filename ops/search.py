@@ -130,11 +130,14 @@ def _receipts(stack: Stack, conversion: Conversion, click_id: str | None) -> lis
     if click_id is not None:
         about = (conversion.conversion_id, None)  # what was refused before it was understood names none
         return [one for one in _receipts_of_click(stack, click_id) if one.conversion_id in about]
-    moments = [conversion.created_at, *(past.at for past in conversion.versions), conversion.updated_at]
+    versions = (*conversion.versions, conversion.as_past)
+    speakers = dict.fromkeys([conversion.source, *(one.changed_by for one in versions if one.changed_by)])
+    moments = dict.fromkeys([conversion.created_at, *(one.at for one in versions), conversion.updated_at])
     found = {
         receipt.receipt_id: receipt
+        for source in speakers
         for moment in moments
-        for receipt in stack.receipts.between(conversion.source, times.plus(moment, minutes=-QUEUED_MINUTES), moment)
+        for receipt in stack.receipts.between(source, times.plus(moment, minutes=-QUEUED_MINUTES), moment)
         if receipt.conversion_id == conversion.conversion_id
     }
     return [found[receipt_id] for receipt_id in sorted(found)]

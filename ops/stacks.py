@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,6 +70,13 @@ class Stack:
     @property
     def api_url(self) -> str:
         return self.outputs["ApiUrl"]
+
+    @cached_property
+    def operator(self) -> str:
+        """Who is at the keyboard, as AWS knows them; on the local stack, as this machine does."""
+        if self.demo_partners is not None:
+            return getpass.getuser()
+        return str(self._client("sts").get_caller_identity()["Arn"])
 
     def settings[S: Settings](self, kind: type[S]) -> S:
         """What a function with such settings is told, so that its use cases can be had here too."""

@@ -16,6 +16,9 @@ from ricochet.models.earning import Earning
 from ricochet.models.postback import Receipt
 from ricochet.use_cases import manage_deliveries, manage_earnings, manage_receipts
 
+SPOKEN_BY = {"operator": "decision", "partner": "reply"}
+"""What a receipt is of, where it is of no postback."""
+
 
 @dataclass(frozen=True)
 class Story:
@@ -80,6 +83,11 @@ def to_json(story: Story) -> dict[str, Any]:
     }
 
 
+def name(delivery: Delivery) -> str:
+    """What commands know it by: conversion, version and partner in one word."""
+    return f"{delivery.conversion_id}/{delivery.version}/{delivery.partner_id}"
+
+
 def _click(click: Click | None) -> Iterator[Happening]:
     if click is None:
         return
@@ -93,7 +101,7 @@ def _receipt(receipt: Receipt) -> Happening:
     reason = f": {receipt.detail}" if receipt.detail else ""
     return Happening(
         receipt.received_at,
-        "postback",
+        SPOKEN_BY.get((receipt.source or "").partition(":")[0], "postback"),
         f"{receipt.outcome}{reason} ({receipt.source or 'a stranger'}, {receipt.receipt_id})",
     )
 
@@ -144,4 +152,10 @@ def attempts(row: Delivery) -> str:
 
 
 def _attempt(attempt: Attempt) -> str:
-    return f"{attempt.status_code or attempt.error} ({attempt.ms} ms)"
+    return f"{attempt.status_code or innermost(attempt.error)} ({attempt.ms} ms)"
+
+
+def innermost(error: str | None) -> str:
+    """The last of a chain of errors, such as `ConnectionRefusedError`; any other text as it is."""
+    kinds = (error or "").split(": ")
+    return kinds[-1] if all(map(str.isidentifier, kinds)) else str(error)

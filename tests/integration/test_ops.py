@@ -46,7 +46,24 @@ class Deployment:
 
     def settle(self) -> None:
         """Waits until nothing is retried any more: a partner that forgets what it had fails twice again."""
-        eventually(lambda: not self.json("deliveries --state retrying")["items"], "the retries")
+        eventually(lambda: self.release() or not self.json("deliveries --state retrying")["items"], "the retries")
+
+    def three(self, line: str) -> list[dict[str, Any]]:
+        """What the line lists, once it is three."""
+        items: list[dict[str, Any]] = self.json(line)["items"]
+        return items if len(items) == 3 else []
+
+    def convert(self, product_id: str = "demo-open") -> str:
+        """The id of a conversion that is new."""
+        click_id = Client(self.stack.api_url, self.demo.user.token).click(product_id).data["clickId"]
+        Client(self.stack.api_url).postback(click_id, amount=2, status="completed")
+        found: str = self.json(f"conversion {click_id}")["conversion"]["conversionId"]
+        return found
+
+    def release(self) -> None:
+        """What the schedule does each minute."""
+        reply = self.stack.aws.lambda_.invoke(FunctionName=self.stack.function("ReleaseDueDeliveries"), Payload=b"{}")
+        assert "FunctionError" not in reply
 
     @contextmanager
     def without_partners(self) -> Iterator[None]:
@@ -292,56 +309,135 @@ class TestReplay:
         assert [one["amount"] for one in deployed.json("conversion late-1")["earnings"]] == [3]
         assert deployed.ops("replay receipt RCPT-0 --yes").exit_code == 1
 
-    def test_what_was_given_up_is_found_counted_and_tried_anew(self, deployed):
-        admin = Client(deployed.stack.api_url, deployed.demo.admin.token)
-        fields = {"name": "Down", "postbackUrl": f"{deployed.partners.url}/down/x?c={{click_id}}"}
-        filters = {"offerIds": ["told-anew"]}
-        admin.create("partners", partnerId="down", **fields, filters=filters)
-        app = Client(deployed.stack.api_url, deployed.demo.user.token)
-        click_id = app.click("demo-open", offerId="told-anew").data["clickId"]
-        Client(deployed.stack.api_url).postback(click_id, amount=2, transactionId="anew-1")
-        (parked,) = eventually(
-            lambda: deployed.json("deliveries --partner down --state parked")["items"], "the parking"
-        )
-        eventually(lambda: deployed.json("redrive --dry-run")["messages"], "the message in the parking queue")
 
-        advised = {one.get("command") for one in deployed.json("doctor")["checks"] if not one["ok"]}
-        assert {"deliveries --partner down --state parked", "redrive --dry-run"} <= advised
-        assert deployed.json("redrive --dry-run") == {"dryRun": True, "messages": 1, "parked": 1}
+@pytest.fixture
+def parked(deployed) -> Iterator[list[dict[str, Any]]]:
+    """Three deliveries of one conversion that were given up, for the partners' server is gone."""
+    with deployed.without_partners():
+        deployed.convert()
+        rows = eventually(lambda: deployed.three("deliveries --state parked"), "the end of all tries")
+        eventually(lambda: deployed.json("redrive --dry-run")["messages"] == 3, "their messages")
+        yield rows
+
+
+class TestTellingAnew:
+    def test_the_doctor_sees_what_was_given_up_and_says_how_it_is_told_anew(self, deployed, parked):
+        found = {one["command"]: one for one in deployed.json("doctor")["checks"] if not one["ok"]}
+        assert {"deliveries --partner demo-get --state parked", "redrive"} < found.keys()
+        assert "3 deliveries were given up" in found["redrive"]["text"]
+        counted = deployed.json("redrive --dry-run")
+        assert counted == {"dryRun": True, "messages": 3, "parked": 3}
         assert deployed.ops("redrive", answer="n\n").exit_code == 1
-        day = parked["createdAt"][:10]
-        counted = deployed.json(f"replay partner down --state parked --from {day} --to {day}T23:59:59 --dry-run")
-        assert (counted["matched"], counted["value"], counted["replayed"]) == (1, {"USD": 2}, 0)
+        assert len(deployed.json("deliveries --state parked")["items"]) == 3
+        deployed.ops("redrive --yes")
 
-        deployed.ops("partners edit down --yes", f"postbackUrl={deployed.partners.url}/ok/x?c={{click_id}}")
-        done = deployed.json("redrive --yes")
-        assert (done["received"], done["replayed"]) == (1, 1)
-        assert deployed.json("redrive --dry-run") == {"dryRun": True, "messages": 0, "parked": 0}
-        again = eventually(lambda: deployed.json("deliveries --partner down --state delivered")["items"], "it", 120)
-        assert [one["deliveryId"] for one in again] == [parked["deliveryId"]]
+    def test_one_delivery_by_its_name_in_the_list_and_the_rest_from_the_queue(self, deployed, parked):
+        name = f"{parked[0]['conversionId']}/1/{parked[0]['partnerId']}"
+        assert name in deployed.ops("deliveries --state parked").stdout
+        declined = deployed.ops(f"replay delivery {name}", answer="n\n")
+        assert (declined.exit_code, "parked" in declined.stdout) == (1, True)
+        assert deployed.json(f"replay delivery {name} --yes")["state"] == "retrying"
+        again = deployed.ops(f"replay delivery {name.replace('/', ' ')} --yes")
+        assert (again.exit_code, "still being tried" in again.stderr) == (1, True)
+        first = deployed.json("redrive --limit 1 --yes")
+        assert first["received"] == 1
+        rest = deployed.ops("redrive", answer="y\n").stdout
+        assert "Work off 2 messages?" in rest
+        assert deployed.json("redrive --yes")["received"] == 0
+        assert deployed.json("deliveries --state parked")["items"] == []
 
-        conversion_id = parked["conversionId"]
-        told_anew = deployed.json(f"replay delivery {conversion_id} down --yes")
-        assert (told_anew["state"], told_anew["deliveryId"]) == ("retrying", parked["deliveryId"])
-        under_way = deployed.ops(f"replay delivery {conversion_id} down --version 1 --yes")
-        assert (under_way.exit_code, "still being tried" in under_way.stderr) == (1, True)
-        assert deployed.ops(f"replay delivery {conversion_id} nobody --yes").exit_code == 1
-        admin.patch("partners", "down", status="archived")
+    def test_all_of_a_partner_and_a_time_are_counted_first(self, deployed, parked):
+        (moment,) = [one["createdAt"] for one in parked if one["partnerId"] == "demo-get"]
+        line = f"replay deliveries --partner demo-get --state parked --from {moment} --to {moment}"
+        counted = deployed.json(f"{line} --dry-run")
+        assert (counted["dryRun"], counted["matched"], counted["replayed"], counted["value"]) == (
+            True,
+            1,
+            0,
+            {"USD": 2},
+        )
+        declined = deployed.ops(line, answer="n\n")
+        assert (declined.exit_code, "2.00 USD" in declined.stdout) == (1, True)
+        assert "1 are due now" in deployed.ops(line, answer="y\n").stdout
+        nothing = deployed.ops(line)
+        assert (nothing.exit_code, "Tell" in nothing.stdout) == (0, False)
+        assert deployed.json(f"{line} --yes")["matched"] == 0
+        deployed.ops("redrive --yes")
 
-    def test_what_a_partner_missed_while_it_was_paused_is_named_and_replayed(self, deployed):
-        deployed.ops("partners edit demo-post status=paused --yes")
-        app = Client(deployed.stack.api_url, deployed.demo.user.token)
-        click_id = app.click("demo-open").data["clickId"]
-        Client(deployed.stack.api_url).postback(click_id, amount=2, transactionId="missed-1")
-        eventually(lambda: len(deployed.json("conversion missed-1")["deliveries"]) == 2, "the others' deliveries")
-        (warning,) = deployed.json("partners edit demo-post status=active --yes")["warnings"]
-        command = warning.partition(": ")[2]
-        assert command.startswith("replay partner demo-post --state missing --from ")
-        declined = deployed.ops(command, answer="n\n")
-        assert (declined.exit_code, declined.stdout.startswith("found 1, worth 2.00 USD")) == (1, True)
-        assert deployed.json(f"{command} --yes")["replayed"] == 1
-        told = {one["partnerId"] for one in deployed.json("conversion missed-1")["deliveries"]}
-        assert "demo-post" in told
+    def test_what_was_delivered_is_sent_again_under_the_same_id(self, deployed, sale):
+        (row,) = [
+            one
+            for one in deployed.json(f"deliveries --conversion {sale['conversionId']}")["items"]
+            if (one["partnerId"], one["version"]) == ("demo-get", 2)
+        ]
+        at = row["createdAt"]
+        line = f"replay deliveries --partner demo-get --state delivered --from {at} --to {at} --yes --json"
+        assert json.loads(deployed.ops(line).stdout)["replayed"] == 1
+        deployed.release()
+        received = deployed.partners.received
+        eventually(lambda: row["deliveryId"] in {one.delivery_id for one in received}, "the same once more")
+
+    def test_what_a_paused_partner_missed_is_told_by_the_command_that_ends_the_pause_names(self, deployed):
+        deployed.settle()
+        deployed.ops("partners edit demo-get status=paused --yes")
+        conversion_id = deployed.convert()
+        line = f"deliveries --conversion {conversion_id}"
+        eventually(lambda: len(deployed.json(line)["items"]) >= 2, "the others' deliveries")
+        ended = deployed.ops("partners edit demo-get status=active --yes").stdout
+        (command,) = [words for words in ended.splitlines() if words.startswith("make ops")]
+        replayed = deployed.ops(command.split('"')[1].partition(" --stack")[0], "--yes", "--json")
+        report = json.loads(replayed.stdout)
+        told = {one["partnerId"] for one in deployed.json(line)["items"]}
+        assert (report["complete"], "demo-get" in told) == (True, True)
+
+    def test_what_makes_no_sense_is_refused_in_a_line(self, deployed):
+        line = "replay deliveries --partner {} --state missing --from {} --to {}"
+        for words, hint in (
+            (line.format("nobodys", "2026-11-01", "2026-11-02"), "no such partner"),
+            (line.format("demo-get", "yesterday", "2026-11-02"), "from: must be a time"),
+            (line.format("demo-get", "2026-11-02", "2026-11-01"), "from must not be after to"),
+            (line.format("demo-get", "2020-01-01", "2020-01-02"), "90 days"),
+            ("replay delivery CONV-0 1 demo-get --yes", "no such delivery"),
+            ("replay delivery CONV-0 --yes", "name a conversion"),
+        ):
+            result = deployed.ops(words)
+            assert (result.exit_code, hint in result.stderr) == (1, True), result.output
+
+
+@pytest.fixture
+def product_id(deployed) -> Iterator[str]:
+    """Of a product whose conversions wait for a person."""
+    admin = Client(deployed.stack.api_url, deployed.demo.admin.token)
+    fields = {"name": "Careful", "taskUrl": "https://example.com", "earnUpTo": "9", "approval": "manual"}
+    product_id = admin.create("products", postbackAuth={"mode": "open"}, **fields).data["productId"]
+    yield product_id
+    admin.patch("products", product_id, status="archived")
+
+
+class TestEarnings:
+    def test_what_waits_is_listed_and_approved_once(self, deployed, product_id):
+        conversion_id = deployed.convert(product_id)
+        (row,) = deployed.json(f"earnings list --product {product_id}")["items"]
+        assert (row["conversionId"], row["amount"], row["reason"]) == (conversion_id, 2, "manual_approval")
+        shown = deployed.ops("earnings list").stdout
+        assert all(text in shown for text in (conversion_id, deployed.demo.user.user_id, "manual_approval"))
+        declined = deployed.ops(f"earnings approve {conversion_id}", answer="n\n")
+        assert (declined.exit_code, "held: manual_approval" in declined.stdout) == (1, True)
+        approved = deployed.ops(f"earnings approve {conversion_id} --yes")
+        assert "2.00 USD completed, manual_approved" in approved.stdout
+        again = deployed.ops(f"earnings approve {conversion_id} --yes")
+        assert (again.exit_code, "waits for nobody" in again.stderr) == (1, True)
+        assert deployed.json(f"user {deployed.demo.user.user_id}")["agrees"]
+
+    def test_who_rejects_says_why_and_both_stand_in_the_story(self, deployed, product_id):
+        conversion_id = deployed.convert(product_id)
+        assert deployed.ops(f"earnings reject {conversion_id} --yes").exit_code == 2
+        rejected = deployed.json(f"earnings reject {conversion_id} --yes", "--reason", "he has two accounts")
+        assert (rejected["status"], rejected["approvalStatus"]) == ("cancelled", "rejected")
+        story = deployed.ops(f"conversion {conversion_id}").stdout
+        assert "operator:arn:aws:" in story
+        assert "rejected: he has two accounts" in " ".join(story.split())
+        assert [word for word in story.split() if word in {"postback", "decision"}] == ["postback", "decision"]
 
 
 class TestCatalog:

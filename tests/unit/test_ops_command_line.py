@@ -1,35 +1,48 @@
 """What operators type, and how it is shown to them."""
 
 import json
-import re
+from collections import defaultdict
 from decimal import Decimal
 
 import pytest
 from typer.testing import CliRunner
 
-from ops import cli, durations, render, stacks
+from ops import cli, durations, redrive, render, replay, stacks
 from ops.catalog import difference, parse_changes
 from ops.examine import refusals
 from ops.facts import OpenDeliveries
 from ops.health import troubles
 from ops.listing import every
-from ops.redrive import MEANING, batches
 from ops.stacks import OperatorError, Stack
 from ops.target import Target
 from ricochet.models.delivery import DeliveryState
 from ricochet.models.health import PARTNER, Breaker, PartnerHealth
 from ricochet.models.product import Lifecycle
-from ricochet.settings import ManageReceiptsSettings, PartnerSettings
+from ricochet.settings import ManageReceiptsSettings, PartnerSettings, PartnerWordSettings
 from ricochet.tables.paging import Page
 from ricochet.use_cases.manage_partners import PartnerInput
 from ricochet.use_cases.manage_products import ProductInput
 from ricochet.use_cases.redrive_deliveries import Redriven
-from tests.template.cloudformation import ROOT, load
+from ricochet.use_cases.replay_deliveries import ReplayReport, ReplayRequest
+from tests.template.cloudformation import load
 from tests.unit.builders import IN_AN_HOUR, NOON, a_delivery, a_partner
 
 COMMANDS = (
-    *("doctor", "conversion", "receipts", "deliveries", "user", "health"),
-    *("products", "partners", "networks", "replay", "redrive"),
+    "doctor",
+    "conversion",
+    "receipts",
+    "deliveries",
+    "user",
+    "health",
+    "products",
+    "partners",
+    "networks",
+    "earnings",
+    "replay",
+    "replay receipt",
+    "replay delivery",
+    "replay deliveries",
+    "redrive",
 )
 
 
@@ -61,7 +74,7 @@ class TestChoosingAStack:
         assert Target(None, None).command("health") == 'make ops ARGS="health"'
         assert Target("prod", "eu-west-1").command("health") == 'make ops ARGS="health --stack prod --region eu-west-1"'
 
-    @pytest.mark.parametrize("kind", [ManageReceiptsSettings, PartnerSettings])
+    @pytest.mark.parametrize("kind", [ManageReceiptsSettings, PartnerSettings, PartnerWordSettings])
     def test_the_templates_outputs_and_parameters_are_all_that_use_cases_need(self, kind):
         template = load()
         outputs = dict.fromkeys(template.document["Outputs"], "it")
@@ -71,26 +84,9 @@ class TestChoosingAStack:
 
     @pytest.mark.parametrize("command", COMMANDS)
     def test_every_command_explains_itself(self, command):
-        result = CliRunner().invoke(cli.app, [command, "--help"])
+        result = CliRunner().invoke(cli.app, [*command.split(), "--help"])
         assert result.exit_code == 0
         assert "Usage" in result.stdout
-
-
-def told_in_docs() -> list[str]:
-    """Every command line that operators are told to type, `ops ...` or `make ops ARGS="..."`."""
-    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))]
-    lines = {line for text in texts for line in re.findall(r'`ops ([a-z][^`]*)`|make ops ARGS="([a-z][^"]*)"', text)}
-    return sorted("".join(line) for line in lines)
-
-
-@pytest.mark.parametrize("line", told_in_docs())
-def test_what_the_docs_tell_operators_to_type_is_a_command(line):
-    words = [word for word in line.split() if not word.startswith("-")]
-    groups = {group.name for group in cli.app.registered_groups}
-    command = words[:2] if words[0] in groups else words[:1]
-    result = CliRunner().invoke(cli.app, [*command, "--help"], env={"COLUMNS": "200"})
-    assert result.exit_code == 0, result.output
-    assert all(option in result.stdout for option in re.findall(r"--[a-z-]+", line))
 
 
 class TestEdits:
@@ -129,11 +125,27 @@ class TestEdits:
 
 class TestShowing:
     def test_no_id_is_ever_cut_off(self, capsys):
-        an_id, address = "X" * render.LONGEST_ID, "https://a.example/" + "z" * 200
+        an_id, address = "X" * render.LONGEST_WORD, "https://a.example/" + "z" * 200
         render.table(("id", "where", "why"), [(an_id, address, "because " * 20)], "nothing")
         out = capsys.readouterr().out
         assert an_id in out
         assert (out.count("z"), out.count("because")) == (200, 20)
+
+    def test_where_ids_alone_need_more_room_than_there_is_lines_are_longer(self, capsys, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "80")
+        ids = [letter * 36 for letter in "abc"]
+        render.table(("at", "one", "two", "three", "why"), [("11-21 22:20:11.001", *ids, "so it is " * 4)], "nothing")
+        out = capsys.readouterr().out
+        assert all(text in out for text in (*ids, "11-21 22:20:11.001"))
+        assert out.count("so it is") == 4
+
+    def test_progress_is_shown_to_who_watches_and_not_to_scripts(self, capfd, monkeypatch):
+        for is_watched in (False, True):
+            monkeypatch.setenv("FORCE_COLOR", "1" if is_watched else "")
+            with render.progress("working", 2) as told:
+                told(2)
+            out, err = capfd.readouterr()
+            assert (out, "working" in err, "2/2" in err) == ("", is_watched, is_watched)
 
     def test_brackets_in_what_came_from_outside_are_shown_as_they_are(self, capsys):
         render.table(("a", "b"), [("[red]x[/red]", "[/]")], "nothing")
@@ -159,6 +171,55 @@ class TestShowing:
         assert durations.of(seconds) == text
 
 
+class TestTellingAnew:
+    @pytest.mark.parametrize("line", ["CONV-1 2 acme", "CONV-1/2/acme"])
+    def test_a_delivery_is_named_in_three_words_or_in_the_one_that_lists_show(self, line):
+        assert replay.key_of(line.split()) == ("CONV-1", "2", "acme")
+
+    @pytest.mark.parametrize("line", ["CONV-1", "CONV-1 2", "CONV-1/2/acme/now"])
+    def test_any_other_number_of_words_names_none(self, line):
+        with pytest.raises(OperatorError, match="name a conversion, a version and a partner"):
+            replay.key_of(line.split())
+
+    def test_a_replay_goes_on_until_it_is_complete_and_adds_up(self):
+        parts = {None: (500, "a"), "a": (0, "b"), "b": (2, None)}
+        asked = []
+
+        def use_case(request, has_time):
+            asked.append((request.cursor, request.dry_run, has_time()))
+            number, cursor = parts[request.cursor]
+            value = {"USD": Decimal(number), "EUR": Decimal(1)}
+            return ReplayReport(request.dry_run, number, number, defaultdict(Decimal, value), cursor)
+
+        told = []
+        given = {"partner_id": "acme", "since": NOON, "until": NOON, "state": "missing", "dry_run": False}
+        done = replay.run(use_case, ReplayRequest(**given), told.append)
+        assert asked == [(None, False, True), ("a", False, True), ("b", False, True)]
+        assert (told, done.matched, done.replayed) == ([500, 0, 2], 502, 502)
+        assert done.to_json()["value"] == {"USD": 502, "EUR": 3}
+        assert done.to_json()["complete"]
+
+    def test_a_redrive_takes_a_few_at_a_time_and_no_more_than_it_is_to(self):
+        asked = []
+
+        def use_case(limit, has_time):
+            asked.append((limit, has_time()))
+            return {"received": limit, Redriven.REPLAYED: limit - 1, Redriven.KEPT: 1}
+
+        told = []
+        done = redrive.run(use_case, 23, told.append)
+        assert (asked, told) == ([(10, True), (10, True), (3, True)], [10, 10, 3])
+        assert done == {"received": 23, "replayed": 20, "resumed": 0, "stale": 0, "kept": 3, "unreadable": 0}
+
+    def test_a_redrive_ends_where_the_queue_does(self):
+        received = iter([4, 0])
+        done = redrive.run(lambda limit, _: {"received": next(received)}, 23, lambda _: None)
+        assert (done["received"], list(received)) == (4, [])
+
+    def test_every_outcome_of_a_redrive_is_explained(self):
+        assert set(redrive.MEANING) == set(Redriven)
+
+
 def test_a_long_listing_is_read_page_by_page_and_only_as_far_as_it_is_wanted():
     asked = []
 
@@ -169,27 +230,6 @@ def test_a_long_listing_is_read_page_by_page_and_only_as_far_as_it_is_wanted():
     listing = every(page_of)
     assert (next(listing), asked) == (1, [None])
     assert (list(listing), asked) == ([2, 3], [None, "after 1", "after 2"])
-
-
-class TestRedriving:
-    @staticmethod
-    def work(there):
-        """A parking queue of which nothing ever leaves."""
-
-        def take(limit, _):
-            received = min(limit, there)
-            return {"received": received} | dict.fromkeys(Redriven, 0) | {Redriven.KEPT: received}
-
-        return take
-
-    def test_it_ends_though_messages_that_stay_come_up_again(self):
-        assert [batch[Redriven.KEPT] for batch in batches(self.work(there=99), 25)] == [10, 10, 5]
-
-    def test_it_ends_where_there_is_less_than_was_counted(self):
-        assert list(batches(self.work(there=0), 25)) == []
-
-    def test_every_outcome_is_explained(self):
-        assert set(MEANING) == set(Redriven)
 
 
 def test_every_refusal_is_known_by_its_outcome():

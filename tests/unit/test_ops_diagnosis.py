@@ -148,13 +148,15 @@ class TestDeliveries:
         assert (finding.ok, finding.text) == (True, "1 being retried, all in time")
 
     def test_what_was_given_up_is_red_for_each_partner_with_its_last_words(self):
-        other = parked(partner_id="part_2", attempts=(an_attempt(None, error="ConnectionError"),))
+        other = parked(
+            partner_id="part_2", attempts=(an_attempt(None, error="ConnectionError: ConnectionRefusedError"),)
+        )
         seen = OpenDeliveries(
             parked=(parked(), parked(), other), partners=(a_partner(), a_partner(partner_id="part_2"))
         )
         first, second = diagnosis.deliveries(seen, NOW)
         assert (first.ok, first.text) == (False, "given up for part_1: 2 (answered 500)")
-        assert (second.ok, second.text) == (False, "given up for part_2: 1 (ConnectionError)")
+        assert (second.ok, second.text) == (False, "given up for part_2: 1 (ConnectionRefusedError)")
         assert first.command == "deliveries --partner part_1 --state parked"
 
     def test_what_was_given_up_long_ago_or_for_an_archived_partner_is_old_news(self):
@@ -193,13 +195,15 @@ class TestDeliveries:
         assert only(diagnosis.deliveries(seen, NOW)).text == "1 or more being retried"
 
     @pytest.mark.parametrize(
-        ("open_until", "waiting"), [(times.plus(NOW, minutes=1), ()), (ago(minutes=1), (a_delivery(),))]
+        ("open_until", "waiting", "outlook"),
+        [(times.plus(NOW, minutes=1), (), "open until"), (ago(minutes=1), (a_delivery(),), "about to be sent")],
     )
-    def test_an_open_breaker_is_red(self, open_until, waiting):
+    def test_an_open_breaker_is_red(self, open_until, waiting, outlook):
         health = {"part_1": unwell(breaker=Breaker.OPEN, open_until=open_until)}
         finding = only(diagnosis.deliveries(OpenDeliveries(waiting, partners=(a_partner(),), health=health), NOW))
         assert (finding.ok, finding.command) == (False, "health")
         assert "breaker is open" in finding.text
+        assert outlook in finding.text
 
     def test_one_whose_time_is_over_and_that_nothing_waits_for_is_no_finding(self):
         health = {"part_1": unwell(breaker=Breaker.OPEN, open_until=ago(minutes=1))}
@@ -233,7 +237,7 @@ class TestQueues:
 
     @pytest.mark.parametrize(
         ("name", "hint"),
-        [("ParkedDeliveries", "sent again"), ("ParkedPostbacks", "redrive"), ("FailedEvents", "sweep")],
+        [("ParkedDeliveries", "tried anew"), ("ParkedPostbacks", "redrive"), ("FailedEvents", "sweep")],
     )
     def test_a_message_where_none_should_end_is_red(self, name, hint):
         finding = only(diagnosis.queues([Queue(name, 1, 0, 0)]))

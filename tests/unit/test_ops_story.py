@@ -8,7 +8,7 @@ from ricochet.models import times
 from ricochet.models.conversion import HoldReason, PastVersion
 from ricochet.models.delivery import DeliveryState, Hold
 from ricochet.models.earning import ApprovalStatus, Earning, EarningStatus, EarningType
-from ricochet.models.postback import receipt_of
+from ricochet.models.postback import receipt_of, receipt_of_decision
 from ricochet.models.statuses import Status
 from tests.unit.builders import CLICK_ID, IN_AN_HOUR, NOON, a_click, a_conversion, a_delivery, a_postback, an_attempt
 
@@ -108,6 +108,18 @@ def test_in_a_list_a_delivery_says_its_last_attempt_and_what_is_to_come(refunded
     )
 
 
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        ("ConnectionError: MaxRetryError: NewConnectionError: ConnectionRefusedError", "ConnectionRefusedError"),
+        ("no complete answer within 15 s", "no complete answer within 15 s"),
+        ("bodyTemplate: it is no JSON", "bodyTemplate: it is no JSON"),
+    ],
+)
+def test_of_a_chain_of_errors_the_innermost_is_told(error, shown):
+    assert story.attempts(a_delivery(attempts=(an_attempt(None, error=error),))) == f"{shown} (12 ms)"
+
+
 def test_the_headline_says_what_it_has_come_to(refunded):
     assert headline(refunded) == {
         "conversion": "CONV-1 (transaction T-1)",
@@ -124,9 +136,15 @@ def test_money_that_is_held_says_why_and_a_change_says_by_whom():
     assert happenings(Story(None, held))[0].text.endswith("by operator:me")
 
 
-def test_money_that_is_owed_says_until_when():
-    owed = a_conversion(credited=0, owed=5, credit_after=REFUND)
-    assert headline(Story(None, owed))["money"].endswith("credited now, 5.00 USD owed until 03-01 13:05:00.000")
+@pytest.mark.parametrize(("by", "what"), [("operator:me", "decision"), ("partner:acme", "reply")])
+def test_what_an_operator_or_a_partner_said_is_no_postback(by, what):
+    decided = receipt_of_decision(by, REFUND, "credited", conversion_id="CONV-1", detail="he called")
+    told = happenings(Story(a_click(), receipts=(decided,)))[-1]
+    assert (told.what, told.text) == (what, f"credited: he called ({by}, {decided.receipt_id})")
+
+
+def test_a_delivery_is_named_by_what_commands_know_it_by():
+    assert story.name(a_delivery()) == "CONV-1/1/part_1"
 
 
 def test_a_click_that_led_to_nothing_tells_why():
