@@ -227,7 +227,7 @@ def test_the_books_balance_whatever_is_reported_in_whatever_order(stack: Stack):
     run_state_machine_as_test(
         Books,
         settings=settings(
-            max_examples=25,
+            max_examples=50,
             stateful_step_count=40,
             deadline=None,
             derandomize=True,
