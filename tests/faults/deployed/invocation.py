@@ -58,8 +58,8 @@ def _refuse(client: Any, operation: str, error: str, times: int) -> None:
     client.meta.events.register(f"before-send.{service}.{operation}", answer)
 
 
-def _refuse_every_other_message(*_: Any) -> None:
-    """The first call is refused in part, as SQS does when one of its machines is in trouble."""
+def _refuse_the_first_messages() -> None:
+    """SQS takes the call and refuses what is in it, twice; after that it takes all."""
     calls = []
 
     def answer(request: Any, **_: Any) -> AWSResponse | None:
@@ -101,7 +101,7 @@ FAULTS: dict[str, Callable[[], None]] = {
         clients.dynamodb(), "PutItem", "ProvisionedThroughputExceededException", 1000
     ),
     "SQS fails": lambda: _refuse(clients.sqs(), "SendMessageBatch", "InternalError", 1000),
-    "SQS refuses messages": _refuse_every_other_message,
+    "SQS refuses messages": _refuse_the_first_messages,
 }
 
 
