@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
+PROGRAM = (str(LOCAL / "ministack/bin/ministack"),)
 START_SECONDS = 60
 STOP_SECONDS = 20
 
@@ -88,7 +90,8 @@ class Aws:
 class Emulator:
     """One MiniStack. It enforces IAM (`AUTH`), so that functions can do here only what their roles allow on AWS."""
 
-    def __init__(self, port: int, folder: Path, *, keep_state: bool) -> None:
+    def __init__(self, port: int, folder: Path, *, keep_state: bool, program: Sequence[str] = PROGRAM) -> None:
+        self.program = program
         self.port = port
         self.folder = folder
         self.keep_state = keep_state
@@ -127,7 +130,7 @@ class Emulator:
         )
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603
-                [str(LOCAL / "ministack/bin/ministack")],
+                self.program,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

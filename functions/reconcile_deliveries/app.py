@@ -29,4 +29,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     count(Metric.CONVERSIONS_RECONCILED, result.conversions)
     summary = {"until": result.until, "complete": result.is_complete, "conversions": result.conversions}
     logger.info("reconciled", extra=summary)
-    return summary | {"missing": len(result.missing), "stranded": len(result.stranded)}
+    return summary | {
+        "missing": len(result.missing),
+        "stranded": len(result.stranded),
+        "givenUp": len(result.given_up),
+    }

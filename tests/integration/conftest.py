@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,8 @@ from tests.integration.partners import ScriptedPartners
 
 RETRY_SCHEDULE = "1,1,1"
 WAIT_SECONDS = 60
+RECORDING_EMULATOR = Path(__file__).with_name("recording_emulator.py")
+CALLS = "calls.jsonl"
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +40,9 @@ def partners() -> Iterator[ScriptedPartners]:
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[Emulator]:
     port = free_port()
-    emulator = Emulator(port, LOCAL / "tests" / str(port), keep_state=False)
+    folder = LOCAL / "tests" / str(port)
+    program = (str(LOCAL / "ministack/bin/python"), str(RECORDING_EMULATOR), str(folder / CALLS))
+    emulator = Emulator(port, folder, keep_state=False, program=program)
     try:
         emulator.start()
         yield emulator
@@ -113,17 +118,39 @@ class Rows:
     stack: Stack
 
     def scan(self, table: str) -> list[dict[str, Any]]:
+        return self._scan(table)
+
+    def find(self, table: str, **values: Any) -> list[dict[str, Any]]:
+        """The rows that have these values."""
+        return self._scan(
+            table,
+            FilterExpression=" AND ".join(f"#{name} = :{name}" for name in values),
+            ExpressionAttributeNames={f"#{name}": name for name in values},
+            ExpressionAttributeValues=to_wire({f":{name}": value for name, value in values.items()}),
+        )
+
+    def _scan(self, table: str, **filters: Any) -> list[dict[str, Any]]:
         pages = self.stack.aws.dynamodb.get_paginator("scan").paginate(
-            TableName=self.stack.table(table), ConsistentRead=True
+            TableName=self.stack.table(table), ConsistentRead=True, **filters
         )
         return [from_wire(item) for page in pages for item in page["Items"]]
 
+    def of_user(self, table: str, user_id: str) -> list[dict[str, Any]]:
+        """Of a table whose keys begin with the user."""
+        reply = self.stack.aws.dynamodb.query(
+            TableName=self.stack.table(table),
+            KeyConditionExpression="userId = :user",
+            ExpressionAttributeValues=to_wire({":user": user_id}),
+            ConsistentRead=True,
+        )
+        return [from_wire(item) for item in reply["Items"]]
+
     def receipts(self, click_id: str) -> list[Receipt]:
-        rows = [Receipt.from_item(row) for row in self.scan("Receipts") if row.get("clickId") == click_id]
+        rows = [Receipt.from_item(row) for row in self.find("Receipts", clickId=click_id)]
         return sorted(rows, key=lambda row: row.receipt_id)
 
     def conversions(self, click_id: str) -> list[dict[str, Any]]:
-        return [row for row in self.scan("Conversions") if row.get("clickId") == click_id]
+        return self.find("Conversions", clickId=click_id)
 
     def deliveries(self, click_id: str) -> list[Delivery]:
         return [row for c in self.conversions(click_id) for row in deliveries(self.stack, c["conversionId"])]

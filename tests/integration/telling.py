@@ -35,6 +35,7 @@ class Told:
         self.partner_ids: list[str] = []
         self.paths: dict[str, str] = {}
         self.click_id = ""
+        self.tags = {"offerId": "o-1", "sub1": "a b&c"}
 
     def partner(self, where: str, query: str = "click_id={click_id}&status={status}", **fields: Any) -> dict[str, Any]:
         created = self._admin.create(
@@ -61,7 +62,7 @@ class Told:
         return clicks
 
     def _click(self) -> str:
-        click_id: str = self._person.app.click(self.product.product_id, offerId="o-1", sub1="a b&c").data["clickId"]
+        click_id: str = self._person.app.click(self.product.product_id, **self.tags).data["clickId"]
         return click_id
 
     def _report(self, click_id: str, status: str, **fields: Any) -> dict[str, Any]:
@@ -76,8 +77,8 @@ class Told:
 
     def all_rows(self) -> list[Delivery]:
         """Of all clicks."""
-        found = (Delivery.from_item(item) for item in self._rows.scan("Deliveries"))
-        return [row for row in found if row.partner_id in self.partner_ids]
+        found = (self._rows.find("Deliveries", partnerId=partner_id) for partner_id in self.partner_ids)
+        return [Delivery.from_item(row) for rows in found for row in rows]
 
     def row(self, state: DeliveryState) -> Delivery:
         """The one delivery, once it is in that state."""

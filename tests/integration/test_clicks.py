@@ -184,10 +184,10 @@ def test_visits_are_counted_and_the_first_is_remembered(person, public, new_prod
     first = public.track(click_id)
     assert (first.status, first.body["message"]) == (200, "Click tracked")
     assert first.data == {"clickId": click_id, "status": "pending"}
-    (before,) = [row for row in rows.scan("Clicks") if row["clickId"] == click_id]
+    (before,) = rows.find("Clicks", clickId=click_id)
     time.sleep(0.01)
     public.track(click_id)
-    (after,) = [row for row in rows.scan("Clicks") if row["clickId"] == click_id]
+    (after,) = rows.find("Clicks", clickId=click_id)
     assert (before["visits"], after["visits"]) == (1, 2)
     assert before["firstVisitAt"] == after["firstVisitAt"]
 
@@ -196,7 +196,7 @@ def test_visits_are_counted_and_the_first_is_remembered(person, public, new_prod
 def test_tracking_a_click_that_is_none_creates_nothing(public, rows: Rows, click_id):
     answer = public.track(click_id)
     assert (answer.status, answer.code) == (404, "CLICK_NOT_FOUND")
-    assert click_id not in {row["clickId"] for row in rows.scan("Clicks")}
+    assert rows.find("Clicks", clickId=click_id) == []
 
 
 def test_products_that_are_active_are_listed_page_by_page(person, new_product):

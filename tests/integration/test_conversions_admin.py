@@ -60,7 +60,7 @@ class TestTheList:
 
     def test_it_moves_to_the_day_of_its_last_change(self, admin, reported, rows: Rows):
         _, conversion_id = reported("Purchase")
-        (row,) = [row for row in rows.scan("Conversions") if row["conversionId"] == conversion_id]
+        (row,) = rows.find("Conversions", conversionId=conversion_id)
         assert row["dayShard"].startswith(f"{today()}#")
         before = admin.get(f"{CONVERSIONS}/{conversion_id}").data["updatedAt"]
         correct(admin, conversion_id, "reversed")
@@ -224,6 +224,6 @@ class TestCorrecting:
     def test_a_conversion_of_nobody_can_be_corrected_too(self, admin, public, rows: Rows):
         network = admin.create("networks", name="of nobody", creditBy="none").data
         public.network_postback(network["uniqueKey"], params={"click_id": "theirs", "payout": "3", "txid": "t"})
-        (row,) = [one for one in rows.scan("Conversions") if one.get("networkId") == network["networkId"]]
+        (row,) = rows.find("Conversions", networkId=network["networkId"])
         shown = correct(admin, row["conversionId"], "reversed").data
         assert (shown["status"], shown["earnings"]) == ("reversed", [])

@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode
 
-from ricochet.models.delivery import DeliveryState
+from local.stack import Stack
+from ricochet.models.delivery import Delivery, DeliveryState
 from tests.integration.conftest import Rows, eventually
 from tests.integration.telling import path
 
@@ -132,6 +133,11 @@ def test_a_partner_that_always_fails_ends_parked_and_in_the_parking_queue(told, 
     told.convert()
     row = told.row(DeliveryState.PARKED)
     assert [attempt.status_code for attempt in row.attempts] == [503] * 4
+    assert parked_message(stack, row)["deliveryKey"] == row.delivery_key
+
+
+def parked_message(stack: Stack, row: Delivery) -> dict[str, str]:
+    """The message of this delivery, once it is in the parking queue."""
     queue_url = stack.outputs["ParkedDeliveriesQueueUrl"]
 
     def parked() -> list[str]:
@@ -139,7 +145,18 @@ def test_a_partner_that_always_fails_ends_parked_and_in_the_parking_queue(told, 
         return [m["Body"] for m in messages.get("Messages", []) if row.conversion_id in m["Body"]]
 
     (body,) = eventually(parked, "the message in the parking queue")
-    assert json.loads(body)["deliveryKey"] == row.delivery_key
+    return json.loads(body)
+
+
+def test_what_can_never_be_sent_is_parked_at_once(told, partners, stack):
+    where = path("ok")
+    told.partner(where, query="sub={sub1}" * 6)
+    told.tags["sub1"] = "\U0001f600" * 128
+    told.convert()
+    row = told.row(DeliveryState.PARKED)
+    assert (row.attempt_count, partners.at(where)) == (1, [])
+    assert "over 8 KiB" in row.attempts[-1].error
+    parked_message(stack, row)
 
 
 def test_one_partners_failure_holds_up_nobody_else(told, partners):

@@ -28,7 +28,7 @@ def release(stack):
 
 
 def health(rows: Rows, partner_id: str) -> dict:
-    return next((row for row in rows.scan("Health") if row["subject"] == partner_id), {})
+    return next(iter(rows.find("Health", subject=partner_id)), {})
 
 
 def in_state(told, state: DeliveryState) -> list:
@@ -58,6 +58,11 @@ def test_a_partner_that_is_down_is_left_alone_and_told_everything_when_it_is_bac
     parked = {row.delivery_id for row in in_state(told, DeliveryState.PARKED)}
 
     def all_told() -> bool:
+        """What came while a probe was under way waits for a minute; here it does not."""
+        for row in in_state(told, DeliveryState.RETRYING):
+            if row.due_at is not None and row.due_at > times.plus(times.now(), seconds=10):
+                key = {"conversionId": row.conversion_id, "deliveryKey": row.delivery_key}
+                rows.set("Deliveries", key, dueAt=times.now())
         release()
         return len(in_state(told, DeliveryState.DELIVERED)) == 10 - len(parked)
 
@@ -101,6 +106,16 @@ def test_a_partner_that_is_gone_is_paused_and_resuming_says_what_it_missed(told,
     assert resumed["missed"]["since"] == paused["pausedAt"]
     assert "pauseReason" not in resumed
     assert health(rows, partner_id)["gone"] == 0
+
+
+def test_a_partner_that_is_gone_when_it_is_retried_is_paused_too(told, partners, admin):
+    where = path("as-told")
+    partner_id = told.partner(where)["partnerId"]
+    partners.answers[where] = 503
+    told.convert_anew(2)
+    eventually(lambda: len(partners.at(where)) == 2, "the first attempts")
+    partners.answers[where] = 410
+    eventually(lambda: admin.get(f"/api/v1/admin/partners/{partner_id}").data["status"] == "paused", "the pause")
 
 
 def test_operators_are_told_of_a_pause_by_an_event(told, partners, stack):
@@ -166,6 +181,25 @@ def test_the_sweep_finds_a_delivery_whose_message_was_lost(told, partners, stack
     assert told.row(DeliveryState.DELIVERED).attempt_count == 2
 
 
+def test_what_waits_for_a_paused_partner_until_its_row_would_expire_is_parked(told, partners, admin, stack, rows):
+    where = path("as-told")
+    partner_id = told.partner(where)["partnerId"]
+    partners.answers[where] = 503
+    told.convert()
+    told.row(DeliveryState.RETRYING)
+    admin.patch("partners", partner_id, status="paused")
+    waiting = eventually(lambda: told.rows()[0].held_by is Hold.PAUSED and told.rows()[0], "the wait")
+    asked = len(partners.at(where))
+    key = {"conversionId": waiting.conversion_id, "deliveryKey": waiting.delivery_key}
+    rows.set("Deliveries", key, ttl=times.epoch_seconds(times.plus(times.now(), hours=1)))
+    swept = run(stack, "ReconcileDeliveries", since=times.now(), until=times.plus(times.now(), seconds=1))
+    assert swept["givenUp"] == 1
+    assert told.rows()[0].state is DeliveryState.PARKED
+    queue_url = stack.outputs["ParkedDeliveriesQueueUrl"]
+    eventually(lambda: take_messages(stack, queue_url, waiting.conversion_id), "the message in the parking queue")
+    assert len(partners.at(where)) == asked
+
+
 def take_messages(stack: Stack, queue_url: str, conversion_id: str) -> bool:
     """Takes what is on the queue and loses it; whether this conversion's was there."""
     messages = stack.aws.sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages", [])
@@ -190,6 +224,30 @@ def test_a_partner_that_decides_moves_the_conversion_and_is_not_told_of_its_own_
     assert [received.query["status"] for received in partners.at(decides)] == ["Lead", "Reject"]
     lead = next(row for row in told.rows() if row.partner_status)
     assert (lead.version, lead.partner_status) == (1, "approved")
+
+
+def test_a_partner_that_decides_credits_no_more_than_the_caps_say(told, partners, person, new_product):
+    told.product = new_product(caps={"perUser": 1})
+    where = path("as-told")
+    told.partner(where, replyUpdatesStatus=True)
+    partners.replies[where] = "Purchase"
+    told.convert("Lead", amount=4)
+    eventually(lambda: person.app.wallet()["balance"] == 4, "the credit")
+    told.click_id = ""
+    told.convert("Lead", amount=7)
+    held = eventually(lambda: person.app.earnings()["earnings"][0].get("reason"), "the hold")
+    assert held == "over_user_cap"
+    wallet = person.app.wallet()
+    assert (wallet["balance"], wallet["pending"]) == (4, 7)
+
+
+def test_a_partner_that_decides_takes_back_what_was_credited(told, partners, person):
+    where = path("as-told")
+    told.partner(where, replyUpdatesStatus=True)
+    partners.replies[where] = "Reject"
+    told.convert("Purchase", amount=4)
+    eventually(lambda: [line["amount"] for line in person.app.earnings()["earnings"]] == [-4, 4], "the reversal")
+    assert person.app.wallet()["balance"] == 0
 
 
 def test_a_partner_that_does_not_decide_is_only_quoted(told, partners, person):

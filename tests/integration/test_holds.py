@@ -234,6 +234,16 @@ class TestCaps:
         rows.set("Clicks", {"clickId": later}, createdAt=LONG_AGO)
         assert reporter.report(later, amount=1)["status"] == "completed"
 
+    def test_one_that_an_operator_turns_into_a_sale_counts(self, admin, public, new_product, person, rows: Rows):
+        reporter = Reporter(public, new_product(caps={"perUser": 1}))
+        click_id = reporter.click(person)
+        assert reporter.report(click_id, "Lead", amount=1)["status"] == "pending"
+        (conversion,) = rows.conversions(click_id)
+        path = f"/api/v1/admin/conversions/{conversion['conversionId']}/status"
+        assert admin.call("POST", path, json={"status": "approved", "reason": "known"}).status == 200
+        assert money(person) == (1, 0, 1)
+        assert reporter.report(reporter.click(person), amount=1)["status"] == "pending"
+
     def test_an_operator_lets_one_more_through_and_that_counts_as_well(self, admin, public, new_product, person):
         reporter = Reporter(public, new_product(caps={"perUser": 1}))
         for _ in range(2):

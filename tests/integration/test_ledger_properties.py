@@ -205,21 +205,18 @@ class Books(RuleBasedStateMachine):
         if not hasattr(self, "known"):
             return
         rows = Rows(self.stack)
-        earnings = rows.scan("Earnings")
-        wallets = {row["userId"]: row for row in rows.scan("Wallets")}
+        wallets: dict[str, dict[str, Any]] = {}
         for user in (*self.users, self.referrer):
-            mine = [row for row in earnings if row["userId"] == user]
-            wallet = wallets.get(user, {})
+            mine = rows.of_user("Earnings", user)
+            wallet = wallets[user] = next(iter(rows.of_user("Wallets", user)), {})
             assert wallet.get("balance", 0) == sum(r["amount"] for r in mine if r["status"] == "completed")
             assert wallet.get("pending", 0) == sum(r["amount"] for r in mine if r["status"] == "pending")
             assert all(("waitingShard" in row) == (row["status"] == "pending" and "reason" in row) for row in mine)
             assert all(("creditShard" in row) == ("creditAfter" in row) for row in mine)
         credited = sum(c.credited for c in self.known.values() if c.user_id == self.users[0])
-        assert wallets.get(self.referrer, {}).get("balance", 0) == credited / 10
+        assert wallets[self.referrer].get("balance", 0) == credited / 10
         for user in self.users:
-            assert wallets.get(user, {}).get("balance", 0) == sum(
-                c.credited for c in self.known.values() if c.user_id == user
-            )
+            assert wallets[user].get("balance", 0) == sum(c.credited for c in self.known.values() if c.user_id == user)
 
 
 def test_the_books_balance_whatever_is_reported_in_whatever_order(stack: Stack):

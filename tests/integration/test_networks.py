@@ -209,7 +209,7 @@ class TestWords:
         assert person.app.wallet()["balance"] == 0
         conversions = rows.conversions(click_id)
         assert conversions == []
-        assert "unknown_status" in {row["outcome"] for row in rows.scan("Receipts")}
+        assert {row.outcome for row in rows.receipts(click_id)} == {"unknown_status"}
 
     def test_words_and_parameters_may_be_the_operators_own(self, new_network, clicked):
         person, click_id = clicked
@@ -402,7 +402,7 @@ class TestClickBank:
         for name in ("clickbank_sale", "clickbank_refund", "clickbank_test"):
             body = json.dumps(VECTORS[name]["body"]).encode()
             assert clickbank.send(Request({}, {"content-type": "application/json"}, body)).status == 200
-        (conversion,) = [row for row in rows.scan("Conversions") if row.get("transactionId") == "RCO12345"]
+        (conversion,) = rows.find("Conversions", transactionId="RCO12345")
         assert (conversion["clickId"], conversion["status"]) == ("550e8400-e29b-41d4-a716-446655440000", "reversed")
 
 
@@ -539,6 +539,27 @@ class TestReceipts:
         assert admin.get(path).data["outcome"] == "credited"
         assert admin.call("POST", f"{path}/replay").data["outcome"] == "repeat"
         assert person.app.wallet()["balance"] == 5
+
+    def test_what_a_replayed_receipt_approves_counts_towards_the_caps(self, admin, new_network, new_product, person):
+        posting = new_network("generic")
+        network_id, product = posting.data["networkId"], new_product(caps={"perUser": 1})
+        for _ in range(2):
+            click_id, number = person.app.click(product.product_id).data["clickId"], transaction()
+            for status in ("lead", "paid"):
+                posting.send(Request({"click_id": click_id, "payout": "5", "status": status, "txid": number}))
+        assert person.app.wallet()["pending"] == 10
+        admin.patch("networks", network_id, statusMap={"paid": "approved"})
+        day = datetime.now(UTC).strftime("%Y-%m-%d")
+        wanted = {"networkId": network_id, "day": day, "outcome": "unknown_status"}
+        refused = eventually(
+            lambda: (
+                (items := admin.get("/api/v1/admin/receipts", **wanted).data["items"]) and len(items) == 2 and items
+            ),
+            "both receipts",
+        )
+        done = [admin.call("POST", f"/api/v1/admin/receipts/{one['receiptId']}/replay").data for one in refused]
+        assert [one["outcome"] for one in done] == ["credited", "held"]
+        assert (person.app.wallet()["balance"], person.app.wallet()["pending"]) == (5, 5)
 
     def test_questions_that_make_no_sense(self, admin, person):
         for query in ({}, {"networkId": "x"}, {"day": "2026-01-01"}, {"networkId": "x", "day": "yesterday"}):

@@ -98,8 +98,7 @@ def deployed() -> Iterator[Deployment]:
 @pytest.fixture(scope="module")
 def sale(deployed: Deployment) -> dict[str, Any]:
     """The demo's refunded ClickBank sale."""
-    rows = Rows(deployed.stack).scan("Conversions")
-    return next(row for row in rows if row["source"] == "network:demo-clickbank")
+    return Rows(deployed.stack).find("Conversions", source="network:demo-clickbank")[0]
 
 
 def red(report: Any) -> dict[str, dict[str, Any]]:
@@ -493,7 +492,7 @@ class TestUser:
 
     def test_one_that_was_tampered_with_is_found_out_loudly(self, deployed):
         user_id, rows = deployed.demo.referrer.user_id, Rows(deployed.stack)
-        (wallet,) = [row for row in rows.scan("Wallets") if row["userId"] == user_id]
+        (wallet,) = rows.of_user("Wallets", user_id)
         key = {name: wallet[name] for name in ("userId", "currency")}
         rows.set("Wallets", key, balance=wallet["balance"] + 1)
         try:

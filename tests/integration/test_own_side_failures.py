@@ -58,6 +58,26 @@ def test_a_postback_that_we_cannot_take_in_is_queued_and_credited_once(click, pu
     assert receipt.outcome == "credited"
 
 
+def test_so_is_what_a_network_posts_and_what_it_approves_counts_towards_the_caps(
+    admin, public, person, new_product, stack
+):
+    key = admin.create("networks", name="generic", preset="generic").data["uniqueKey"]
+    product = new_product(caps={"perUser": 2})
+
+    def post(click_id, status):
+        fields = {"click_id": click_id, "txid": f"t-{click_id}", "payout": "5", "status": status}
+        return public.network_postback(key, params=fields).status
+
+    pending, direct, over = (person.app.click(product.product_id).data["clickId"] for _ in range(3))
+    assert post(pending, "lead") == 200
+    with forbidden(stack, "ReceiveNetworkPostback", "dynamodb:*"):
+        assert post(pending, "approved") == 202
+    eventually(lambda: person.app.wallet()["balance"] == 5, "the credit from the queue")
+    assert [post(click_id, "approved") for click_id in (direct, over)] == [200, 200]
+    wallet = person.app.wallet()
+    assert (wallet["balance"], wallet["pending"]) == (10, 5)
+
+
 def test_a_click_that_expires_while_its_postback_is_queued_is_still_paid(click, public, stack, rows: Rows, impatient):
     person, product, click_id = click
     with forbidden(stack, "ReceivePostback", "dynamodb:*"), forbidden(stack, "RetryPostbacks", "dynamodb:*"):

@@ -254,8 +254,8 @@ class TestTestPostback:
         login, partner_id = mine(where)
         for _ in range(3):
             assert login.post("test").data["response"]["statusCode"] == 503
-        assert not [row for row in rows.scan("Deliveries") if row["partnerId"] == partner_id]
-        assert not [row for row in rows.scan("Health") if row["subject"] == partner_id]
+        assert not rows.find("Deliveries", partnerId=partner_id)
+        assert not rows.find("Health", subject=partner_id)
 
     @pytest.mark.parametrize("status", ["Sale", 5, None])
     def test_it_tells_of_a_status_that_there_is(self, mine, status):
