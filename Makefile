@@ -72,7 +72,7 @@ lint: $(DEV) $(SAM) ## format, lint, types, template
 
 .PHONY: test
 test: setup lint ## lint and all tests
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m tests
 
 .PHONY: check
 check: lint ## lint and the tests that need no emulator

@@ -153,7 +153,7 @@ class Emulator:
 
     def stop(self) -> None:
         if self._process is not None:
-            stop_group(self._process.pid)
+            stop_group(self._process.pid, signal.SIGTERM if self.keep_state else signal.SIGKILL)
             self._process.wait(timeout=STOP_SECONDS)
             self._process = None
         shutil.rmtree(self.folder / "tmp", ignore_errors=True)
@@ -168,9 +168,9 @@ def _forget_stream_positions(state: Path) -> None:
         state.write_text(json.dumps(content))
 
 
-def stop_group(leader: int) -> None:
+def stop_group(leader: int, first: signal.Signals = signal.SIGTERM) -> None:
     """Ends a process that we started as the leader of a group, and all it started; waits until the leader is gone."""
-    for sent in (signal.SIGTERM, signal.SIGKILL):
+    for sent in (first, signal.SIGKILL):
         try:
             os.kill(leader, sent) if sent is signal.SIGTERM else os.killpg(leader, sent)
         except ProcessLookupError:

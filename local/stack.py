@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import shutil
 import subprocess
@@ -35,14 +36,16 @@ class Stack:
 
 
 def build() -> Path:
-    """The folder of a build of the sources as they are, made unless there is one."""
+    """The template of a build of the sources as they are, made unless there is one; one at a time makes it."""
     builds = LOCAL / "builds"
     target = builds / _fingerprint()
-    if not (target / "template.yaml").exists():
-        shutil.rmtree(builds, ignore_errors=True)
-        unfinished = builds / "unfinished"
-        _sam("build", "--build-dir", str(unfinished))
-        unfinished.rename(target)
+    with (LOCAL / "build.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (target / "template.yaml").exists():
+            shutil.rmtree(builds, ignore_errors=True)
+            unfinished = builds / "unfinished"
+            _sam("build", "--build-dir", str(unfinished))
+            unfinished.rename(target)
     return target / "template.yaml"
 
 

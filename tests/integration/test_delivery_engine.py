@@ -241,11 +241,14 @@ def test_a_partner_that_decides_credits_no_more_than_the_caps_say(told, partners
     assert (wallet["balance"], wallet["pending"]) == (4, 7)
 
 
-def test_a_partner_that_decides_takes_back_what_was_credited(told, partners, person):
+def test_a_partner_that_decides_when_it_is_retried_takes_back_what_was_credited(told, partners, person):
     where = path("as-told")
     told.partner(where, replyUpdatesStatus=True)
-    partners.replies[where] = "Reject"
+    partners.answers[where] = 503
     told.convert("Purchase", amount=4)
+    told.row(DeliveryState.RETRYING)
+    partners.answers[where] = 200
+    partners.replies[where] = "Reject"
     eventually(lambda: [line["amount"] for line in person.app.earnings()["earnings"]] == [-4, 4], "the reversal")
     assert person.app.wallet()["balance"] == 0
 

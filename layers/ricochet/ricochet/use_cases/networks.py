@@ -117,6 +117,7 @@ class NetworkSource:
         return chain([self._network], self._all.networks.versions(*self._key))
 
     def map(self, raw: RawPostback, fields: dict[str, Any]) -> Report:
+        self.click_id = self._click(fields)  # first, so that receipts of what makes no sense name it too
         reason = self.preset.only_receipt(fields, self._network.affiliate)
         if reason:
             raise OnlyReceiptError(reason)
@@ -124,7 +125,6 @@ class NetworkSource:
         if amount is None and self._network.credit_by is CreditBy.USER:
             raise InvalidAmountError("amount is missing", ["amount: a network that names the user says what he gets"])
         status, word = self._status(fields, amount if amount is not None else payout)
-        self.click_id = self._click(fields)
         transaction_id = self._text(fields, "transaction_id")
         if status is Status.REVERSED:
             transaction_id = self.preset.reversed_transaction(fields) or transaction_id
