@@ -83,7 +83,9 @@ def _failed(deliveries: Deliveries, record: dict[str, Any]) -> dict[str, Any]:
     work("distribute_conversions", record)
     rows = deliveries.of_conversion(record["Records"][0]["eventID"])
     (failed,) = [row for row in rows if row.state is DeliveryState.RETRYING]
-    return {"Records": [{"messageId": failed.delivery_id, "body": DeliveryMessage.of(failed).to_body()}]}
+    body = DeliveryMessage.of(failed).to_body()
+    message = {"messageId": failed.delivery_id, "body": body, "attributes": {"ApproximateReceiveCount": "1"}}
+    return {"Records": [message]}
 
 
 def _records(rows: list[dict[str, Any]], name: str) -> Iterator[dict[str, Any]]:
