@@ -86,6 +86,7 @@ def test_nobody_is_sent_anywhere_but_to_the_product(person, new_product, url):
         (b'{"taskUrl": 5}', "INVALID_REQUEST"),
         (b'{"offerId": ["a"]}', "INVALID_REQUEST"),
         (b'{"sub1": {"a": 1}}', "INVALID_REQUEST"),
+        (b'{"country": "Germany"}', "INVALID_REQUEST"),
         (b'{"subid": "' + b"x" * 200 + b'"}', "INVALID_REQUEST"),
     ],
 )

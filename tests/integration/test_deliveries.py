@@ -23,8 +23,10 @@ def test_a_get_carries_the_macros(told, partners):
     where = path("ok")
     told.partner(
         where,
-        "a={click_id}&b={STATUS}&c={payout}&d={currency}&e={offer_id}&f={sub1}&g={transaction_id}&h={sum}&i={subid}&j=x{event}y",
+        "a={click_id}&b={STATUS}&c={payout}&d={currency}&e={offer_id}&f={sub1}&g={transaction_id}&h={sum}&i={subid}"
+        "&j=x{event}y&k={country}&l={offer_name}&m={affiliate_id}",
     )
+    told.tags["country"] = "de"
     told.convert(amount=12.5)
     row = told.row(DeliveryState.DELIVERED)
     (received,) = partners.at(where)
@@ -40,6 +42,9 @@ def test_a_get_carries_the_macros(told, partners):
         "h": "12.5",
         "i": told.click_id,
         "j": "xy",
+        "k": "DE",
+        "l": "A product",
+        "m": row.notice.user_id,
     }
     assert (row.attempt_count, len(row.attempts), row.attempts[0].status_code) == (1, 1, 200)
     assert received.delivery_id == row.delivery_id

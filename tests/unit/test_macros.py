@@ -22,6 +22,8 @@ NOTICE = {
     "landing": "land",
     "px": "pixel",
     "domain": "d.example",
+    "country": "DE",
+    "offer_name": "Shop & more",
     "ip": "203.0.113.9",
 }
 
@@ -52,9 +54,7 @@ def plain(text: str) -> str:
         ("txid", "T&1"),
         ("txn_id", "T&1"),
         ("sub2", ""),
-        ("affiliate_id", ""),
-        ("offer_name", ""),
-        ("country", ""),
+        ("affiliate_id", NOTICE["user_id"]),
         ("network", ""),
         ("timestamp", "2026-03-01T13:00:00.000Z"),
         *((name, value) for name, value in NOTICE.items() if name != "transaction_id"),

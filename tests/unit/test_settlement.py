@@ -110,11 +110,14 @@ def test_a_refused_conversion_is_recorded_and_pays_nothing(status):
 
 def test_a_conversion_carries_what_the_click_brought():
     tags = {f"sub{number}": f"tag {number}" for number in range(1, 6)}
-    click = a_click(subid="mine", offer_id="offer_9", ip="203.0.113.9", px="pixel", domain="d.example", **tags)
+    click = a_click(
+        subid="mine", offer_id="offer_9", ip="203.0.113.9", px="pixel", domain="d.example", country="DE", **tags
+    )
     conversion = Books(click=click).tell(a_report()).conversion
     assert {name: getattr(conversion, name) for name in tags} == tags
     assert (conversion.subid, conversion.offer_id, conversion.ip) == ("mine", "offer_9", "203.0.113.9")
     assert (conversion.px, conversion.domain, conversion.user_id) == ("pixel", "d.example", "user_1")
+    assert (conversion.country, conversion.offer_name) == ("DE", "Shop")
 
 
 def test_the_reports_offer_goes_before_the_clicks():

@@ -49,6 +49,7 @@ class Click(Entity):
     landing: str | None = None
     px: str | None = None
     domain: str | None = None
+    country: str | None = None
     ip: str | None = None
     user_agent: str | None = None
     created_at: str

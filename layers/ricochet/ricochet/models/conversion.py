@@ -100,6 +100,7 @@ class Conversion(Entity):
     user_id: str | None = None  # None: credits nobody
     product_id: str | None = None
     offer_id: str | None = None
+    offer_name: str | None = None  # the product's, as it was called then
     amount: Amount
     payout: Price | None = None
     currency: Currency
@@ -119,6 +120,7 @@ class Conversion(Entity):
     landing: str | None = None
     px: str | None = None
     domain: str | None = None
+    country: str | None = None
     ip: str | None = None
     created_at: str
     updated_at: str

@@ -73,6 +73,7 @@ class Notice(Entity):
     payout: str
     currency: str
     offer_id: str = ""
+    offer_name: str = ""
     product_id: str = ""
     conversion_id: str
     transaction_id: str = ""
@@ -89,6 +90,7 @@ class Notice(Entity):
     landing: str = ""
     px: str = ""
     domain: str = ""
+    country: str = ""
     ip: str = ""
     timestamp: str
 

@@ -26,12 +26,13 @@ ALIASES = {
     "amount": "payout",
     "sum": "payout",
     "revenue": "payout",
+    "affiliate_id": "user_id",
     "txid": "transaction_id",
     "txn_id": "transaction_id",
 }
 # Those the notice knows as they are; `subid` is the click id unless the click had a subid of its own.
 _FROM_NOTICE = frozenset(Notice.model_fields)
-_COMPUTED = frozenset({"delivery_id", "random", "affiliate_id", "offer_name", "country"})
+_COMPUTED = frozenset({"delivery_id", "random"})
 NAMES = _FROM_NOTICE | _COMPUTED | frozenset(ALIASES)
 
 NUMBERS = frozenset({"payout", "amount", "sum", "revenue", "random"})
@@ -58,9 +59,6 @@ def values(delivery: Delivery, partner: Partner) -> dict[str, str]:
         "subid": notice.subid or notice.click_id,
         "delivery_id": delivery.delivery_id,
         "random": f"{random.getrandbits(63):d}",
-        "affiliate_id": "",
-        "offer_name": "",
-        "country": "",
     }
     return known | {alias: known[name] for alias, name in ALIASES.items()}
 

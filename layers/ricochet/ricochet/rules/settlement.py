@@ -25,6 +25,8 @@ CLICK_STATUS = {
     Status.REVERSED: ClickStatus.CONVERTED,
 }
 ZERO = Decimal(0)
+OFFER_NAME_LENGTH = 64
+_TAGS = ("subid", "sub1", "sub2", "sub3", "sub4", "sub5", "prelanding", "landing", "px", "domain", "country", "ip")
 
 
 @dataclass(frozen=True)
@@ -238,7 +240,7 @@ def _begin(report: Report, terms: Terms, moment: str) -> Settlement:
         referral_rate=terms.referral_rate,
         created_at=moment,
         updated_at=moment,
-        **_tags(click),
+        **_told_of(click, terms.product),
     )
     if report.status is Status.REVERSED:
         return Settlement("tombstone", conversion.with_changes(is_tombstone=True), None)
@@ -261,7 +263,7 @@ def _bury(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settl
         is_tombstone=None,
         is_rebill=report.is_rebill or None,
         updated_at=moment,
-        **_tags(terms.click),
+        **_told_of(terms.click, terms.product),
     )
     if terms.user_id is None:
         return Settlement("reversed", conversion, prior)
@@ -480,10 +482,10 @@ def outcome_of(conversion: Conversion) -> Outcome:
     )
 
 
-def _tags(click: Click | None) -> dict[str, str | None]:
-    """What partners' macros say of the click, as it goes with the conversion."""
-    names = ("subid", "sub1", "sub2", "sub3", "sub4", "sub5", "prelanding", "landing", "px", "domain", "ip")
-    return {name: getattr(click, name) for name in names} if click else {}
+def _told_of(click: Click | None, product: Product | None) -> dict[str, str | None]:
+    """What partners' macros say of the click and its product, as it goes with the conversion."""
+    of_product = {"offer_name": product.name[:OFFER_NAME_LENGTH]} if product else {}
+    return of_product | ({name: getattr(click, name) for name in _TAGS} if click else {})
 
 
 def _just_after(moment: str) -> str:

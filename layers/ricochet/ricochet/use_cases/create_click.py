@@ -17,6 +17,7 @@ from ricochet.tables.catalog import Products
 from ricochet.tables.clicks import Clicks
 
 Tag = Annotated[str, StringConstraints(max_length=128)]
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2}$", to_upper=True)]
 _USER_AGENT_LENGTH = 160
 
 
@@ -35,6 +36,7 @@ class ClickRequest(Entity):
     landing: Tag | None = None
     px: Tag | None = None
     domain: Tag | None = None
+    country: Country | None = None
 
 
 class CreateClick:
