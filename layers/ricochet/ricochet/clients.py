@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import botocore.session
 from botocore.config import Config
-from botocore.loaders import Loader, create_loader
+from botocore.loaders import Loader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,23 +33,17 @@ _QUICK = Config(
 )
 
 
-class _KnownServices:
-    """A botocore loader that knows which services we use."""
-
-    def __init__(self, loader: Loader) -> None:
-        self._loader = loader
+class _KnownServices(Loader):
+    """A botocore loader that knows which services we use; it asks itself, too."""
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - the loader's own signature
         return ["dynamodb", "events", "sqs"]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)
 
 
 @cache
 def _session() -> botocore.session.Session:
     session = botocore.session.get_session()
-    session.register_component("data_loader", _KnownServices(create_loader()))
+    session.register_component("data_loader", _KnownServices())
     return session
 
 
