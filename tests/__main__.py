@@ -5,26 +5,26 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from typing import IO
 
 STACK = ("tests/integration",)
 OTHERS = ("tests/unit", "tests/template", "tests/faults", "tests/ops")
 
 
-def pytest(*folders: str) -> list[str]:
-    return [sys.executable, "-m", "pytest", *folders]
+def pytest(*folders: str, **output: IO[bytes] | int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "pytest", *folders], stdin=subprocess.DEVNULL, **output)
 
 
 def main() -> int:
     with tempfile.TemporaryFile() as output:
-        others = subprocess.Popen(pytest(*OTHERS), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        both = pytest(*OTHERS, stdout=output, stderr=subprocess.STDOUT), pytest(*STACK)
         try:
-            stack = subprocess.run(pytest(*STACK), check=False, stdin=subprocess.DEVNULL)
-            others.wait()
-        finally:
-            others.terminate()
+            codes = [process.wait() for process in both]
+        except KeyboardInterrupt:  # which both have had, too: they stop what they started
+            return max(process.wait() for process in both)
         output.seek(0)
         sys.stdout.write(output.read().decode())
-    return stack.returncode or others.returncode
+    return max(codes, key=abs)
 
 
 if __name__ == "__main__":
