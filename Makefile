@@ -104,6 +104,6 @@ lock: $(UV) ## compiles requirements anew from their .in files
 		--python-version 3.13 requirements/dev.in -o requirements/dev.txt
 
 .PHONY: deploy
-deploy: setup ## to AWS, with your credentials; asks (ENVIRONMENT=, REGION=, STACK=, PARAMETERS="Name=value ...", YES=1)
+deploy: setup ## to AWS, with your credentials; asks (ENVIRONMENT=, REGION=, STACK=, PARAMETERS="Name=value ...", YES=1, AT_ONCE=1)
 	@$(PYTHON) -m local deploy-to-aws --environment "$(ENVIRONMENT)" --region "$(REGION)" --stack-name "$(STACK)" \
-		--parameters '$(PARAMETERS)' $(if $(YES),--yes)
+		--parameters '$(PARAMETERS)' $(if $(YES),--yes) $(if $(AT_ONCE),--at-once)

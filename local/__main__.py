@@ -55,7 +55,8 @@ def deploy_to_aws(arguments: argparse.Namespace) -> int:
     if not arguments.yes and not sys.stdin.isatty():
         raise LocalError("nobody is there to be asked; YES=1 deploys without questions")
     terminal = Terminal(None if arguments.yes else input, say)
-    deployment = plan(vars(arguments), parse_parameters(arguments.parameters), terminal, aws_account)
+    parameters = parse_parameters(arguments.parameters)
+    deployment = plan(vars(arguments), parameters, terminal, aws_account, at_once=arguments.at_once)
     say(f"\nThis runs now:\n{deployment}\n")
     return deployment.run()
 
@@ -151,7 +152,8 @@ def _parser() -> argparse.ArgumentParser:
     to_aws = commands.add_parser("deploy-to-aws")
     for name in ("environment", "region", "stack-name", "parameters"):
         to_aws.add_argument(f"--{name}", default="")
-    to_aws.add_argument("--yes", action="store_true")
+    for name in ("yes", "at-once"):
+        to_aws.add_argument(f"--{name}", action="store_true")
     return parser
 
 

@@ -14,7 +14,7 @@ import boto3
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.gradual import release_gradually
+from local.gradual import AT_ONCE, GRADUALLY, publish
 from local.workspace import LOCAL, ROOT, LocalError, tools_path
 
 Ask = Callable[[str], str]
@@ -65,6 +65,7 @@ class Deployment:
     architecture: str
     parameters: dict[str, str]
     confirms: bool
+    at_once: bool = False
 
     def commands(self) -> list[list[str]]:
         """As one would type them in the project's folder."""
@@ -79,7 +80,7 @@ class Deployment:
 
     def __str__(self) -> str:
         build, deploy = map(shlex.join, self.commands())
-        return f"  {_BUILT_FOR}={self.architecture} {build}\n  {deploy}"
+        return f"  {_BUILT_FOR}={self.architecture} {build}\n  {deploy}\n{self._pace}"
 
     def run(self) -> int:
         """The exit code of the first command that fails, or 0."""
@@ -88,14 +89,20 @@ class Deployment:
             done = subprocess.run(command, cwd=ROOT, env=environment, check=False)  # noqa: S603
             if done.returncode:
                 return done.returncode
-            if command[1] == "build" and self.is_gradual:
-                release_gradually(ROOT / ".aws-sam/build/template.yaml")
+            if command[1] == "build" and self._is_prod:
+                publish(ROOT / ".aws-sam/build/template.yaml", AT_ONCE if self.at_once else GRADUALLY)
         return 0
 
     @property
-    def is_gradual(self) -> bool:
-        """Whether new code gets a part of the traffic first."""
+    def _is_prod(self) -> bool:
         return self.parameters.get("Environment") == "prod"
+
+    @property
+    def _pace(self) -> str:
+        """How new code comes to its traffic."""
+        if self._is_prod and not self.at_once:
+            return "New code gets a tenth of the traffic for five minutes, and alarms take it back (AT_ONCE=1: all)."
+        return "New code gets all traffic at once, and no alarm takes it back."
 
 
 class Terminal:
@@ -121,7 +128,14 @@ class Terminal:
         return otherwise
 
 
-def plan(given: Mapping[str, str], parameters: Mapping[str, str], terminal: Terminal, account: Account) -> Deployment:
+def plan(
+    given: Mapping[str, str],
+    parameters: Mapping[str, str],
+    terminal: Terminal,
+    account: Account,
+    *,
+    at_once: bool = False,
+) -> Deployment:
     """What to deploy. `given`: `environment`, `region`, `stack_name`, as far as they are known; the rest is asked for.
 
     LocalError for what the template or samconfig.toml does not know, and where AWS does not know the caller.
@@ -137,7 +151,9 @@ def plan(given: Mapping[str, str], parameters: Mapping[str, str], terminal: Term
     terminal.say(f"{'Changes' if current else 'Creates'} the stack {stack_name} in {region}, as {who}.")
     chosen = _chosen(known[name].parameters | dict(parameters), current, terminal)
     architecture = chosen.get("Architecture") or current.get("Architecture") or "arm64"
-    return Deployment(known[name].section, stack_name, region, architecture, chosen, confirms=terminal.is_manned)
+    return Deployment(
+        known[name].section, stack_name, region, architecture, chosen, confirms=terminal.is_manned, at_once=at_once
+    )
 
 
 def _chosen(given: dict[str, str], current: Mapping[str, str], terminal: Terminal) -> dict[str, str]:

@@ -10,7 +10,7 @@ from ricochet.settings import ReleaseSettings
 from ricochet.tables.catalog import Partners
 from ricochet.tables.deliveries import Deliveries
 from ricochet.tables.health import Health
-from ricochet.telemetry import count, logger, metrics
+from ricochet.telemetry import count, logger, measure, metrics
 from ricochet.use_cases.release_due_deliveries import ReleaseDueDeliveries
 
 SPARE_MILLISECONDS = 10_000
@@ -28,5 +28,6 @@ release = ReleaseDueDeliveries(
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     released = release(lambda: context.get_remaining_time_in_millis() > SPARE_MILLISECONDS)
-    count(Metric.DELIVERIES_RELEASED, released)
-    return {"released": released}
+    count(Metric.DELIVERIES_RELEASED, released.number)
+    measure(Metric.OLDEST_DUE, released.oldest_due)
+    return {"released": released.number}

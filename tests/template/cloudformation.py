@@ -63,6 +63,11 @@ class Template:
         known = {name: spec.get("Default") for name, spec in self.parameters.items()} | parameters
         return _work_out(value, known, self.document["Conditions"])
 
+    def has(self, resource: str, **parameters: str) -> bool:
+        """Whether a stack with these parameters has the resource."""
+        condition = self.resources[resource].get("Condition")
+        return condition is None or self.work_out(self.document["Conditions"][condition], **parameters)
+
     def refused_by_rules(self, **parameters: str) -> bool:
         """Whether CloudFormation would refuse these parameters because of one of the template's rules."""
         return any(

@@ -26,9 +26,18 @@ OF_AWS = {
         {"ReadThrottleEvents", "WriteThrottleEvents", "ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"},
         "AWS::DynamoDB::Table",
     ),
+    ("AWS/DynamoDB", "GlobalSecondaryIndexName", "TableName"): (
+        {"ReadThrottleEvents", "WriteThrottleEvents", "ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"},
+        "AWS::DynamoDB::Table",
+    ),
     ("AWS/ApiGateway", "ApiId"): ({"Count", "4xx", "5xx", "Latency"}, "AWS::Serverless::HttpApi"),
 }
 OF_THE_ACCOUNT = {("AWS/Lambda", "Throttles")}
+INDEXES = {
+    f"{table}/{index['IndexName']}"
+    for table, properties in TEMPLATE.of_type("DynamoDB::Table").items()
+    for index in properties.get("GlobalSecondaryIndexes", [])
+}
 _SEARCH = re.compile(r"""SEARCH\('\{"([^"]+)",([\w,]+)\} MetricName="(\w+)"', '(\w+)', (\d+)\)""")
 
 
@@ -46,30 +55,43 @@ class Shown:
             return self.name in OURS and self.dimensions == {"service": SERVICE}
         if not self.dimensions:
             return (self.namespace, self.name) in OF_THE_ACCOUNT
-        ((dimension, of),) = self.dimensions.items()
-        names, kind = OF_AWS[self.namespace, dimension]
-        return self.name in names and TEMPLATE.resources[of]["Type"] == kind
+        names, kind = OF_AWS[(self.namespace, *sorted(self.dimensions))]
+        of, _, index = self.of.partition("/")
+        return self.name in names and TEMPLATE.resources[of]["Type"] == kind and (not index or self.of in INDEXES)
 
     @property
     def of(self) -> str:
-        (of,) = self.dimensions.values()
-        return of
+        """The resource; of an index, its table and its name."""
+        index = self.dimensions.get("GlobalSecondaryIndexName")
+        (of,) = (of for name, of in self.dimensions.items() if name != "GlobalSecondaryIndexName")
+        return f"{of}/{index}" if index else of
 
 
-def named(reference: str) -> str:
+def named(reference: str, **parameters: str) -> str:
     """What stands for a reference of `Fn::Sub`: a resource's logical id, or a pseudo parameter in angle brackets."""
     if reference.startswith("AWS::"):
         return f"<{reference}>"
     name, _, attribute = reference.partition(".")
     assert attribute in {"", "Arn", "QueueName"}, reference
-    assert "Condition" not in TEMPLATE.resources[name], f"{name} is not always there"
+    assert TEMPLATE.has(name, **parameters), f"{name} is not there with {parameters}"
     return name
 
 
-def dashboard() -> list[dict[str, Any]]:
-    """The widgets, as JSON."""
+def dashboard(**parameters: str) -> list[dict[str, Any]]:
+    """The widgets of a stack with these parameters, as JSON."""
     (properties,) = TEMPLATE.of_type("CloudWatch::Dashboard").values()
-    return json.loads(filled_in(properties["DashboardBody"]["Fn::Sub"], named))["widgets"]
+    text, variables = TEMPLATE.work_out(properties["DashboardBody"]["Fn::Sub"], **parameters)
+
+    def value_of(reference: str) -> str:
+        match variables.get(reference):
+            case None:
+                return named(reference, **parameters)
+            case {"Fn::Sub": inner}:
+                return filled_in(inner, value_of)
+            case str() as plain:
+                return plain
+
+    return json.loads(filled_in(text, value_of))["widgets"]
 
 
 def shown_in(widget: dict[str, Any]) -> list[Shown]:

@@ -6,13 +6,15 @@ from collections import Counter
 import pytest
 
 from ops import cli
+from tests.guides import text
 from tests.template.cloudformation import filled_in, load
-from tests.template.monitoring import NAMESPACE, OURS, Shown, dashboard, named, query_names, runbook
+from tests.template.monitoring import INDEXES, NAMESPACE, OURS, Shown, dashboard, named, query_names, runbook
 
 TEMPLATE = load()
 ALARMS = TEMPLATE.of_type("CloudWatch::Alarm")
 SECTIONS = runbook()
 TABLES = sorted(TEMPLATE.of_type("DynamoDB::Table"))
+SECONDS = {"minute": 60, "hour": 3600}
 OPS = {command.name for command in (*cli.app.registered_commands, *cli.app.registered_groups)}
 each_alarm = pytest.mark.parametrize("name", sorted(ALARMS))
 each_section = pytest.mark.parametrize("section", sorted(SECTIONS))
@@ -20,6 +22,13 @@ each_section = pytest.mark.parametrize("section", sorted(SECTIONS))
 
 def section_of(name: str) -> str:
     return re.fullmatch(r".+ - docs/runbook\.md#([a-z-]+)", ALARMS[name]["AlarmDescription"])[1]
+
+
+def hot_indexes() -> set[str]:
+    """What docs/scaling.md names: `in Receipts (`bySourceDay`)` is Receipts/bySourceDay."""
+    section = text("scaling.md").partition("\n## Hot keys\n")[2].partition("\n## ")[0]
+    known = {index.partition("/")[2]: index for index in INDEXES}
+    return {known[index] for index in re.findall(r"\(`(by\w+)`\)", section)}
 
 
 def value_of(dimension: dict) -> str:
@@ -107,7 +116,8 @@ def test_an_alarm_decides_by_no_more_datapoints_than_it_looks_at(name):
 
 @each_alarm
 def test_silence_is_no_alarm_unless_silence_is_what_it_is_about(name):
-    expected = "breaching" if name == "QuietNetworksAlarm" else "notBreaching"
+    is_about_silence = ALARMS[name].get("ComparisonOperator") == "LessThanThreshold"
+    expected = "breaching" if is_about_silence else "notBreaching"
     assert ALARMS[name]["TreatMissingData"] == expected
 
 
@@ -122,6 +132,7 @@ def test_silence_is_no_alarm_unless_silence_is_what_it_is_about(name):
         "LedgerBusy",
         "EarningsNotSettled",
         "NetworkPostbacks",
+        "OldestDue",
     ],
 )
 def test_what_must_not_go_unnoticed_has_an_alarm(metric):
@@ -141,9 +152,27 @@ def test_every_reader_of_a_stream_has_an_alarm_on_its_lag():
     assert watching("IteratorAge") == Counter({name for name, _ in TEMPLATE.events("DynamoDB").values()})
 
 
+def test_every_schedule_has_an_alarm_that_it_stopped():
+    assert watching("Invocations") == Counter({name for name, _ in TEMPLATE.events("Schedule").values()})
+
+
+@pytest.mark.parametrize(("function", "event"), TEMPLATE.events("Schedule").values())
+def test_a_schedule_has_stopped_when_it_should_have_run_more_than_once(function, event):
+    """A run that comes a little late leaves one period empty; two in a row are none."""
+    number, unit = re.fullmatch(r"rate\((\d+) (minute|hour)s?\)", event["Schedule"]).groups()
+    (alarm,) = [ALARMS[name] for name in ALARMS for shown in metrics_of(name) if is_run_of(shown, function)]
+    assert alarm["Period"] >= int(number) * SECONDS[unit]
+    assert alarm["EvaluationPeriods"] >= 2
+
+
+def is_run_of(shown: Shown, function: str) -> bool:
+    return (shown.name, shown.dimensions) == ("Invocations", {"FunctionName": function})
+
+
 @pytest.mark.parametrize("metric", ["ReadThrottleEvents", "WriteThrottleEvents"])
-def test_every_table_has_one_alarm_on_its_throttles(metric):
-    assert watching(metric) == Counter(TABLES)
+def test_every_table_and_every_index_with_a_hot_key_has_one_alarm_on_its_throttles(metric):
+    assert len(hot_indexes()) == 5
+    assert watching(metric) == Counter([*TABLES, *hot_indexes()])
 
 
 @each_alarm

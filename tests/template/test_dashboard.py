@@ -5,8 +5,11 @@ from collections import defaultdict
 
 import pytest
 
+from ricochet import telemetry
+from ricochet.metric_names import Metric
 from tests.template.cloudformation import filled_in, load
 from tests.template.monitoring import (
+    INDEXES,
     NAMESPACE,
     OURS,
     dashboard,
@@ -41,9 +44,11 @@ Messages waiting | Age of the oldest message (s) | How far stream readers are be
 Refusals and failures of the API | Latency of the API (ms)
 Errors by function | Duration by function, p95 (ms) | Throttles by function
 Throttled reads by table | Throttled writes by table
+Throttled reads by index | Throttled writes by index
 ## What it costs
 Requests to the API | Invocations by function | Messages sent, by queue
 Write units by table | Read units by table
+Write units by index | Read units by index
 """
 
 
@@ -106,7 +111,7 @@ def test_a_search_is_for_metrics_that_have_its_dimensions(widget):
 
 @each_graph
 def test_arithmetic_is_about_metrics_of_the_same_graph(widget):
-    ids = {shown.options["id"] for shown in shown_in(widget) if "id" in shown.options}
+    ids = {row[-1]["id"] for row in widget["properties"]["metrics"] if isinstance(row[-1], dict) and "id" in row[-1]}
     for expression in expressions_in(widget):
         if "SEARCH" not in expression:
             assert set(re.findall(r"\b[a-z]\w*", expression)) == ids & set(re.findall(r"\b[a-z]\w*", expression))
@@ -115,7 +120,7 @@ def test_arithmetic_is_about_metrics_of_the_same_graph(widget):
 @each_graph
 def test_times_are_never_added_up(widget):
     for shown in shown_in(widget):
-        if re.search(r"Latency|Age|Duration", shown.name):
+        if re.search(r"Latency|Age|Duration|OldestDue", shown.name):
             assert shown.options.get("stat", widget["properties"]["stat"]) in {"p50", "p95", "p99", "Maximum"}
 
 
@@ -134,8 +139,8 @@ def test_every_function_is_shown(metric):
     "metric",
     ["ReadThrottleEvents", "WriteThrottleEvents", "ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"],
 )
-def test_every_table_is_shown(metric):
-    assert about(metric) == set(TEMPLATE.of_type("DynamoDB::Table"))
+def test_every_table_and_every_index_is_shown(metric):
+    assert about(metric) == set(TEMPLATE.of_type("DynamoDB::Table")) | INDEXES
 
 
 @pytest.mark.parametrize(
@@ -149,10 +154,40 @@ def test_every_reader_of_a_stream_is_shown():
     assert about("IteratorAge") == {name for name, _ in TEMPLATE.events("DynamoDB").values()}
 
 
-def test_every_alarm_that_is_always_there_is_shown():
-    (widget,) = [widget for widget in WIDGETS if widget["type"] == "alarm"]
-    always = {name for name in TEMPLATE.of_type("CloudWatch::Alarm") if "Condition" not in TEMPLATE.resources[name]}
-    assert sorted(widget["properties"]["alarms"]) == sorted(always)
+@pytest.mark.parametrize("environment", TEMPLATE.parameters["Environment"]["AllowedValues"])
+@pytest.mark.parametrize("hours", ["0", "6"])
+def test_every_alarm_of_a_stack_is_shown(environment, hours):
+    parameters = {"Environment": environment, "QuietHours": hours}
+    (widget,) = [widget for widget in dashboard(**parameters) if widget["type"] == "alarm"]
+    there = [name for name in TEMPLATE.of_type("CloudWatch::Alarm") if TEMPLATE.has(name, **parameters)]
+    assert sorted(widget["properties"]["alarms"]) == sorted(there)
+
+
+def test_the_combinations_of_conditions_differ_in_their_alarms():
+    (properties,) = TEMPLATE.of_type("CloudWatch::Dashboard").values()
+    conditions = {TEMPLATE.resources[name].get("Condition") for name in TEMPLATE.of_type("CloudWatch::Alarm")}
+    assert {one["Fn::If"][0] for one in properties["DashboardBody"]["Fn::Sub"][1].values()} == conditions - {None}
+
+
+def test_the_funnel_leads_from_clicks_to_credits_over_the_whole_time_that_is_looked_at():
+    (widget,) = [widget for widget in GRAPHS if title(widget) == "From click to credit"]
+    assert widget["properties"]["setPeriodToTimeRange"] is True
+    rows = [row[-1] for row in widget["properties"]["metrics"]]
+    seen = [options["label"] for options in rows if options.get("visible", True)]
+    assert seen == [
+        *("clicks", "visits", "postbacks", "conversions", "credited", "credited of a hundred clicks", "reversed"),
+    ]
+
+
+def test_the_funnel_counts_each_postback_once():
+    """What was queued is counted when it is taken in."""
+    (widget,) = [widget for widget in GRAPHS if title(widget) == "From click to credit"]
+    (expression,) = [one for one in expressions_in(widget) if one.startswith("SUM")]
+    names = {shown.options.get("id"): shown.name for shown in shown_in(widget)}
+    outcomes = {*telemetry._OF_OUTCOME.values(), *telemetry._OF_REFUSAL.values(), Metric.POSTBACKS_REFUSED}
+    assert sorted(names[one] for one in re.findall(r"\b[a-z]\w*", expression)) == sorted(
+        metric.title for metric in outcomes
+    )
 
 
 def test_its_name_is_no_other_stacks_in_any_region():

@@ -5,12 +5,12 @@ import json
 import pytest
 
 from local import stack
-from local.gradual import ALARMS, make_gradual, release_gradually
+from local.gradual import ALARMS, AT_ONCE, GRADUALLY, publish, published
 from tests.template.cloudformation import load
 
 TEMPLATE = load()
 RELEASE = "0123456789abcdef0123456789abcdef01234567"
-GRADUAL = make_gradual(TEMPLATE.document, RELEASE)
+GRADUAL = published(TEMPLATE.document, RELEASE, GRADUALLY)
 
 
 @pytest.mark.parametrize("name", sorted(TEMPLATE.functions()))
@@ -30,6 +30,13 @@ def test_nothing_else_changes():
     }
 
 
+def test_at_once_every_function_keeps_its_alias_and_no_alarm_is_asked():
+    at_once = published(TEMPLATE.document, RELEASE, AT_ONCE)
+    for name in TEMPLATE.functions():
+        properties = at_once["Resources"][name]["Properties"]
+        assert properties == GRADUAL["Resources"][name]["Properties"] | {"DeploymentPreference": {"Enabled": False}}
+
+
 def test_the_template_itself_publishes_no_versions():
     assert not [name for name, function in TEMPLATE.functions().items() if "AutoPublishAlias" in function]
     assert "AutoPublishAlias" not in TEMPLATE.globals
@@ -41,11 +48,12 @@ def test_the_alarms_that_lead_back_are_there():
     assert len(ALARMS) == 3
 
 
-def test_each_deployment_is_another_release_and_one_that_sam_takes(tmp_path):
+@pytest.mark.parametrize("preference", [GRADUALLY, AT_ONCE], ids=["gradually", "at once"])
+def test_each_deployment_is_another_release_and_one_that_sam_takes(tmp_path, preference):
     built, releases = tmp_path / "template.yaml", set()
     for _ in range(2):
         built.write_text(json.dumps(TEMPLATE.document))
-        release_gradually(built)
+        publish(built, preference)
         functions = json.loads(built.read_text())["Resources"]
         releases.add(functions["CreateClick"]["Properties"]["AutoPublishCodeSha256"])
     assert len(releases) == 2

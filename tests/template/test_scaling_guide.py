@@ -34,6 +34,20 @@ def test_the_guide_has_settings_to_turn():
     assert len(SETTINGS) >= 9
 
 
+def test_messages_in_flight_are_those_of_all_queues_that_are_read():
+    sources = [source for _, source in TEMPLATE.events("SQS").values()]
+    invocations = sum(source["ScalingConfig"]["MaximumConcurrency"] for source in sources)
+    assert {source["BatchSize"] for source in sources} == {10}
+    assert len(sources) == 3
+    assert f"at most {invocations * 10} in flight ({invocations} invocations of 10 for three queues)" in GUIDE
+
+
+def test_alarms_cost_by_the_metrics_that_they_watch():
+    alarms = TEMPLATE.of_type("CloudWatch::Alarm").values()
+    metrics = sum(sum("MetricStat" in one for one in alarm.get("Metrics", [])) or 1 for alarm in alarms)
+    assert f"{len(alarms)} alarms, {metrics} metrics, {metrics * 0.10:.2f} dollars" in GUIDE
+
+
 def test_the_guide_knows_the_limits_in_the_code():
     assert f"{lanes.THREADS} sends in an invocation, {lanes.PER_PARTNER} of them to one partner" in GUIDE
     assert f"(`byDay`), of {conversion.DAY_SHARDS} |" in GUIDE

@@ -1,11 +1,15 @@
 """What `make deploy` asks, what it makes of the answers, and what it would run."""
 
+import json
+
 import pytest
 
+from local import gradual
 from local.deployment import Terminal, environments, parse_parameters, plan, template_parameters
 from local.workspace import LocalError
 
 NEW = {}
+BUILT = {"Resources": {"CreateClick": {"Type": "AWS::Serverless::Function", "Properties": {}}}}
 
 
 class Person:
@@ -145,6 +149,40 @@ def test_sam_asks_once_more_where_somebody_is():
         *(".local/sam/bin/sam", "deploy", "--config-env", "default", "--stack-name", "ricochet-dev"),
         *("--region", "us-east-1", "--parameter-overrides", "Environment=dev", "PublicBaseUrl=''"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("environment", "at_once", "pace"),
+    [
+        ("prod", False, "New code gets a tenth of the traffic for five minutes"),
+        ("prod", True, "New code gets all traffic at once"),
+        ("dev", False, "New code gets all traffic at once"),
+    ],
+)
+def test_how_new_code_comes_to_its_traffic_is_said(environment, at_once, pace):
+    terminal = Terminal(None, lambda _: None)
+    deployment = plan({"environment": environment}, {}, terminal, account(NEW), at_once=at_once)
+    assert str(deployment).splitlines()[-1].startswith(pace)
+
+
+@pytest.mark.parametrize(
+    ("environment", "at_once", "preference"),
+    [("prod", False, gradual.GRADUALLY), ("prod", True, gradual.AT_ONCE), ("dev", True, None)],
+)
+def test_what_was_built_for_prod_is_made_a_release(tmp_path, monkeypatch, environment, at_once, preference):
+    """With a `sam` that does nothing, in a folder that has been built in."""
+    sam, built = tmp_path / ".local/sam/bin/sam", tmp_path / ".aws-sam/build/template.yaml"
+    for path, text in ((sam, "#!/bin/sh\n"), (built, json.dumps(BUILT))):
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    sam.chmod(0o755)
+    terminal = Terminal(None, lambda _: None)
+    planned_now = plan({"environment": environment}, {}, terminal, account(NEW), at_once=at_once)
+    monkeypatch.setattr("local.deployment.ROOT", tmp_path)
+    monkeypatch.setattr("local.deployment.LOCAL", tmp_path / ".local")
+    assert planned_now.run() == 0
+    properties = json.loads(built.read_text())["Resources"]["CreateClick"]["Properties"]
+    assert properties.get("DeploymentPreference") == preference
 
 
 def test_someone_who_leaves_deploys_nothing():

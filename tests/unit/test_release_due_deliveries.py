@@ -9,6 +9,8 @@ from ricochet.rules.delivery_progress import queue_delay
 from ricochet.use_cases.release_due_deliveries import EACH_SECONDS, RATE, ReleaseDueDeliveries
 from tests.unit.builders import IN_AN_HOUR, NOON, a_delivery, a_partner
 
+AN_HOUR = 3600.0
+
 
 class World:
     def __init__(self, waiting=0, health=None, **partner):
@@ -41,14 +43,14 @@ def a_health(**changes) -> PartnerHealth:
 
 def test_each_is_handed_over_once_and_leaves_the_index():
     world = World(waiting=250)
-    assert world.release() == 250
+    assert world.release().number == 250
     assert (len({delivery_id for delivery_id, _ in world.messages}), world.index) == (250, [])
-    assert world.release() == 0
+    assert world.release().number == 0
 
 
 def test_a_partner_gets_no_more_than_its_rate_spread_over_the_minute():
     world = World(waiting=500, max_per_second=2)
-    assert world.release() == 2 * EACH_SECONDS
+    assert world.release().number == 2 * EACH_SECONDS
     delays = [delay for _, delay in world.messages]
     assert delays == sorted(delays)
     assert max(delays.count(second) for second in set(delays)) <= 3  # whole seconds: 2 and a rounded neighbour
@@ -57,7 +59,7 @@ def test_a_partner_gets_no_more_than_its_rate_spread_over_the_minute():
 
 def test_a_partner_without_a_rate_gets_its_backlog_in_waves_that_are_bounded():
     world = World(waiting=int(RATE * EACH_SECONDS) + 7)
-    assert world.release() == RATE * EACH_SECONDS
+    assert world.release().number == RATE * EACH_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -72,18 +74,41 @@ def test_a_partner_without_a_rate_gets_its_backlog_in_waves_that_are_bounded():
     ids=["open", "to be probed", "just recovered", "recovering", "failing a little"],
 )
 def test_a_partner_in_trouble_gets_what_it_can_take(health, released):
-    assert World(waiting=400, health=health).release() == released
+    assert World(waiting=400, health=health).release().number == released
 
 
 def test_what_is_for_a_paused_partner_stays():
     world = World(waiting=3, status=Lifecycle.PAUSED)
-    assert (world.release(), len(world.index)) == (0, 3)
+    assert (world.release().number, len(world.index)) == (0, 3)
 
 
 def test_what_is_for_a_partner_who_left_is_handed_over_to_be_parked():
-    assert World(waiting=3, status=Lifecycle.ARCHIVED).release() == 3
+    assert World(waiting=3, status=Lifecycle.ARCHIVED).release().number == 3
 
 
 def test_what_there_is_no_time_for_stays():
     world = World(waiting=3)
-    assert (world.release(has_time=lambda: False), len(world.index)) == (0, 3)
+    released = world.release(has_time=lambda: False)
+    assert (released.number, released.oldest_due, len(world.index)) == (0, AN_HOUR, 3)
+
+
+def test_how_late_the_first_is_that_only_we_kept_waiting_is_told():
+    world = World(waiting=3)
+    world.index[0] = world.index[0].with_changes(due_at=times.plus(NOON, seconds=-30))
+    assert world.release().oldest_due == AN_HOUR + 30
+    assert world.release().oldest_due == 0
+
+
+@pytest.mark.parametrize(
+    "partner",
+    [
+        {"max_per_second": 2},
+        {"health": a_health(breaker=Breaker.OPEN, open_until=IN_AN_HOUR)},
+        {"health": a_health(breaker=Breaker.RECOVERING, recovered_at=IN_AN_HOUR)},
+    ],
+    ids=["a rate", "an open breaker", "recovery"],
+)
+def test_what_is_late_for_its_partners_sake_is_not_late(partner):
+    released = World(waiting=3, **partner).release()
+    assert released.number > 0
+    assert released.oldest_due == 0

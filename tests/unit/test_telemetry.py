@@ -150,7 +150,7 @@ def test_a_networks_postback_is_counted_for_it_and_for_all_networks(written):
 
 def test_a_credit_counts_as_a_status_and_as_money(written):
     lines = written(lambda: telemetry.tell_changes(map(change, story(a_report(amount="2.5")))))
-    assert lines.counts() == {"ConversionsApproved": 1}
+    assert lines.counts() == {"ConversionsBegun": 1, "ConversionsApproved": 1, "ConversionsCredited": 1}
     assert lines.values("currency") == {"AmountCredited": [2.5]}
     assert [line["currency"] for line in lines.metrics if "currency" in line] == ["USD"]
 
@@ -174,15 +174,23 @@ def test_of_many_changes_each_currency_has_one_line_for_what_came_and_one_for_wh
         (a_conversion(), None),
     ]
     lines = written(lambda: telemetry.tell_changes(changes))
-    assert lines.counts() == {"ConversionsApproved": 4, "ConversionsReversed": 1}
+    expected = {"ConversionsApproved": 4, "ConversionsReversed": 1, "ConversionsBegun": 4, "ConversionsCredited": 4}
+    assert lines.counts() == expected
     moved = [(line["currency"], line.get("AmountCredited"), line.get("AmountReversed")) for line in lines.metrics[:-1]]
     assert moved == [("USD", [7.0], None), ("EUR", [4.0], None), ("USD", None, [5.0])]
 
 
 def test_what_changes_no_money_is_no_money(written):
     lines = written(lambda: telemetry.tell_changes(map(change, story(a_report(Status.PENDING)))))
-    assert lines.counts() == {"ConversionsPending": 1}
+    assert lines.counts() == {"ConversionsBegun": 1, "ConversionsPending": 1}
     assert lines.values("currency") == {}
+
+
+def test_a_conversion_begins_once_and_is_credited_once_whatever_becomes_of_it(written):
+    changes = [*map(change, story(a_report(Status.PENDING), a_report(amount=5), a_report(Status.REVERSED, amount=2)))]
+    counts = written(lambda: telemetry.tell_changes(changes)).counts()
+    assert (counts["ConversionsBegun"], counts["ConversionsCredited"]) == (1, 1)
+    assert (counts["ConversionsPending"], counts["ConversionsApproved"]) == (1, 1)
 
 
 def test_every_outcome_has_a_metric():

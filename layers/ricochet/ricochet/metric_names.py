@@ -35,7 +35,9 @@ class Metric(Enum):
     NETWORK_POSTBACKS = "NetworkPostbacks", MetricUnit.Count, "network"
     LEDGER_BUSY = "LedgerBusy"
 
-    # Conversions, by the status that they came to
+    # Conversions: when they begin, when the first money is credited for them, and by the status that they came to
+    CONVERSIONS_BEGUN = "ConversionsBegun"
+    CONVERSIONS_CREDITED = "ConversionsCredited"
     CONVERSIONS_PENDING = "ConversionsPending"
     CONVERSIONS_APPROVED = "ConversionsApproved"
     CONVERSIONS_REJECTED = "ConversionsRejected"
@@ -62,6 +64,7 @@ class Metric(Enum):
     DELIVERIES_PARKED = "DeliveriesParked"
     FIRST_DELIVERY_LATENCY = "FirstDeliveryLatency", MetricUnit.Milliseconds
     RETRY_AGE = "RetryAge", MetricUnit.Seconds
+    OLDEST_DUE = "OldestDue", MetricUnit.Seconds
     DELIVERY_GAPS = "DeliveryGaps"
     CONVERSIONS_RECONCILED = "ConversionsReconciled"
 

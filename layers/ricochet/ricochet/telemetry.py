@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ricochet.models.conversion import Conversion
     from ricochet.models.delivery import Delivery
     from ricochet.models.earning import Earning
-    from ricochet.models.statuses import Status
     from ricochet.rules.settlement import Settlement
     from ricochet.sender.queues import PartnerWord
     from ricochet.use_cases.intake import IntakeReply, Source
@@ -111,18 +110,21 @@ def tell_own_failure(receipt_id: str, failure: Exception) -> None:
 
 def tell_changes(changes: Iterable[tuple[Conversion | None, Conversion | None]]) -> None:
     """Counts the statuses that conversions came to and the money that moved, whoever moved it (before, after)."""
-    statuses: Counter[Status] = Counter()
+    counts: Counter[Metric] = Counter()
     credited: dict[str, Decimal] = defaultdict(Decimal)
     taken_back: dict[str, Decimal] = defaultdict(Decimal)
     for before, after in changes:
         if after is None:
             continue
+        counts[Metric.CONVERSIONS_BEGUN] += before is None
         if before is None or before.version < after.version:
-            statuses[after.status] += 1
-        change = after.credited - (before.credited if before else 0)
+            counts[_OF_STATUS[after.status]] += 1
+        credited_before = before.credited if before else Decimal(0)
+        counts[Metric.CONVERSIONS_CREDITED] += after.credited > 0 >= credited_before
+        change = after.credited - credited_before
         (credited if change > 0 else taken_back)[after.currency] += change
-    for status, number in statuses.items():
-        count(_OF_STATUS[status], number)
+    for metric, number in (+counts).items():
+        count(metric, number)
     for moved in (credited, taken_back):
         for currency, change in moved.items():
             _measure_money(change, currency, Metric.AMOUNT_CREDITED, Metric.AMOUNT_REVERSED)

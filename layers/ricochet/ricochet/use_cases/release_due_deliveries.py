@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import batched, islice
 
 from ricochet.models import times
@@ -26,6 +27,14 @@ RATE = 50.0
 AT_ONCE = 100
 
 
+@dataclass
+class Released:
+    """How many were handed over, and by how many seconds the first of them was late that only we kept waiting."""
+
+    number: int = 0
+    oldest_due: float = 0.0
+
+
 class ReleaseDueDeliveries:
     def __init__(
         self,
@@ -41,8 +50,8 @@ class ReleaseDueDeliveries:
         self._retries = retries
         self._clock = clock
 
-    def __call__(self, has_time: Callable[[], bool]) -> int:
-        """How many were handed over. What belongs to a paused partner, or to one whose breaker is open, stays."""
+    def __call__(self, has_time: Callable[[], bool]) -> Released:
+        """What belongs to a paused partner, or to one whose breaker is open, stays."""
         troubled = self._health.of_partners()
         done = in_lanes(
             [partner for partner in self._partners.all() if partner.status is not Lifecycle.PAUSED],
@@ -52,20 +61,25 @@ class ReleaseDueDeliveries:
         )
         for failure in done.failures:
             raise failure
-        return sum(done.results)
+        return Released(
+            number=sum(one.number for one in done.results),
+            oldest_due=max((one.oldest_due for one in done.results), default=0.0),
+        )
 
-    def _release(self, partner: Partner, health: PartnerHealth | None, has_time: Callable[[], bool]) -> int:
+    def _release(self, partner: Partner, health: PartnerHealth | None, has_time: Callable[[], bool]) -> Released:
         """Message first, then row: a crash in between costs a second message, not a loss."""
-        released, rate = 0, rate_at(health, partner.rate, self._clock()) or RATE
+        released, rate = Released(), rate_at(health, partner.rate, self._clock()) or RATE
         budget = _budget(rate, health, self._clock())
         due = islice(self._deliveries.due(partner.partner_id, self._clock()), budget)
         for rows in batched(due, AT_ONCE, strict=False):
+            if not released.number and not _waits_for_itself(partner, health):
+                released.oldest_due = times.seconds_between(rows[0].due_at or self._clock(), self._clock())
             if not has_time():
                 break
-            self._retries.send(self._spread(rows, released, rate), self._clock())
+            self._retries.send(self._spread(rows, released.number, rate), self._clock())
             for row in rows:
                 self._deliveries.clear_due(row)
-            released += len(rows)
+            released.number += len(rows)
         return released
 
     def _spread(self, rows: Sequence[Delivery], sent_before: int, rate: float) -> list[Delivery]:
@@ -75,6 +89,11 @@ class ReleaseDueDeliveries:
             row.with_changes(next_attempt_at=times.plus(moment, seconds=(sent_before + number) / rate))
             for number, row in enumerate(rows)
         ]
+
+
+def _waits_for_itself(partner: Partner, health: PartnerHealth | None) -> bool:
+    """Whether the partner's own rate or its trouble makes its deliveries late."""
+    return partner.rate is not None or (health is not None and health.breaker is not Breaker.CLOSED)
 
 
 def _budget(rate: float, health: PartnerHealth | None, moment: str) -> int:
