@@ -37,13 +37,23 @@ class Table[E: Entity]:
 
     def _put_if(self, row: E, condition: str, values: dict[str, Any] | None = None, **names: str) -> bool:
         """Whether `row` was written; not where `condition` does not hold for what is there."""
-        extra: dict[str, Any] = {}
+        return self._try_put(self._conditional_put(row, condition, values, **names))
+
+    def _conditional_put(
+        self, row: E, condition: str, values: dict[str, Any] | None = None, **names: str
+    ) -> dict[str, Any]:
+        """A put for `_try_put` or for a transaction."""
+        put: dict[str, Any] = {"TableName": self.name, "Item": self.wire(row), "ConditionExpression": condition}
         if values:
-            extra["ExpressionAttributeValues"] = to_wire(values)
+            put["ExpressionAttributeValues"] = to_wire(values)
         if names:
-            extra["ExpressionAttributeNames"] = {f"#{name}": real for name, real in names.items()}
+            put["ExpressionAttributeNames"] = {f"#{name}": real for name, real in names.items()}
+        return put
+
+    def _try_put(self, put: dict[str, Any]) -> bool:
+        """False where its condition does not hold."""
         try:
-            self.client.put_item(TableName=self.name, Item=self.wire(row), ConditionExpression=condition, **extra)
+            self.client.put_item(**put)
         except ClientError as error:
             if condition_failed(error):
                 return False
