@@ -65,6 +65,28 @@ class TestBothKinds:
         assert named == set(fields) - {"name", "filters"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "fields", "pythons", "name"),
+    [
+        ("products", PRODUCT, "earn_up_to", "earnUpTo"),
+        ("products", PRODUCT, "click_ttl_hours", "clickTtlHours"),
+        ("partners", PARTNER, "max_per_second", "maxPerSecond"),
+        ("networks", {"name": "Network"}, "reward_rate", "rewardRate"),
+    ],
+)
+def test_a_field_in_pythons_spelling_counts_in_a_patch_as_in_a_post(admin, kind, fields, pythons, name):
+    others = {field: value for field, value in fields.items() if field != name}
+    created = admin.create(kind, **others, **{pythons: 5})
+    assert (created.status, created.data[name]) == (201, 5)
+    row_id = created.data[f"{kind[:-1]}Id"]
+    changed = admin.patch(kind, row_id, **{pythons: 7})
+    assert (changed.status, changed.data[name]) == (200, 7)
+    assert "ignored" not in str([created.body, changed.body])
+    both = admin.patch(kind, row_id, **{pythons: 8, name: 9})
+    assert both.data[name] == 9
+    assert f"{pythons} is not a field and was ignored" in both.body["warnings"][-1]
+
+
 def listed(admin, kind, key, **query) -> set[str]:
     found, cursor = set(), {}
     while True:

@@ -26,7 +26,7 @@ from ricochet.models.money import Price
 from ricochet.models.partner import ALL_EVENTS, ContentType, Filters, Method, Partner
 from ricochet.models.product import Lifecycle
 from ricochet.models.statuses import LEAD_WORDS, Status
-from ricochet.models.validation import validate
+from ricochet.models.validation import as_api_names, validate
 from ricochet.rules import macros, signing
 from ricochet.rules.addresses import AllowedTargets, literal_address, may_connect
 from ricochet.rules.task_urls import split_task_url
@@ -225,7 +225,7 @@ def restated(before: Partner, patch: dict[str, Any], allowed: AllowedTargets, mo
 
     The secret until now goes on signing beside a new one for a while; the one before it ends with that.
     """
-    given = validate(before.to_item() | patch, PartnerInput)
+    given = validate(before.to_item() | as_api_names(patch, PartnerInput), PartnerInput)
     warnings = check(given, allowed)
     secret = signing.new_secret() if given.rotate_signing_secret else None
     after = before.with_changes(**_settings(given), revision=before.revision + 1, updated_at=moment)
