@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from ricochet.tables.items import Wire, condition_failed, from_wire, to_wire
-from ricochet.tables.paging import Page, decode_cursor, encode_cursor
+from ricochet.tables.paging import Page, checked_key, decode_cursor, encode_cursor, starting_at
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -64,9 +64,10 @@ class Table[E: Entity]:
         """One page of a Query (or of a Scan, where `query` has no key condition)."""
         start = decode_cursor(scope, cursor)
         if start:
-            query = query | {"ExclusiveStartKey": to_wire(start)}
+            query = query | {"ExclusiveStartKey": to_wire(checked_key(start))}
         read = self.client.query if "KeyConditionExpression" in query else self.client.scan
-        reply = read(TableName=self.name, Limit=limit, **query)
+        with starting_at(start):
+            reply = read(TableName=self.name, Limit=limit, **query)
         last = reply.get("LastEvaluatedKey")
         return Page(
             [self.entity.from_item(from_wire(item)) for item in reply["Items"]],
