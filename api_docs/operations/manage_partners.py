@@ -56,7 +56,7 @@ OPERATIONS = (
         summary="Create a partner",
         body=Body(PartnerInput, {"name": "Tracker", "postbackUrl": _URL}),
         successes=(Success("Partner created", SavedPartner, _PARTNER | _SECRET, status=201, warnings=_WARNINGS),),
-        errors=(*JSON_BODY, PartnerUrlNotAllowedError, PartnerExistsError, LoginTakenError),
+        errors=(*JSON_BODY, PartnerUrlNotAllowedError, PartnerExistsError, LoginTakenError, ChangedMeanwhileError),
     ),
     Operation(
         route="GET /api/v1/admin/partners",

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from ricochet.models import times
+from ricochet.models.conversion import day_shards
+from ricochet.tables.conversions import BY_DAY
+from ricochet.tables.deliveries import Listing
+from ricochet.tables.paging import encode_cursor
+from ricochet.use_cases.replay_deliveries import ReplayRequest
+
 PRODUCT = {"name": "Offer", "taskUrl": "https://example.com/offer", "earnUpTo": "12.50"}
 PARTNER = {
     "name": "Partner",
@@ -63,6 +70,28 @@ class TestBothKinds:
         assert answer.status == 400
         named = {detail.partition(":")[0] for detail in answer.body["error"]["details"]}
         assert named == set(fields) - {"name", "filters"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "pythons", "name"),
+    [
+        ("products", PRODUCT, "earn_up_to", "earnUpTo"),
+        ("products", PRODUCT, "click_ttl_hours", "clickTtlHours"),
+        ("partners", PARTNER, "max_per_second", "maxPerSecond"),
+        ("networks", {"name": "Network"}, "reward_rate", "rewardRate"),
+    ],
+)
+def test_a_field_in_pythons_spelling_counts_in_a_patch_as_in_a_post(admin, kind, fields, pythons, name):
+    others = {field: value for field, value in fields.items() if field != name}
+    created = admin.create(kind, **others, **{pythons: 5})
+    assert (created.status, created.data[name]) == (201, 5)
+    row_id = created.data[f"{kind[:-1]}Id"]
+    changed = admin.patch(kind, row_id, **{pythons: 7})
+    assert (changed.status, changed.data[name]) == (200, 7)
+    assert "ignored" not in str([created.body, changed.body])
+    both = admin.patch(kind, row_id, **{pythons: 8, name: 9})
+    assert both.data[name] == 9
+    assert f"{pythons} is not a field and was ignored" in both.body["warnings"][-1]
 
 
 def listed(admin, kind, key, **query) -> set[str]:
@@ -214,3 +243,56 @@ class TestPartners:
         shown = admin.create("partners", **PARTNER, statusWords=words, events=["lead", "PURCHASE"]).data
         assert shown["statusWords"] == {"approved": "sold", "rejected": "no", "reversed": "back"}
         assert shown["events"] == ["Lead", "Purchase"]
+
+
+class TestCursorsThatWereMadeUp:
+    """Whoever has read the code can give any key a seal; DynamoDB, which cannot start there, is not our failure."""
+
+    @pytest.fixture
+    def refused(self, admin):
+        def check(where: str, scope: str, key: dict, client=admin, **query) -> None:
+            answer = client.get(where, cursor=encode_cursor(scope, key), **query)
+            assert (answer.status, answer.code) == (400, "INVALID_CURSOR"), (scope, key)
+
+        return check
+
+    @pytest.mark.parametrize("key", [{"other": "x"}, {"productId": 5}, {"productId": 1.5}, {"productId": {}}])
+    def test_of_a_whole_table(self, refused, key):
+        refused("/api/v1/admin/products", "productId:None", key)
+
+    @pytest.mark.parametrize("key", [{"productId": "x"}, {"productId": "x", "status": "paused"}, {"status": "active"}])
+    def test_of_an_index(self, refused, key):
+        refused("/api/v1/admin/products", "productId:active", key, status="active")
+        refused("/api/v1/earn/products", "productId:active", key)
+
+    def test_of_what_is_somebody_elses(self, refused, person, new_person):
+        key = {"userId": new_person().user_id, "earningId": "EARN-1"}
+        refused("/api/v1/earn/earnings", f"earnings:{person.user_id}", key, client=person.app)
+
+    @pytest.mark.parametrize("start", [{"dayShard": "2026-03-01#x"}, {"conversionId": "x"}, "text"])
+    def test_of_shards(self, refused, start):
+        day = "2026-03-01"
+        shards = day_shards(day)
+        scope = "|".join([BY_DAY, *shards])
+        refused("/api/v1/admin/conversions", scope, {shards[0]: start}, day=day)
+        refused("/api/v1/admin/conversions", scope, {"another": {}}, day=day)
+
+    @pytest.mark.parametrize("key", [{"createdAt": "5"}, {"created_at": ""}, {"created_at": 5}, {"created_at": "!"}])
+    def test_of_deliveries(self, refused, key):
+        others = {"conversion_id": "x", "delivery_key": "y"}
+        refused("/api/v1/admin/deliveries", Listing("p").scope, others | key, partnerId="p")
+        refused("/api/v1/admin/deliveries/undelivered", "undelivered", others | key | {"state": "parked"})
+        refused("/api/v1/admin/deliveries/undelivered", "undelivered", others | key)
+
+    @pytest.mark.parametrize("state", ["missing", "parked"])
+    def test_of_a_replay(self, admin, state):
+        partner_id = admin.create("partners", **PARTNER).data["partnerId"]
+        today = times.now()[:10]
+        span = {"partnerId": partner_id, "from": today, "to": today, "state": state}
+        scope = ReplayRequest.model_validate(span).scope
+        shard = day_shards(today)[0]
+        for key in ({"dayShard": shard}, {"dayShard": "x", "updatedAt": "y", "conversionId": "z"}, {"created_at": "x"}):
+            answer = admin.call(
+                "POST", "/api/v1/admin/deliveries/replay", json=span | {"cursor": encode_cursor(scope, key)}
+            )
+            assert (answer.status, answer.code) == (400, "INVALID_CURSOR")

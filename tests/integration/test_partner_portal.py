@@ -13,7 +13,14 @@ import pytest
 
 from local.accounts import sign_in
 from local.client import Client
+from ricochet.errors import ChangedMeanwhileError
 from ricochet.models.delivery import Delivery, DeliveryState
+from ricochet.models.health import PARTNER
+from ricochet.models.product import Lifecycle
+from ricochet.tables.catalog import Partners
+from ricochet.tables.health import Health
+from ricochet.tables.partner_setups import PartnerSetups
+from ricochet.tables.users import Users
 from tests.integration.conftest import eventually
 from tests.integration.described import described
 from tests.integration.telling import Told, path
@@ -101,6 +108,43 @@ class TestWhoMay:
         login, partner_id = mine(path("ok"))
         admin.patch("partners", partner_id, logins=[])
         assert login.app.get(PROFILE).status == 403
+
+    def test_a_new_partner_with_somebody_elses_login_is_not_there_at_all(self, mine, admin, new_login, rows, partners):
+        login, partner_id = mine(path("ok"))
+        free, name = new_login(), path("half done")
+        fields = {"name": name, "postbackUrl": f"{partners.url}/ok", "filters": {"productIds": ["none"]}}
+        answer = admin.create("partners", **fields, logins=[free.user_id, login.user_id])
+        assert (answer.status, answer.code) == (409, "LOGIN_TAKEN")
+        assert rows.find("Partners", name=name) == []
+        taken = admin.create("partners", **fields, logins=[free.user_id], partnerId=partner_id)
+        assert (taken.status, taken.code) == (409, "PARTNER_EXISTS")
+        assert login.app.get(PROFILE).data["partnerId"] == partner_id
+        created = admin.create("partners", **fields, logins=[free.user_id]).data
+        assert free.app.get(PROFILE).data["partnerId"] == created["partnerId"]
+
+    def test_a_change_that_is_refused_leaves_logins_and_health_as_they_were(self, mine, admin, new_login, rows, stack):
+        (login, partner_id), (taken, _), free = mine(path("ok")), mine(path("ok")), new_login()
+        admin.patch("partners", partner_id, status="paused")
+        health = {"kind": PARTNER, "subject": partner_id}
+        rows.set("Health", health, failures=9, revision=1, updatedAt="2026-03-01T12:00:00.000Z", ttl=2**32)
+        answer = admin.patch("partners", partner_id, logins=[free.user_id, taken.user_id], status="active")
+        assert (answer.status, answer.code) == (409, "LOGIN_TAKEN")
+        partners, users, unwell = (
+            kind(stack.aws.dynamodb, stack.table(kind.__name__)) for kind in (Partners, Users, Health)
+        )
+        seen = partners.get(partner_id)
+        admin.patch("partners", partner_id, name="changed meanwhile")
+        after = seen.with_changes(logins=(free.user_id,), status=Lifecycle.ACTIVE, revision=seen.revision + 1)
+        with pytest.raises(ChangedMeanwhileError):
+            PartnerSetups(partners, users, unwell).replace(after, seen, forgiving=True)
+        assert login.app.get(PROFILE).data["status"] == "paused"
+        assert free.app.get(PROFILE).status == 403
+        assert unwell.of_partner(partner_id).failures == 9
+        changed = admin.patch("partners", partner_id, logins=[free.user_id], status="active")
+        assert changed.status == 200
+        assert free.app.get(PROFILE).data["status"] == "active"
+        assert login.app.get(PROFILE).status == 403
+        assert unwell.of_partner(partner_id).failures == 0
 
     def test_a_partner_that_left_is_kept_out_and_a_paused_one_is_not(self, mine, admin):
         login, partner_id = mine(path("ok"))

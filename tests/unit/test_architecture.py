@@ -26,7 +26,7 @@ ALLOWED = {
     "use_cases": {"errors", "models", "rules", "tables", "sender", "presets"},
     "metric_names": set(),
     "telemetry": {"metric_names"},
-    "audit": {"models", "telemetry"},
+    "audit": {"models", "rules", "telemetry"},
     "clients": set(),
     "settings": {"errors", "models", "rules"},
     "api": {"errors", "models", "rules", "tables", "metric_names", "telemetry"},

@@ -3,6 +3,10 @@
 import io
 import json
 import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +17,8 @@ from ricochet.models.product import Caps
 from ricochet.models.statuses import Status
 from ricochet.telemetry import logger
 from tests.unit.builders import NOON, Books, a_partner, a_postback, a_product, a_report
+
+LAYER = Path(__file__).parents[2] / "layers" / "ricochet"
 
 
 @pytest.fixture
@@ -72,10 +78,46 @@ def test_that_a_secret_changed_is_told_and_the_secret_is_not(lines, before, chan
 
 
 def test_a_url_is_told_with_its_macros_and_without_its_secrets(lines):
-    url = "https://partner.example/cb?click={click_id}&api_key=abc&sub={sub1}&Token=x"
+    url = "https://partner.example/cb?click={click_id}&api_key=abc&sub={sub1}&Token=x&pwd=y&keyword=shoes&author=ann"
     audit("op_1", "partner.created", "part_1", None, a_partner(postback_url=url))
-    shown = "https://partner.example/cb?click={click_id}&api_key=***&sub={sub1}&Token=***"
-    assert only(lines)["after"]["postbackUrl"] == shown
+    shown = "click={click_id}&api_key=***&sub={sub1}&Token=***&pwd=***&keyword=shoes&author=ann"
+    assert only(lines)["after"]["postbackUrl"] == f"https://partner.example/cb?{shown}"
+
+
+def test_of_what_may_hold_secrets_or_name_people_it_is_told_that_it_changed(lines):
+    before = a_partner(body_template='{"api_key": "s3cret"}', logins=("user_1",))
+    after = before.with_changes(body_template='{"api_key": "anew"}', logins=("user_2",))
+    audit("op_1", "partner.updated", "part_1", before, after)
+    line = only(lines)
+    assert line["before"] == line["after"] == {"bodyTemplate": "***", "logins": "***"}
+
+
+def test_that_there_is_none_of_these_is_no_secret(lines):
+    audit("op_1", "partner.updated", "part_1", a_partner(logins=("user_1",)), a_partner())
+    assert only(lines)["after"] == {"logins": []}
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "WARNING", "ERROR", "CRITICAL"])
+def test_whatever_the_log_level_audit_lines_are_written_as_all_lines_are(level):
+    program = (
+        "from ricochet import audit, telemetry\n"
+        "telemetry.logger.append_keys(partner_id='part_1')\n"
+        "telemetry.logger.info('not asked for')\n"
+        "audit.audit_run('op_1', 'deliveries.replayed', 'part_1', {'replayed': 2})\n"
+    )
+    settings = {"POWERTOOLS_LOG_LEVEL": level, "POWERTOOLS_SERVICE_NAME": "manage_deliveries"}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | settings | {"PYTHONPATH": str(LAYER)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    line = json.loads(done.stdout.splitlines()[-1])
+    assert len(done.stdout.splitlines()) == (2 if level == "DEBUG" else 1)
+    assert (line["message"], line["level"], line["service"]) == ("audit", "INFO", "manage_deliveries")
+    assert line["partner_id"] == "part_1"
+    assert line["audit"]["result"] == {"replayed": 2}
 
 
 def test_of_a_decision_the_reason_is_told_and_the_bookkeeping_is_not(lines):

@@ -16,6 +16,7 @@ from ricochet.models.delivery import DeliveryState
 from ricochet.models.product import Lifecycle
 from ricochet.models.statuses import Status
 from ricochet.tables.deliveries import Listing, Position
+from ricochet.tables.paging import encode_cursor
 from ricochet.use_cases.manage_deliveries import DeliveryQuery, ManageDeliveries, shown, summary
 from tests.unit.builders import IN_AN_HOUR, TOMORROW, a_delivery, a_notice, a_partner, an_attempt
 
@@ -179,7 +180,24 @@ def test_where_time_runs_out_the_rest_is_added_up_from_there(rows_at_once):
 
 def test_a_cursor_of_something_else_is_refused():
     with pytest.raises(InvalidCursorError):
-        World().manage.undelivered(Position("a", "b", "c").to_cursor(Listing("p").scope), lambda: True)
+        World().manage.undelivered(encode_cursor(Listing("p").scope, Position("a", "b", "c")._asdict()), lambda: True)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        {"state": "delivered"},
+        {"state": 5},
+        {"state": ["parked"]},
+        {"created_at": "5"},
+        {"state": "parked", "created_at": "5"},
+        {"state": "parked", "created_at": 5, "conversion_id": "a", "delivery_key": "b"},
+        {"state": "parked", "created_at": "5", "conversion_id": "a", "delivery_key": "b", "more": "c"},
+    ],
+)
+def test_a_cursor_that_was_made_up_is_refused(key):
+    with pytest.raises(InvalidCursorError):
+        World(a_row(1)).manage.undelivered(encode_cursor("undelivered", key), lambda: True)
 
 
 def test_what_an_operator_sees_has_nothing_of_our_bookkeeping():

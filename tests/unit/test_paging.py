@@ -4,9 +4,10 @@ import base64
 import json
 
 import pytest
+from botocore.exceptions import ClientError
 
 from ricochet.errors import InvalidCursorError, InvalidLimitError
-from ricochet.tables.paging import Page, decode_cursor, encode_cursor, parse_limit
+from ricochet.tables.paging import Page, checked_key, decode_cursor, encode_cursor, parse_limit, starting_at
 
 KEY = {"userId": "user_1", "earningId": "EARN-1"}
 SCOPE = "earnings:user_1"
@@ -68,6 +69,33 @@ def test_a_cursor_whose_key_was_changed_is_refused(tampered):
 def test_garbage_is_no_cursor(garbage):
     with pytest.raises(InvalidCursorError):
         decode_cursor(SCOPE, garbage)
+
+
+def test_a_key_is_texts_under_known_names():
+    assert checked_key(KEY) == checked_key(KEY, ("earningId", "userId")) == KEY
+
+
+@pytest.mark.parametrize(
+    "key",
+    [[], "text", None, KEY | {"userId": 1}, KEY | {"userId": None}, KEY | {"more": "1"}, {"userId": "user_1"}, {}],
+)
+def test_a_key_of_another_shape_is_no_cursors(key):
+    with pytest.raises(InvalidCursorError):
+        checked_key(key, KEY.keys())
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "raised"),
+    [
+        (KEY, "ValidationException", InvalidCursorError),
+        (KEY, "SerializationException", InvalidCursorError),
+        (KEY, "ProvisionedThroughputExceededException", ClientError),
+        (None, "ValidationException", ClientError),
+    ],
+)
+def test_a_key_at_which_dynamodb_cannot_start_is_the_callers_mistake_and_all_else_is_ours(key, code, raised):
+    with pytest.raises(raised), starting_at(key):
+        raise ClientError({"Error": {"Code": code}}, "Query")
 
 
 @pytest.mark.parametrize(("text", "limit"), [(None, 20), ("1", 1), ("100", 100)])

@@ -8,7 +8,6 @@ import pytest
 
 from ricochet.errors import (
     InvalidRequestError,
-    LoginTakenError,
     PartnerExistsError,
     PartnerNotFoundError,
     PartnerUrlNotAllowedError,
@@ -221,52 +220,30 @@ def test_a_form_template_may_be_any_text():
 class PartnersInMemory:
     def __init__(self):
         self.rows: dict[str, Partner] = {}
+        self.forgiven: list[str] = []
 
     def get(self, partner_id):
         return self.rows.get(partner_id)
 
-    def create(self, row):
-        return self.rows.setdefault(row.partner_id, row) is row
+    def create(self, partner):
+        if self.rows.setdefault(partner.partner_id, partner) is not partner:
+            raise PartnerExistsError("taken")
 
-    def replace(self, row, revision):
-        self.rows[row.partner_id] = row
-        return True
-
-
-class LoginsInMemory:
-    def __init__(self):
-        self.partner_of: dict[str, str] = {}
-
-    def tie_to_partner(self, user_id, partner_id):
-        if self.partner_of.setdefault(user_id, partner_id) != partner_id:
-            raise LoginTakenError("taken")
-
-    def untie_from_partner(self, user_id, partner_id):
-        del self.partner_of[user_id]
-
-
-class HealthInMemory:
-    def __init__(self):
-        self.forgiven: list[str] = []
-
-    def forgive(self, partner_id, moment):
-        self.forgiven.append(partner_id)
+    def replace(self, after, before, *, forgiving):
+        assert self.rows[after.partner_id] is before
+        self.rows[after.partner_id] = after
+        self.forgiven += [after.partner_id] if forgiving else []
 
 
 @pytest.fixture
-def logins():
-    return LoginsInMemory()
+def rows():
+    return PartnersInMemory()
 
 
 @pytest.fixture
-def health():
-    return HealthInMemory()
-
-
-@pytest.fixture
-def manage(logins, health):
+def manage(rows):
     moments = (f"2026-03-01T12:00:{second:02}.000Z" for second in itertools.count())
-    return ManagePartners(PartnersInMemory(), logins, health, NOWHERE, clock=lambda: next(moments))
+    return ManagePartners(rows, rows, NOWHERE, clock=lambda: next(moments))
 
 
 def test_a_partners_secret_is_shown_once(manage):
@@ -334,13 +311,13 @@ def test_a_rotated_partner_is_stored_and_read_back_whole(manage):
     assert Partner.from_item(after.to_item()) == after
 
 
-def test_what_was_to_be_told_in_a_pause_is_not_and_resuming_says_what_was_missed(manage, health):
+def test_what_was_to_be_told_in_a_pause_is_not_and_resuming_says_what_was_missed(manage, rows):
     manage.create(given(partnerId="mine"))
     paused = manage.update("mine", {"status": "paused"}).partner
     saved = manage.update("mine", {"status": "active"})
     assert (paused.pause_reason, saved.partner.pause_reason) == ("an operator paused it", None)
     assert (saved.missed.since, saved.missed.until) == (paused.paused_at, saved.partner.updated_at)
-    assert health.forgiven == ["mine"]
+    assert rows.forgiven == ["mine"]
     first, second = saved.partner.spells
     told = {
         moment: saved.partner.was_to_be_told(a_notice(timestamp=moment))
@@ -357,14 +334,6 @@ def test_a_spell_ends_when_a_partner_wants_something_else(manage):
     lead = a_notice(status=Status.PENDING, timestamp=partner.spells[0].since)
     assert partner.was_to_be_told(lead)
     assert not partner.wants(lead)
-
-
-def test_a_login_belongs_to_one_partner(manage, logins):
-    manage.create(given(partnerId="mine", logins=["u-1", "u-2"]))
-    manage.update("mine", {"logins": ["u-2", "u-3"]})
-    assert logins.partner_of == {"u-2": "mine", "u-3": "mine"}
-    with pytest.raises(LoginTakenError):
-        manage.create(given(partnerId="other", logins=["u-3"]))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 
 from ricochet.errors import InvalidCursorError
 from ricochet.tables.items import from_wire, to_wire
+from ricochet.tables.paging import encode_cursor
 from ricochet.tables.shards import ShardedIndex
 
 SHARDS = ["s#0", "s#1", "s#2"]
@@ -104,3 +105,13 @@ def test_a_cursor_is_good_for_its_own_listing_only():
     for shards, where in ((SHARDS[:2], {}), (SHARDS, {"kind": "a"})):
         with pytest.raises(InvalidCursorError):
             listing.page(shards, 2, cursor, where)
+
+
+@pytest.mark.parametrize(
+    "starts", [{"t#0": {}}, {"s#0": "text"}, {"s#0": None}, {"s#0": {"id": 1.5}}, {"s#0": {}, "x": {}}]
+)
+def test_a_cursor_that_was_made_up_is_refused(starts):
+    listing = index(rows(9))
+    with pytest.raises(InvalidCursorError):
+        listing.page(SHARDS, 2, encode_cursor("|".join(["index", *SHARDS]), starts), {})
+    assert listing.client.queries == 0

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 from ricochet.errors import InvalidRequestError
 from ricochet.models.entity import Entity
 from ricochet.models.money import Price
-from ricochet.models.validation import ignored_fields, validate
+from ricochet.models.validation import as_api_names, ignored_fields, validate
 
 
 class Inner(Entity):
@@ -68,3 +68,15 @@ def test_a_field_that_nobody_reads_is_warned_of_and_the_nearest_one_named():
 def test_a_field_in_another_spelling_counts_or_is_warned_of():
     fields = {"earnUpTo": "1", "name": "abc", "earn_up_to": "2"}
     assert validate(fields, Shape).earn_up_to == 2 or ignored_fields(fields, Shape)
+
+
+@pytest.mark.parametrize("patch", [{"earn_up_to": "2"}, {"earnUpTo": "2"}, {"earn_up_to": "3", "earnUpTo": "2"}])
+def test_what_is_said_over_what_is_stored_counts_in_either_spelling(patch):
+    before = Shape(earn_up_to="1", name="abc")
+    after = validate(before.to_item() | as_api_names(patch, Shape), Shape)
+    assert after == before.with_changes(earn_up_to=2)
+    assert len(ignored_fields(patch, Shape)) == len(patch) - 1
+
+
+def test_what_is_no_field_keeps_its_name():
+    assert as_api_names({"name": "x", "earnUpto": 1}, Shape) == {"name": "x", "earnUpto": 1}

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any
 
 from ricochet.models.entity import Entity
 from ricochet.models.postback import MASK
+from ricochet.rules.masking import masked
 from ricochet.telemetry import logger
 
-_SECRET = re.compile(r"secret|token|uniqueKey|successor", re.IGNORECASE)
-_SECRET_IN_URL = re.compile(r"([?&][^=&]*(?:secret|token|key|pass|sig|auth)[^=&]*=)[^&{}]+", re.IGNORECASE)
+# Below the logger of all else, whose handler, format and keys it has, but not its level: LogLevel=ERROR silences no
+# change of an operator's.
+_log = logging.getLogger(logger.name).getChild("audit")
+_log.setLevel(logging.INFO)
+
+# Of these it is told that they changed: secrets, what may hold secrets anywhere, and who a user is.
+_UNTOLD = re.compile(r"secret|token|uniqueKey|successor|bodyTemplate|logins", re.IGNORECASE)
 _BOOKKEEPING = {
     "versions",
     "versionAt",
@@ -44,12 +51,12 @@ def audit(
         "before": {name: _masked(name, old[name]) for name in changed if name in old},
         "after": {name: _masked(name, new[name]) for name in changed if name in new},
     }
-    logger.info("audit", extra={"audit": line | ({"reason": reason} if reason else {})})
+    _log.info("audit", extra={"audit": line | ({"reason": reason} if reason else {})})
 
 
 def audit_run(who: str, action: str, resource_id: str, result: dict[str, Any]) -> None:
     """Logs what an operator set going for many at once, and what came of it in numbers."""
-    logger.info("audit", extra={"audit": {"who": who, "action": action, "resource": resource_id, "result": result}})
+    _log.info("audit", extra={"audit": {"who": who, "action": action, "resource": resource_id, "result": result}})
 
 
 def _fields(entity: Entity | None) -> dict[str, Any]:
@@ -59,6 +66,6 @@ def _fields(entity: Entity | None) -> dict[str, Any]:
 
 
 def _masked(name: str, value: Any) -> Any:
-    if _SECRET.search(name):
+    if value and _UNTOLD.search(name):
         return MASK
-    return _SECRET_IN_URL.sub(rf"\1{MASK}", value) if isinstance(value, str) else value
+    return masked(value) if isinstance(value, str) else value

@@ -23,6 +23,16 @@ def validate[M: BaseModel](fields: Mapping[str, Any], model: type[M]) -> M:
         raise InvalidRequestError(details[0], details) from error
 
 
+def as_api_names(patch: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
+    """`patch` by the API's names, by which it can be said over what is stored; for a field given both ways those count.
+
+    `validate` takes Python's names too, but none that stands beside the API's.
+    """
+    aliases = {name: field.alias or name for name, field in model.model_fields.items()}
+    pythons = {aliases[name]: value for name, value in patch.items() if name in aliases}
+    return pythons | {name: value for name, value in patch.items() if name not in aliases}
+
+
 def ignored_fields(fields: Iterable[str], model: type[BaseModel]) -> list[str]:
     """A warning for each field that `model` does not know, naming the nearest that it does."""
     given, known = set(fields), [field.alias or name for name, field in model.model_fields.items()]

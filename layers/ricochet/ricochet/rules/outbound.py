@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field
-from urllib.parse import unquote_plus
 
 import requests
 
@@ -16,16 +14,10 @@ from ricochet.models.partner import ContentType, Method, Partner
 from ricochet.rules import macros, signing
 
 USER_AGENT = "Ricochet/1"
-SECRET_PARAMETERS = frozenset({"token", "secret", "key", "api_key", "apikey", "hash", "sig", "signature"}) | {
-    *("verifier", "security_token", "access_token", "client_secret", "password", "pwd", "auth"),
-}
-
 MAX_URL_BYTES = 8 * 1024
 """What common servers take (nginx, Apache); a longer one would be answered 414 at best."""
 
 MAX_BODY_BYTES = 64 * 1024
-
-_PAIR = re.compile(r"(?<=[?&])([^=&#]*)=[^&#]*")
 
 # What a POST without a template of its own says; the names are those of our own API.
 _USUAL_FIELDS = {
@@ -71,15 +63,6 @@ def compose(delivery: Delivery, partner: Partner, moment: str) -> Outbound:
     timestamp = times.epoch_seconds(moment)
     headers |= signing.headers(partner.secrets_at(moment), delivery.delivery_id, timestamp, payload)
     return Outbound(partner.method, url, headers, body)
-
-
-def masked(url: str) -> str:
-    """`url` as logs and rows may show it: values of secret parameters are starred out, and all else is as it was."""
-    return _PAIR.sub(lambda pair: f"{pair[1]}=***" if _is_secret(pair[1]) else pair[0], url)
-
-
-def _is_secret(name: str) -> bool:
-    return unquote_plus(name).lower() in SECRET_PARAMETERS
 
 
 def _url(partner: Partner, known: dict[str, str]) -> str:

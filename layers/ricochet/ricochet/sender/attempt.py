@@ -8,7 +8,8 @@ from ricochet.errors import CompositionError
 from ricochet.models.delivery import Delivery
 from ricochet.models.partner import Partner
 from ricochet.rules.delivery_progress import after_attempt, not_composed
-from ricochet.rules.outbound import compose, masked
+from ricochet.rules.masking import masked
+from ricochet.rules.outbound import compose
 from ricochet.rules.retry_schedule import RetrySchedule
 from ricochet.sender.http import Sender
 

@@ -30,11 +30,19 @@ class CatalogTable[E: Entity](Table[E]):
 
     def create(self, row: E) -> bool:
         """False if the id is taken."""
-        return self._put_if(row, "attribute_not_exists(#key)", key=self.key)
+        return self._try_put(self.creation(row))
+
+    def creation(self, row: E) -> dict[str, Any]:
+        """The put behind `create`, for a transaction."""
+        return self._conditional_put(row, "attribute_not_exists(#key)", key=self.key)
 
     def replace(self, row: E, revision: int) -> bool:
         """False if someone else has changed the row since `revision` was read."""
-        return self._put_if(row, "#revision = :revision", {":revision": revision}, revision="revision")
+        return self._try_put(self.replacement(row, revision))
+
+    def replacement(self, row: E, revision: int) -> dict[str, Any]:
+        """The put behind `replace`, for a transaction."""
+        return self._conditional_put(row, "#revision = :revision", {":revision": revision}, revision="revision")
 
     def list_page(self, status: Lifecycle | None, limit: int, cursor: str | None) -> Page[E]:
         """All rows, or those of one status, in no particular order."""

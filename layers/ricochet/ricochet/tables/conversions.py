@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ricochet.errors import InvalidCursorError
 from ricochet.models.conversion import Conversion, day_shards
 from ricochet.models.statuses import Status
 from ricochet.tables.items import from_wire, to_wire
-from ricochet.tables.paging import Page
+from ricochet.tables.paging import NOT_OURS, Page, checked_key, starting_at
 from ricochet.tables.shards import ShardedIndex
 from ricochet.tables.table import Table
 
 BY_DAY = "byDay"
+DAY_KEY = ("dayShard", "updatedAt", "conversionId")
 
 
 class Conversions(Table[Conversion]):
@@ -46,7 +48,10 @@ class Conversions(Table[Conversion]):
     def of_days(self, days: Iterable[str], start: dict[str, str] | None) -> Iterator[Conversion]:
         """Those that changed last on one of these days, day by day; from after the index key `start` on."""
         shards = [shard for day in days for shard in day_shards(day)]
-        if start is not None:
+        if start:
+            start = checked_key(start, DAY_KEY)
+            if start["dayShard"] not in shards:
+                raise InvalidCursorError(NOT_OURS)
             shards = shards[shards.index(start["dayShard"]) :]
         for shard in shards:
             after: dict[str, Any] = {"ExclusiveStartKey": to_wire(start)} if start else {}
@@ -57,17 +62,14 @@ class Conversions(Table[Conversion]):
                 ExpressionAttributeValues=to_wire({":shard": shard}),
                 **after,
             )
-            yield from (Conversion.from_item(from_wire(item)) for page in pages for item in page["Items"])
+            with starting_at(start):
+                yield from (Conversion.from_item(from_wire(item)) for page in pages for item in page["Items"])
             start = None
 
 
 def day_key(conversion: Conversion) -> dict[str, str]:
     """Where a conversion stands in the index `byDay`."""
-    return {
-        "dayShard": conversion.day_shard,
-        "updatedAt": conversion.updated_at,
-        "conversionId": conversion.conversion_id,
-    }
+    return dict(zip(DAY_KEY, (conversion.day_shard, conversion.updated_at, conversion.conversion_id), strict=True))
 
 
 def images(record: dict[str, Any]) -> tuple[Conversion | None, Conversion | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import dropwhile, groupby
 from typing import Any, NamedTuple, Self
@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from ricochet.models.delivery import Delivery, DeliveryState, shards_of
 from ricochet.tables.items import condition_failed, from_wire, to_wire
-from ricochet.tables.paging import Page, decode_cursor, encode_cursor
+from ricochet.tables.paging import Page, checked_key, decode_cursor, encode_cursor, starting_at
 from ricochet.tables.table import Table
 
 BY_DUE = "byDue"
@@ -37,13 +37,9 @@ class Position(NamedTuple):
         return cls(row.created_at, row.conversion_id, row.delivery_key)
 
     @classmethod
-    def from_cursor(cls, scope: str, cursor: str | None) -> Self | None:
-        """InvalidCursorError for one that is not of this scope."""
-        key = decode_cursor(scope, cursor)
-        return None if key is None else cls(**key)
-
-    def to_cursor(self, scope: str) -> str:
-        return encode_cursor(scope, self._asdict())
+    def from_key(cls, key: Mapping[str, Any]) -> Self:
+        """From a cursor's key; InvalidCursorError for one of another shape."""
+        return cls(**checked_key(key, cls._fields))
 
 
 @dataclass(frozen=True)
@@ -188,13 +184,14 @@ class Deliveries(Table[Delivery]):
     def list_page(self, listing: Listing, limit: int, cursor: str | None) -> Page[Delivery]:
         """Newest first; fewer than `limit`, and still a cursor, where many had to be looked through for them."""
         found: list[Delivery] = []
-        after = Position.from_cursor(listing.scope, cursor)
+        key = decode_cursor(listing.scope, cursor)
+        after = Position.from_key(key) if key else None
         read_at_once = PAGE if listing.looks_for_few else limit // 4 + 1
         for examined, row in enumerate(self.walk(listing, after, read_at_once=read_at_once), 1):
             if row in listing:
                 found.append(row)
             if len(found) == limit or examined == EXAMINED:
-                return Page(found, Position.of(row).to_cursor(listing.scope))
+                return Page(found, encode_cursor(listing.scope, Position.of(row)._asdict()))
         return Page(found, None)
 
     def walk(
@@ -215,19 +212,20 @@ class Deliveries(Table[Delivery]):
             "PaginationConfig": {"PageSize": read_at_once},
         }
         values = [to_wire({":shard": shard, ":since": since, ":until": until}) for shard in shards]
-        in_order = [self._in_order(query | {"ExpressionAttributeValues": of_shard}) for of_shard in values]
+        in_order = [self._in_order(query | {"ExpressionAttributeValues": of_shard}, after) for of_shard in values]
         rows = heapq.merge(*in_order, key=Position.of, reverse=newest_first)
         if after is None:
             return rows
         is_before = operator.ge if newest_first else operator.le
         return dropwhile(lambda row: is_before(Position.of(row), after), rows)
 
-    def _in_order(self, query: dict[str, Any]) -> Iterator[Delivery]:
+    def _in_order(self, query: dict[str, Any], after: Position | None) -> Iterator[Delivery]:
         """One shard's rows; those of one moment, which an index has in no order, are put into that of their keys."""
         pages = self.client.get_paginator("query").paginate(**query)
         rows = (Delivery.from_item(from_wire(item)) for page in pages for item in page["Items"])
-        for _, of_one_moment in groupby(rows, key=lambda row: row.created_at):
-            yield from sorted(of_one_moment, key=Position.of, reverse=not query["ScanIndexForward"])
+        with starting_at(after):
+            for _, of_one_moment in groupby(rows, key=lambda row: row.created_at):
+                yield from sorted(of_one_moment, key=Position.of, reverse=not query["ScanIndexForward"])
 
     def count(self, state: DeliveryState) -> int:
         """How many are in an open state."""

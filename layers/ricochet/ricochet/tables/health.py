@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
-from ricochet.errors import ChangedMeanwhileError
 from ricochet.models import times
 from ricochet.models.health import PARTNER, SWEEP, Breaker, PartnerHealth, SweepProgress
 from ricochet.rules.partner_health import resumed
@@ -38,13 +37,18 @@ class Health(Table[PartnerHealth]):
         """False if the row is another than `seen` by now."""
         if seen is None:
             return self._put_if(health, "attribute_not_exists(subject)")
-        return self._put_if(health, "revision = :seen", {":seen": seen.revision})
+        return self._try_put(self._replacement(health, seen))
 
-    def forgive(self, partner_id: str, moment: str) -> None:
-        """What a partner's failures have added up to does not count any more; it is believed well, and goes slowly."""
+    def forgiveness(self, partner_id: str, moment: str) -> dict[str, Any] | None:
+        """The put, for a transaction, after which a partner's failures do not count any more; None if none are known.
+
+        It is believed well then, and goes slowly.
+        """
         health = self.of_partner(partner_id)
-        if health is not None and not self.put(resumed(health, moment), health):
-            raise ChangedMeanwhileError("deliveries to the partner were under way; please try again")
+        return None if health is None else self._replacement(resumed(health, moment), health)
+
+    def _replacement(self, health: PartnerHealth, seen: PartnerHealth) -> dict[str, Any]:
+        return self._conditional_put(health, "revision = :seen", {":seen": seen.revision})
 
     def claim_probe(self, health: PartnerHealth, lease_until: str) -> bool:
         """Whether the one probe of an open breaker is ours; if nobody tells of it until then, there is another."""

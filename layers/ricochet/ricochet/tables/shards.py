@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ricochet.errors import InvalidCursorError
 from ricochet.tables.items import from_wire, to_wire
-from ricochet.tables.paging import decode_cursor, encode_cursor
+from ricochet.tables.paging import NOT_OURS, checked_key, decode_cursor, encode_cursor, starting_at
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -46,7 +47,9 @@ class ShardedIndex:
         """
         scope = "|".join([self.name, *shards, *(f"{name}={value}" for name, value in where.items())])
         starts: dict[str, Item] = decode_cursor(scope, cursor) or {shard: {} for shard in shards}
-        parts = [self._read(shard, start, limit, where) for shard, start in starts.items()]
+        if not starts.keys() <= set(shards):
+            raise InvalidCursorError(NOT_OURS)
+        parts = [self._read(shard, checked_key(start), limit, where) for shard, start in starts.items()]
         items = self._merged(parts)[:limit]
         rest = {part.shard: start for part in parts if (start := self._next_start(part, items)) is not None}
         return items, encode_cursor(scope, rest) if rest else None
@@ -67,7 +70,8 @@ class ShardedIndex:
             query["FilterExpression"] = " AND ".join(f"#{name} = :{name}" for name in where)
         if start:
             query["ExclusiveStartKey"] = to_wire(start)
-        reply = self.client.query(**query)
+        with starting_at(start):
+            reply = self.client.query(**query)
         last = reply.get("LastEvaluatedKey")
         return _Part(shard, start, [from_wire(item) for item in reply["Items"]], from_wire(last) if last else None)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from ricochet.tables.items import Wire, condition_failed, from_wire, to_wire
-from ricochet.tables.paging import Page, decode_cursor, encode_cursor
+from ricochet.tables.paging import Page, checked_key, decode_cursor, encode_cursor, starting_at
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -37,13 +37,23 @@ class Table[E: Entity]:
 
     def _put_if(self, row: E, condition: str, values: dict[str, Any] | None = None, **names: str) -> bool:
         """Whether `row` was written; not where `condition` does not hold for what is there."""
-        extra: dict[str, Any] = {}
+        return self._try_put(self._conditional_put(row, condition, values, **names))
+
+    def _conditional_put(
+        self, row: E, condition: str, values: dict[str, Any] | None = None, **names: str
+    ) -> dict[str, Any]:
+        """A put for `_try_put` or for a transaction."""
+        put: dict[str, Any] = {"TableName": self.name, "Item": self.wire(row), "ConditionExpression": condition}
         if values:
-            extra["ExpressionAttributeValues"] = to_wire(values)
+            put["ExpressionAttributeValues"] = to_wire(values)
         if names:
-            extra["ExpressionAttributeNames"] = {f"#{name}": real for name, real in names.items()}
+            put["ExpressionAttributeNames"] = {f"#{name}": real for name, real in names.items()}
+        return put
+
+    def _try_put(self, put: dict[str, Any]) -> bool:
+        """False where its condition does not hold."""
         try:
-            self.client.put_item(TableName=self.name, Item=self.wire(row), ConditionExpression=condition, **extra)
+            self.client.put_item(**put)
         except ClientError as error:
             if condition_failed(error):
                 return False
@@ -54,9 +64,10 @@ class Table[E: Entity]:
         """One page of a Query (or of a Scan, where `query` has no key condition)."""
         start = decode_cursor(scope, cursor)
         if start:
-            query = query | {"ExclusiveStartKey": to_wire(start)}
+            query = query | {"ExclusiveStartKey": to_wire(checked_key(start))}
         read = self.client.query if "KeyConditionExpression" in query else self.client.scan
-        reply = read(TableName=self.name, Limit=limit, **query)
+        with starting_at(start):
+            reply = read(TableName=self.name, Limit=limit, **query)
         last = reply.get("LastEvaluatedKey")
         return Page(
             [self.entity.from_item(from_wire(item)) for item in reply["Items"]],

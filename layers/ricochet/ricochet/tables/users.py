@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ricochet.errors import LedgerBusyError, LoginTakenError, ReferrerAlreadySetError, ReferrerCycleError
+from ricochet.errors import LedgerBusyError, ReferrerAlreadySetError, ReferrerCycleError
 from ricochet.models.user import User
 from ricochet.tables.items import condition_failed, from_wire, to_wire
 from ricochet.tables.table import Table
@@ -65,31 +65,29 @@ class Users(Table[User]):
         if not self._try_to_set(mine, theirs):
             raise LedgerBusyError("many people name this referrer at the moment; please try again")
 
-    def tie_to_partner(self, user_id: str, partner_id: str) -> None:
-        """The user may see and set up this partner; LoginTakenError for a user of another."""
-        changed = self._change_partner(
-            user_id, partner_id, "SET partnerId = :partner", "attribute_not_exists(partnerId) OR partnerId = :partner"
-        )
-        if not changed:
-            raise LoginTakenError(f"{user_id} belongs to another partner", [f"logins: {user_id} is taken"])
+    def tie(self, user_id: str, partner_id: str) -> dict[str, Any]:
+        """The update, for a transaction, that lets the user see and set up this partner; not for a user of another."""
+        condition = "attribute_not_exists(partnerId) OR partnerId = :partner"
+        return self._change_of_partner(user_id, partner_id, "SET partnerId = :partner", condition)
 
     def untie_from_partner(self, user_id: str, partner_id: str) -> None:
-        self._change_partner(user_id, partner_id, "REMOVE partnerId", "partnerId = :partner")
-
-    def _change_partner(self, user_id: str, partner_id: str, change: str, condition: str) -> bool:
+        """Nothing happens to a user of another."""
         try:
             self.client.update_item(
-                TableName=self.name,
-                Key=to_wire({"userId": user_id}),
-                UpdateExpression=change,
-                ConditionExpression=condition,
-                ExpressionAttributeValues=to_wire({":partner": partner_id}),
+                **self._change_of_partner(user_id, partner_id, "REMOVE partnerId", "partnerId = :partner")
             )
         except ClientError as error:
-            if condition_failed(error):
-                return False
-            raise
-        return True
+            if not condition_failed(error):
+                raise
+
+    def _change_of_partner(self, user_id: str, partner_id: str, change: str, condition: str) -> dict[str, Any]:
+        return {
+            "TableName": self.name,
+            "Key": to_wire({"userId": user_id}),
+            "UpdateExpression": change,
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": to_wire({":partner": partner_id}),
+        }
 
     def _try_to_set(self, mine: Any, theirs: Any) -> bool:
         """False if another write was at one of the two at the same time."""

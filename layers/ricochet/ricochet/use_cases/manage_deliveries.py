@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ricochet.errors import ChangedMeanwhileError, DeliveryNotFoundError, DeliveryUnderWayError, PartnerArchivedError
+from ricochet.errors import (
+    ChangedMeanwhileError,
+    DeliveryNotFoundError,
+    DeliveryUnderWayError,
+    InvalidCursorError,
+    PartnerArchivedError,
+)
 from ricochet.models import times
 from ricochet.models.delivery import OPEN_STATES, Delivery, DeliveryState, delivery_key
 from ricochet.models.entity import Entity
@@ -19,7 +25,7 @@ from ricochet.models.validation import validate
 from ricochet.rules.delivery_progress import replayed
 from ricochet.tables.catalog import Partners
 from ricochet.tables.deliveries import Deliveries, Listing, Position
-from ricochet.tables.paging import Page, decode_cursor, encode_cursor
+from ricochet.tables.paging import NOT_OURS, Page, decode_cursor, encode_cursor
 
 Moment = Annotated[str, AfterValidator(times.read)]
 _VERSION = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
@@ -129,10 +135,8 @@ class ManageDeliveries:
     def undelivered(self, cursor: str | None, has_time: Callable[[], bool]) -> Undelivered:
         """The value of what waits or was given up, as far as `has_time` allows."""
         sums: dict[tuple[str, str], Sum] = {}
-        start = decode_cursor("undelivered", cursor) or {"state": OPEN_STATES[0]}
-        first = DeliveryState(start.pop("state"))
-        after = Position(**start) if start else None
-        for state in OPEN_STATES[OPEN_STATES.index(first) :]:
+        states, after = _rest(decode_cursor("undelivered", cursor))
+        for state in states:
             for row in self._deliveries.walk(Listing(state=state), after):
                 sums.setdefault((row.partner_id, row.notice.currency), Sum()).add(row)
                 if not has_time():
@@ -140,6 +144,16 @@ class ManageDeliveries:
                     return Undelivered(sums, encode_cursor("undelivered", here))
             after = None
         return Undelivered(sums)
+
+
+def _rest(start: dict[str, Any] | None) -> tuple[Sequence[DeliveryState], Position | None]:
+    """The open states from a cursor's key on, and after which row the first of them goes on."""
+    if not start:
+        return OPEN_STATES, None
+    state = start.pop("state", None)
+    if state not in OPEN_STATES:
+        raise InvalidCursorError(NOT_OURS)
+    return OPEN_STATES[OPEN_STATES.index(state) :], Position.from_key(start)
 
 
 def found(deliveries: Deliveries, conversion_id: str, version: str, partner_id: str) -> Delivery:

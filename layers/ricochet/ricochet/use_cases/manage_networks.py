@@ -16,7 +16,7 @@ from ricochet.models.money import Price
 from ricochet.models.network import CreditBy, Network
 from ricochet.models.product import Lifecycle
 from ricochet.models.statuses import Status
-from ricochet.models.validation import validate
+from ricochet.models.validation import as_api_names, validate
 from ricochet.rules.preset import KNOWN
 from ricochet.tables.networks import Networks
 from ricochet.tables.paging import Page
@@ -128,6 +128,7 @@ class ManageNetworks:
         A new key leaves the old one working for `graceHours`. ChangedMeanwhileError if the network is no longer as it
         was `before`.
         """
+        patch = as_api_names(patch, NetworkInput)
         given = validate(before.to_item() | patch, NetworkInput)
         missing = before.secret is None and _needs_secret(given)
         secret = patch.get("secret") or (_new_secret(given.preset) if given.rotate_secret or missing else None)

@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from ricochet.errors import (
-    ChangedMeanwhileError,
     CompositionError,
     InvalidRequestError,
-    PartnerExistsError,
     PartnerNotFoundError,
     PartnerUrlNotAllowedError,
     TargetRefusedError,
@@ -28,7 +26,7 @@ from ricochet.models.money import Price
 from ricochet.models.partner import ALL_EVENTS, ContentType, Filters, Method, Partner
 from ricochet.models.product import Lifecycle
 from ricochet.models.statuses import LEAD_WORDS, Status
-from ricochet.models.validation import validate
+from ricochet.models.validation import as_api_names, validate
 from ricochet.rules import macros, signing
 from ricochet.rules.addresses import AllowedTargets, literal_address, may_connect
 from ricochet.rules.task_urls import split_task_url
@@ -36,6 +34,7 @@ from ricochet.sender.resolve import AddressInfo, BoundedLookup, Lookup, vetted_a
 from ricochet.tables.catalog import Partners
 from ricochet.tables.health import Health
 from ricochet.tables.paging import Page
+from ricochet.tables.partner_setups import PartnerSetups
 from ricochet.tables.users import Users
 from ricochet.use_cases.manage_products import Name, RowId
 
@@ -169,27 +168,23 @@ class ManagePartners:
     def __init__(
         self,
         partners: Partners,
-        users: Users,
-        health: Health,
+        setups: PartnerSetups,
         allowed: AllowedTargets,
         clock: Callable[[], str] = times.now,
     ) -> None:
         self._partners = partners
-        self._users = users
-        self._health = health
+        self._setups = setups
         self._allowed = allowed
         self._clock = clock
 
     @classmethod
     def over(cls, client: DynamoDBClient, settings: PartnerSettings) -> Self:
-        return cls(
-            Partners(client, settings.partners_table),
-            Users(client, settings.users_table),
-            Health(client, settings.health_table),
-            settings.allowed_targets,
-        )
+        partners, users = Partners(client, settings.partners_table), Users(client, settings.users_table)
+        setups = PartnerSetups(partners, users, Health(client, settings.health_table))
+        return cls(partners, setups, settings.allowed_targets)
 
     def create(self, given: PartnerInput) -> SavedPartner:
+        """The partner and its secret. PartnerExistsError, LoginTakenError: nothing was saved."""
         warnings = check(given, self._allowed)
         moment, secret = self._clock(), signing.new_secret()
         partner = Partner(
@@ -199,9 +194,7 @@ class ManagePartners:
             created_at=moment,
             updated_at=moment,
         ).with_spells(moment)
-        if not self._partners.create(partner):
-            raise PartnerExistsError(f"partner {partner.partner_id} exists already")
-        self._tie_logins(partner.partner_id, partner.logins, ())
+        self._setups.create(partner)
         return SavedPartner(partner, secret, warnings)
 
     def get(self, partner_id: str) -> Partner:
@@ -211,25 +204,17 @@ class ManagePartners:
         return partner
 
     def update(self, partner_id: str, patch: dict[str, Any]) -> SavedPartner:
-        """The partner with `patch` said over it, and a new secret if one was asked for."""
+        """The partner with `patch` said over it, and a new secret if one was asked for.
+
+        LoginTakenError, ChangedMeanwhileError: nothing was saved.
+        """
         before = self.get(partner_id)
         saved = restated(before, patch, self._allowed, self._clock())
         after = saved.partner
-        self._tie_logins(partner_id, after.logins, before.logins)
-        missed = None
-        if before.status is not Lifecycle.ACTIVE and after.status is Lifecycle.ACTIVE:
-            self._health.forgive(partner_id, after.updated_at)
-            missed = Gap(since=before.paused_at or before.updated_at, until=after.updated_at)
-        if not self._partners.replace(after, before.revision):
-            raise ChangedMeanwhileError("the partner was changed meanwhile; read it again")
-        return replace(saved, missed=missed)
-
-    def _tie_logins(self, partner_id: str, logins: tuple[str, ...], before: tuple[str, ...]) -> None:
-        """LoginTakenError for a user who belongs to another partner."""
-        for user_id in logins:
-            self._users.tie_to_partner(user_id, partner_id)
-        for user_id in set(before) - set(logins):
-            self._users.untie_from_partner(user_id, partner_id)
+        resumes = before.status is not Lifecycle.ACTIVE and after.status is Lifecycle.ACTIVE
+        self._setups.replace(after, before, forgiving=resumes)
+        gap = Gap(since=before.paused_at or before.updated_at, until=after.updated_at)
+        return replace(saved, missed=gap if resumes else None)
 
     def list_page(self, status: Lifecycle | None, limit: int, cursor: str | None) -> Page[Partner]:
         return self._partners.list_page(status, limit, cursor)
@@ -240,7 +225,7 @@ def restated(before: Partner, patch: dict[str, Any], allowed: AllowedTargets, mo
 
     The secret until now goes on signing beside a new one for a while; the one before it ends with that.
     """
-    given = validate(before.to_item() | patch, PartnerInput)
+    given = validate(before.to_item() | as_api_names(patch, PartnerInput), PartnerInput)
     warnings = check(given, allowed)
     secret = signing.new_secret() if given.rotate_signing_secret else None
     after = before.with_changes(**_settings(given), revision=before.revision + 1, updated_at=moment)

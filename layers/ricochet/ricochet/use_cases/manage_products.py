@@ -15,7 +15,7 @@ from ricochet.models.entity import Entity
 from ricochet.models.money import Currency, Price
 from ricochet.models.product import Approval, AuthMode, Caps, Lifecycle, PostbackAuth, Product, hash_token
 from ricochet.models.statuses import Status
-from ricochet.models.validation import validate
+from ricochet.models.validation import as_api_names, validate
 from ricochet.rules import signing
 from ricochet.rules.task_urls import host_of
 from ricochet.tables.catalog import Products
@@ -155,6 +155,7 @@ class ManageProducts:
 
         ChangedMeanwhileError if it is no longer as it was `before`.
         """
+        patch = as_api_names(patch, ProductInput)
         given = validate(_as_input(before, patch) | patch, ProductInput)
         mode = given.postback_auth.mode
         proof = _Proof({"postback_token_hash": before.postback_token_hash, "postback_secret": before.postback_secret})

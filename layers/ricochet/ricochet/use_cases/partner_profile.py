@@ -18,7 +18,8 @@ from ricochet.models.entity import Entity
 from ricochet.models.partner import Partner
 from ricochet.models.statuses import Status
 from ricochet.rules.addresses import AllowedTargets
-from ricochet.rules.outbound import Outbound, compose, masked
+from ricochet.rules.masking import masked
+from ricochet.rules.outbound import Outbound, compose
 from ricochet.sender.http import Limits, Sender
 from ricochet.tables.catalog import Partners
 from ricochet.use_cases.manage_partners import SavedPartner, restated

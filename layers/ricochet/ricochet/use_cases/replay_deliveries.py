@@ -127,7 +127,7 @@ class ReplayDeliveries:
     def _recorded(self, request: ReplayRequest, start: dict[str, str] | None) -> Iterator[Step]:
         """Oldest first, so that versions go out in their order."""
         listing = Listing(request.partner_id, DeliveryState(request.state), request.since, request.until)
-        for row in self._deliveries.walk(listing, Position(**start) if start else None, newest_first=False):
+        for row in self._deliveries.walk(listing, Position.from_key(start) if start else None, newest_first=False):
             yield [row] if row in listing and self._is_latest(row) else [], Position.of(row)._asdict()
 
     def _is_latest(self, row: Delivery) -> bool:

@@ -1,0 +1,31 @@
+"""Which values of a URL are starred out, and that all else stays as it is, byte by byte."""
+
+import pytest
+
+from ricochet.rules.masking import SECRET_WORDS, masked
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *sorted(SECRET_WORDS),
+        *("TOKEN", "Api_Key", "apiKey", "APIKey", "X-Api-Key", "authToken", "client_secret", "key2", "postback.token"),
+        *("%74oken", "security%5Ftoken"),
+    ],
+)
+def test_secrets_in_a_url_are_not_shown(name):
+    before, after = "https://p.example/a%2fb?click=%7e1+2&&b=%e9&", "&x=&y&token#part"
+    assert masked(f"{before}{name}=s3=cret%20{after}") == f"{before}{name}=***{after}"
+    assert masked(f"https://p.example/cb?{name}=s3cret#part") == f"https://p.example/cb?{name}=***#part"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://p.example/cb?b=%e9+1&&a", "https://p.example/token=1/?x=token", "https://p.example", ""),
+        *("https://p.example/?", "https://p.example/?tokens=1&token", "https://p.example/#&a=1", "/?x=\u00e9[]|"),
+        *("/?keyword=shoes&author=ann&hashtag=x&monkey=1", "/?passage=1&signed=1&authority=1&c={click_id}"),
+    ],
+)
+def test_a_url_without_secrets_is_shown_as_it_is(url):
+    assert masked(url) == url
