@@ -68,8 +68,19 @@ class Stack:
         return self.session.region_name
 
     @property
+    def is_deployed(self) -> bool:
+        """Whether a deployment has gone through: until then, CloudFormation does not say what is in the stack."""
+        return "ApiUrl" in self.outputs
+
+    def output(self, name: str) -> str:
+        """OperatorError where the stack has none of that name."""
+        if name not in self.outputs:
+            raise OperatorError(f"{self.name} is {self.status} and has no {name}: deploy it, then `doctor`")
+        return self.outputs[name]
+
+    @property
     def api_url(self) -> str:
-        return self.outputs["ApiUrl"]
+        return self.output("ApiUrl")
 
     @cached_property
     def operator(self) -> str:
@@ -156,7 +167,7 @@ class Stack:
         return self._table(Wallets)
 
     def _table[T: Table[Any]](self, kind: type[T]) -> T:
-        return kind(self.dynamodb, self.outputs[f"{kind.__name__}Table"])
+        return kind(self.dynamodb, self.output(f"{kind.__name__}Table"))
 
 
 def find(name: str | None, region: str | None) -> Stack:

@@ -22,6 +22,7 @@ from local.stack import Stack
 from local.workspace import CREDENTIALS, LOCAL, REGION, free_port
 from ops import cli, deliveries
 from ops import stacks as ops_stacks
+from ops.user import audited
 from tests.integration.conftest import Rows, eventually
 
 NOWHERE = "3b241101-e2bb-4255-8caf-4136c566a962"
@@ -59,6 +60,12 @@ class Deployment:
         Client(self.stack.api_url).postback(click_id, amount=2, status="completed")
         found: str = self.json(f"conversion {click_id}")["conversion"]["conversionId"]
         return found
+
+    def found(self, monkeypatch: pytest.MonkeyPatch) -> ops_stacks.Stack:
+        """The stack as the command line has it."""
+        for name, value in (CREDENTIALS | {"AWS_ENDPOINT_URL": self.stack.aws.endpoint_url}).items():
+            monkeypatch.setenv(name, value)
+        return ops_stacks.find(self.stack.name, REGION)
 
     def release(self) -> None:
         """What the schedule does each minute."""
@@ -182,6 +189,22 @@ class TestDoctor:
         (check,) = json.loads(result.stdout)["checks"]
         assert (result.exit_code, check["check"]) == (1, "stack")
         assert "nobodys cannot be reached" in check["text"]
+
+    def test_of_a_stack_that_has_no_api_there_is_one_line_and_no_traceback(self, deployed):
+        cloudformation = deployed.stack.aws.cloudformation
+        template = json.dumps({"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}})
+        cloudformation.create_stack(StackName="bare", TemplateBody=template)
+        cloudformation.get_waiter("stack_create_complete").wait(StackName="bare", WaiterConfig={"Delay": 1})
+        env = CREDENTIALS | {"AWS_ENDPOINT_URL": deployed.stack.aws.endpoint_url}
+        try:
+            words = ["--stack", "bare", "--region", REGION]
+            result = CliRunner().invoke(cli.app, ["doctor", "--json", *words], env=env)
+            (check,) = json.loads(result.stdout)["checks"]
+            assert (result.exit_code, check["text"]) == (1, "the stack is CREATE_COMPLETE and has no ApiUrl")
+            refused = CliRunner().invoke(cli.app, ["user", "anybody", *words], env=env)
+            assert (refused.exit_code, "bare is CREATE_COMPLETE and has no" in refused.stderr) == (1, True)
+        finally:
+            cloudformation.delete_stack(StackName="bare")
 
 
 class TestConversion:
@@ -483,8 +506,19 @@ class TestCatalog:
 
 
 class TestUser:
+    def test_wallets_and_ledger_are_both_read_as_they_are_now(self, deployed, monkeypatch):
+        stack, asked = deployed.found(monkeypatch), []
+        stack.dynamodb.meta.events.register(
+            "provide-client-params.dynamodb.Query",
+            lambda params, **_: asked.append((params["TableName"], params.get("ConsistentRead"))),
+        )
+        earnings, balances = audited(stack, deployed.demo.user.user_id)
+        assert {name for name, _ in asked} == {stack.wallets.name, stack.earnings.name}
+        assert all(is_consistent for _, is_consistent in asked)
+        assert (len(earnings), [one.agrees for one in balances]) == (balances[0].rows, [True])
+
     def test_a_wallet_agrees_with_its_ledger(self, deployed):
-        found = deployed.json(f"user {deployed.demo.user.user_id}")
+        found = deployed.json(f"user {deployed.demo.user.user_id} --limit 1000")
         (usd,) = found["wallets"]
         assert (found["agrees"], usd["balance"]) == (True, usd["ledgerBalance"])
         assert found["user"]["referrerId"] == deployed.demo.referrer.user_id
