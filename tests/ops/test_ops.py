@@ -23,6 +23,7 @@ from local.workspace import CREDENTIALS, LOCAL, REGION, free_port
 from ops import cli, deliveries
 from ops import stacks as ops_stacks
 from ops.user import audited
+from ricochet.models.delivery import DeliveryState
 from tests.integration.conftest import Rows, eventually
 
 NOWHERE = "3b241101-e2bb-4255-8caf-4136c566a962"
@@ -283,25 +284,53 @@ class TestListings:
         assert len(deployed.json("deliveries --limit 2")["items"]) == 2
 
     def test_who_follows_deliveries_sees_each_change_once(self, deployed, monkeypatch):
-        for name, value in (CREDENTIALS | {"AWS_ENDPOINT_URL": deployed.stack.aws.endpoint_url}).items():
-            monkeypatch.setenv(name, value)
-        stack, known = ops_stacks.find(deployed.stack.name, REGION), {}
-        wanted = deliveries.Wanted(partner="demo-flaky", limit=5)
+        following = deliveries.Following(deployed.found(monkeypatch), deliveries.Wanted(partner="demo-flaky", limit=1))
         deployed.settle()
-        assert deliveries.changes(stack, wanted, known)
-        assert deliveries.changes(stack, wanted, known) == []
+        assert len(following.begin()) == 1
+        assert following.changes() == []
         app = Client(deployed.stack.api_url, deployed.demo.user.token)
         click_id = app.click("demo-open").data["clickId"]
         Client(deployed.stack.api_url).postback(click_id, amount=1, status="completed")
         seen: list[str] = []
 
         def is_delivered() -> bool:
-            seen.extend(row.state for row in deliveries.changes(stack, wanted, known))
+            seen.extend(row.state for row in following.changes())
             return "delivered" in seen
 
         eventually(is_delivered, "the delivery")
         assert seen[0] == "retrying"
         assert seen.count("delivered") == 1
+
+    def test_who_follows_deliveries_sees_more_new_ones_at_once_than_were_listed_to_begin_with(
+        self, deployed, monkeypatch
+    ):
+        deployed.settle()
+        following = deliveries.Following(deployed.found(monkeypatch), deliveries.Wanted(limit=1))
+        assert len(following.begin()) == 1
+        conversions = {deployed.convert() for _ in range(2)}  # with one more, demo-flaky's breaker would open
+        for conversion_id in conversions:
+            eventually(lambda one=conversion_id: deployed.three(f"deliveries --conversion {one}"), "all of them")
+        deployed.settle()
+        assert {(row.conversion_id, row.partner_id, row.state) for row in following.changes()} == {
+            (conversion_id, partner_id, "delivered")
+            for conversion_id in conversions
+            for partner_id in ("demo-get", "demo-post", "demo-flaky")
+        }
+        assert following.changes() == []
+
+    def test_who_follows_one_conversion_sees_its_deliveries_alone(self, deployed, monkeypatch, sale):
+        deployed.settle()
+        following = deliveries.Following(
+            deployed.found(monkeypatch), deliveries.Wanted(conversion=sale["conversionId"], limit=2)
+        )
+        assert len(following.begin()) == 2
+        deployed.convert()
+        assert following.changes() == []
+        name = f"{sale['conversionId']}/1/demo-get"
+        deployed.ops(f"replay delivery {name} --yes")
+        (told,) = following.changes()
+        assert (told.partner_id, told.version, told.state) == ("demo-get", 1, "retrying")
+        deployed.settle()
 
     def test_health_lists_who_is_in_trouble(self, deployed):
         deployed.settle()
@@ -340,6 +369,33 @@ def parked(deployed) -> Iterator[list[dict[str, Any]]]:
         rows = eventually(lambda: deployed.three("deliveries --state parked"), "the end of all tries")
         eventually(lambda: deployed.json("redrive --dry-run")["messages"] == 3, "their messages")
         yield rows
+
+
+class TestFollowing:
+    def test_who_follows_sees_older_deliveries_being_given_up(self, deployed, monkeypatch):
+        stack = deployed.found(monkeypatch)
+        with deployed.without_partners():
+            conversion_id = deployed.convert()
+            eventually(lambda: deployed.three(f"deliveries --conversion {conversion_id}"), "the first attempts")
+            all_changes = deliveries.Following(stack, deliveries.Wanted(limit=1))
+            parked_ones = deliveries.Following(stack, deliveries.Wanted(state=DeliveryState.PARKED))
+            assert len(all_changes.begin()) == 1
+            parked_ones.begin()
+            seen: dict[str, set[str]] = {"all": set(), "parked": set()}
+
+            def are_given_up() -> bool:
+                seen["all"] |= {row.partner_id for row in all_changes.changes() if row.state == "parked"}
+                seen["parked"] |= {row.partner_id for row in parked_ones.changes()}
+                return all(len(partners) == 3 for partners in seen.values())
+
+            eventually(are_given_up, "the end of all tries")
+            eventually(lambda: deployed.json("redrive --dry-run")["messages"] == 3, "their messages")
+            late_comer = deliveries.Following(stack, deliveries.Wanted(state=DeliveryState.PARKED, limit=1))
+            assert len(late_comer.begin()) == 1
+            deployed.ops("redrive --yes")
+            assert [row.state for row in late_comer.changes()] == ["retrying"] * 3
+            assert [row.state for row in parked_ones.changes()] == ["retrying"] * 3
+            assert parked_ones.changes() == []
 
 
 class TestTellingAnew:
