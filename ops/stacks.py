@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_sqs import SQSClient
 
 _ONE_BY_ONE = Lock()  # clients may be shared between threads, sessions may not
@@ -117,6 +118,10 @@ class Stack:
     @cached_property
     def lambda_(self) -> LambdaClient:
         return cast("LambdaClient", self._client("lambda"))
+
+    @cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        return cast("CloudWatchLogsClient", self._client("logs"))
 
     @cached_property
     def sqs(self) -> SQSClient:

@@ -20,7 +20,7 @@ from local.partner_server import PartnerServer
 from local.seed import Demo, seed
 from local.stack import Stack
 from local.workspace import CREDENTIALS, LOCAL, REGION, free_port
-from ops import cli, deliveries
+from ops import cli, deliveries, journal
 from ops import stacks as ops_stacks
 from ops.user import audited
 from ricochet.models.delivery import DeliveryState
@@ -45,6 +45,25 @@ class Deployment:
         result = self.ops(line, *more, "--json")
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return json.loads(result.stdout)
+
+    def agreed(self, line: str) -> Any:
+        """What it writes where it asks first: the question and what belongs to it stand elsewhere."""
+        declined = self.ops(f"{line} --json", answer="n\n")
+        assert (declined.exit_code, declined.stdout, "[y/N]" in declined.stderr) == (1, "", True), declined.output
+        result = self.ops(f"{line} --json", answer="y\n")
+        assert (result.exit_code, "[y/N]" in result.stderr) == (0, True), result.output
+        return json.loads(result.stdout)
+
+    def written_down(self) -> list[dict[str, Any]]:
+        """What the command line left in its log group, the oldest first."""
+        found = self.stack.aws.logs.filter_log_events(logGroupName=self.stack.outputs["OpsLogGroup"])
+        return [json.loads(event["message"]) for event in found["events"]]
+
+    def last_written_down(self, action: str) -> dict[str, Any]:
+        line = self.written_down()[-1]
+        assert (line["message"], line["audit"]["action"]) == ("audit", action)
+        assert line["audit"]["who"].startswith("arn:aws:")
+        return line
 
     def settle(self) -> None:
         """Waits until nothing is retried any more: a partner that forgets what it had fails twice again."""
@@ -353,12 +372,26 @@ class TestReplay:
         declined = deployed.ops(f"replay receipt {refused['receiptId']}", answer="n\n")
         assert (declined.exit_code, "postback_not_authenticated" in declined.stdout) == (1, True)
         assert deployed.ops("conversion late-1").exit_code == 1
-        done = deployed.json(f"replay receipt {refused['receiptId']} --yes")
+        done = deployed.agreed(f"replay receipt {refused['receiptId']}")
         assert (done["outcome"], done["amount"]) == ("credited", 3)
+        line = deployed.last_written_down("receipt.replayed")
+        assert (line["click_id"], line["audit"]["resource"]) == (click_id, refused["receiptId"])
+        assert line["audit"]["before"]["outcome"] == "postback_not_authenticated"
+        assert line["audit"]["after"]["outcome"] == "credited"
         again = deployed.ops(f"replay receipt {refused['receiptId']} --yes")
         assert "credited before, repeat now" in again.stdout
         assert [one["amount"] for one in deployed.json("conversion late-1")["earnings"]] == [3]
         assert deployed.ops("replay receipt RCPT-0 --yes").exit_code == 1
+
+    def test_one_that_came_too_late_is_still_too_late(self, deployed):
+        app, public = Client(deployed.stack.api_url, deployed.demo.user.token), Client(deployed.stack.api_url)
+        click_id = app.click("demo-open").data["clickId"]
+        Rows(deployed.stack).set("Clicks", {"clickId": click_id}, expiresAt="2020-01-01T00:00:00.000Z")
+        assert public.postback(click_id, amount=1, status="completed").status == 410
+        (late,) = deployed.json(f"receipts --click {click_id}")["items"]
+        result = deployed.ops(f"replay receipt {late['receiptId']} --yes")
+        assert (result.exit_code, "expired" in result.stderr) == (1, True)
+        assert "by the time of its arrival" in " ".join(deployed.ops("replay receipt --help").stdout.split())
 
 
 @pytest.fixture
@@ -414,14 +447,21 @@ class TestTellingAnew:
         assert name in deployed.ops("deliveries --state parked").stdout
         declined = deployed.ops(f"replay delivery {name}", answer="n\n")
         assert (declined.exit_code, "parked" in declined.stdout) == (1, True)
-        assert deployed.json(f"replay delivery {name} --yes")["state"] == "retrying"
+        assert deployed.agreed(f"replay delivery {name}")["state"] == "retrying"
+        line = deployed.last_written_down("delivery.replayed")
+        assert (line["conversion_id"], line["partner_id"]) == (parked[0]["conversionId"], parked[0]["partnerId"])
+        assert (line["audit"]["before"]["state"], line["audit"]["after"]["state"]) == ("parked", "retrying")
         again = deployed.ops(f"replay delivery {name.replace('/', ' ')} --yes")
         assert (again.exit_code, "still being tried" in again.stderr) == (1, True)
-        first = deployed.json("redrive --limit 1 --yes")
+        first = deployed.agreed("redrive --limit 1")
         assert first["received"] == 1
+        line = deployed.last_written_down("deliveries.redriven")
+        assert line["audit"]["result"] == {name: number for name, number in first.items() if name != "dryRun"}
         rest = deployed.ops("redrive", answer="y\n").stdout
         assert "Work off 2 messages?" in rest
+        before = deployed.written_down()
         assert deployed.json("redrive --yes")["received"] == 0
+        assert deployed.written_down() == before
         assert deployed.json("deliveries --state parked")["items"] == []
 
     def test_all_of_a_partner_and_a_time_are_counted_first(self, deployed, parked):
@@ -436,7 +476,13 @@ class TestTellingAnew:
         )
         declined = deployed.ops(line, answer="n\n")
         assert (declined.exit_code, "2.00 USD" in declined.stdout) == (1, True)
-        assert "1 are due now" in deployed.ops(line, answer="y\n").stdout
+        done = deployed.agreed(line)
+        assert (done["replayed"], done["complete"]) == (1, True)
+        run = deployed.last_written_down("deliveries.replayed")["audit"]
+        assert (run["resource"], run["result"]["replayed"]) == ("demo-get", 1)
+        (moment,) = [one["createdAt"] for one in parked if one["partnerId"] == "demo-post"]
+        other = f"replay deliveries --partner demo-post --state parked --from {moment} --to {moment}"
+        assert "1 are due now" in deployed.ops(other, answer="y\n").stdout
         nothing = deployed.ops(line)
         assert (nothing.exit_code, "Tell" in nothing.stdout) == (0, False)
         assert deployed.json(f"{line} --yes")["matched"] == 0
@@ -503,6 +549,8 @@ class TestEarnings:
         assert (declined.exit_code, "held: manual_approval" in declined.stdout) == (1, True)
         approved = deployed.ops(f"earnings approve {conversion_id} --yes")
         assert "2.00 USD completed, manual_approved" in approved.stdout
+        line = deployed.last_written_down("earning.approved")
+        assert (line["conversion_id"], line["audit"]["after"]["status"]) == (conversion_id, "completed")
         again = deployed.ops(f"earnings approve {conversion_id} --yes")
         assert (again.exit_code, "waits for nobody" in again.stderr) == (1, True)
         assert deployed.json(f"user {deployed.demo.user.user_id}")["agrees"]
@@ -510,8 +558,12 @@ class TestEarnings:
     def test_who_rejects_says_why_and_both_stand_in_the_story(self, deployed, product_id):
         conversion_id = deployed.convert(product_id)
         assert deployed.ops(f"earnings reject {conversion_id} --yes").exit_code == 2
-        rejected = deployed.json(f"earnings reject {conversion_id} --yes", "--reason", "he has two accounts")
+        line = ("earnings", "reject", conversion_id, "--json", "--reason", "he has two accounts")
+        result = deployed.ops("", *line, answer="y\n")
+        rejected = json.loads(result.stdout)
         assert (rejected["status"], rejected["approvalStatus"]) == ("cancelled", "rejected")
+        assert "held: manual_approval" in result.stderr
+        assert deployed.last_written_down("earning.rejected")["audit"]["reason"] == "he has two accounts"
         story = deployed.ops(f"conversion {conversion_id}").stdout
         assert "operator:arn:aws:" in story
         assert "rejected: he has two accounts" in " ".join(story.split())
@@ -548,8 +600,11 @@ class TestCatalog:
         assert (back["changed"], back["resource"]["name"]) == (["events", "name"], "Takes GET")
 
     def test_a_secret_is_shown_the_one_time_it_is_new(self, deployed):
-        product = deployed.json("products edit demo-secret rotatePostbackToken=true --yes")["resource"]
+        product = deployed.agreed("products edit demo-secret rotatePostbackToken=true")["resource"]
         assert product["postbackToken"].startswith("pbt_")
+        line = deployed.last_written_down("product.updated")
+        assert line["audit"]["after"]["postbackTokenHash"] == "***"
+        assert product["postbackToken"] not in json.dumps(line)
         network = deployed.ops("networks edit demo-buygoods rotateSecret=true --yes")
         assert "secret (shown this once): " in network.stdout
         assert "postbackToken" not in deployed.json("products show demo-secret")
@@ -559,6 +614,45 @@ class TestCatalog:
         result = deployed.ops("products edit demo-open --yes", change)
         assert (result.exit_code, change.partition("=")[0] in result.stderr) == (1, True)
         assert "Traceback" not in result.stderr
+
+
+class TestJournal:
+    """What the command line changes is written down, as what is changed through the API is."""
+
+    def test_an_edit_says_who_changed_what(self, deployed):
+        before = deployed.written_down()
+        deployed.ops("partners edit demo-get maxPerSecond=50", answer="n\n")
+        assert deployed.written_down() == before
+        deployed.ops("partners edit demo-get maxPerSecond=50 --yes")
+        (line,) = deployed.written_down()[len(before) :]
+        assert (line["message"], line["service"], line["level"]) == ("audit", "ops", "INFO")
+        assert line["audit"]["who"] == "arn:aws:iam::000000000000:root"
+        assert (line["audit"]["action"], line["audit"]["resource"]) == ("partner.updated", "demo-get")
+        assert "maxPerSecond" not in line["audit"]["before"]
+        assert line["audit"]["after"]["maxPerSecond"] == "50"
+        deployed.ops("partners edit demo-get maxPerSecond=null --yes")
+
+    def test_where_nothing_can_be_written_down_nothing_is_changed(self, deployed):
+        logs, group = deployed.stack.aws.logs, deployed.stack.outputs["OpsLogGroup"]
+        logs.delete_log_group(logGroupName=group)
+        try:
+            result = deployed.ops("partners edit demo-get name=Another --yes")
+            assert (result.exit_code, "nothing was changed" in result.stderr) == (1, True)
+            assert deployed.json("partners show demo-get")["name"] == "Takes GET"
+            assert deployed.ops("redrive --dry-run").exit_code == 0
+        finally:
+            logs.create_log_group(logGroupName=group)
+
+    def test_a_line_that_is_refused_after_the_change_is_shown_and_so_is_the_new_secret(self, deployed, monkeypatch):
+        monkeypatch.setattr(journal.Journal, "reach", lambda _: None)  # the stream of the day is gone after that
+        logs, group = deployed.stack.aws.logs, deployed.stack.outputs["OpsLogGroup"]
+        for stream in logs.describe_log_streams(logGroupName=group)["logStreams"]:
+            logs.delete_log_stream(logGroupName=group, logStreamName=stream["logStreamName"])
+        result = deployed.ops("products edit demo-secret rotatePostbackToken=true --yes --json")
+        assert (result.exit_code, "could not be written down" in result.stderr) == (1, True)
+        assert json.loads(result.stdout)["resource"]["postbackToken"].startswith("pbt_")
+        (kept,) = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
+        assert kept["audit"]["action"] == "product.updated"
 
 
 class TestUser:
