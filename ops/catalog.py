@@ -11,10 +11,11 @@ from typing import Annotated, Any
 import typer
 from pydantic import BaseModel
 
-from ops import render
+from ops import journal, render
 from ops.listing import every
 from ops.stacks import OperatorError, Stack
 from ops.target import Json, Target, Yes, stack_of
+from ricochet.models.entity import Entity
 from ricochet.models.product import Lifecycle
 from ricochet.models.validation import ignored_fields
 from ricochet.settings import PartnerSettings
@@ -29,8 +30,12 @@ Id = Annotated[str, typer.Argument(metavar="ID")]
 
 @dataclass(frozen=True)
 class Saved:
-    """A resource after a change; secrets that are shown this once; what to mind, and a command that helps with it."""
+    """What a change made of a resource, and it as it is shown; secrets that are shown this once; what to mind, and a
+    command that helps with it.
+    """
 
+    before: Entity
+    after: Entity
     resource: Resource
     secrets: Resource
     warnings: Sequence[str] = ()
@@ -55,9 +60,10 @@ def _products(stack: Stack) -> ManageProducts:
 
 def _update_product(stack: Stack, product_id: str, patch: Resource) -> Saved:
     manage = _products(stack)
-    product, token = manage.update(manage.get(product_id), patch)
+    before = manage.get(product_id)
+    product, token = manage.update(before, patch)
     secrets = {"postbackToken": token} if token else {}
-    return Saved(manage_products.shown(product), secrets, manage_products.warnings(product))
+    return Saved(before, product, manage_products.shown(product), secrets, manage_products.warnings(product))
 
 
 def _partners(stack: Stack) -> ManagePartners:
@@ -65,14 +71,15 @@ def _partners(stack: Stack) -> ManagePartners:
 
 
 def _update_partner(stack: Stack, partner_id: str, patch: Resource) -> Saved:
-    saved = _partners(stack).update(partner_id, patch)
+    manage = _partners(stack)
+    before, saved = manage.get(partner_id), manage.update(partner_id, patch)
     once = {"signingSecret": saved.secret} if saved.secret else {}
     shown, gap = manage_partners.shown(saved.partner), saved.missed
     if gap is None:
-        return Saved(shown, once, saved.warnings)
+        return Saved(before, saved.partner, shown, once, saved.warnings)
     missed = f"it was paused from {gap.since} to {gap.until}; what it missed can be replayed"
     command = f"replay deliveries --partner {partner_id} --state missing --from {gap.since} --to {gap.until}"
-    return Saved(shown, once, [*saved.warnings, missed], command)
+    return Saved(before, saved.partner, shown, once, [*saved.warnings, missed], command)
 
 
 def _networks(stack: Stack) -> ManageNetworks:
@@ -81,8 +88,10 @@ def _networks(stack: Stack) -> ManageNetworks:
 
 def _update_network(stack: Stack, network_id: str, patch: Resource) -> Saved:
     manage = _networks(stack)
-    network, secret = manage.update(manage.get(network_id), patch)
-    return Saved(manage_networks.shown(network, stack.api_url), {"secret": secret} if secret else {})
+    before = manage.get(network_id)
+    network, secret = manage.update(before, patch)
+    once = {"secret": secret} if secret else {}
+    return Saved(before, network, manage_networks.shown(network, stack.api_url), once)
 
 
 KINDS = (
@@ -156,14 +165,20 @@ def group(kind: Kind) -> typer.Typer:
 def _edit(kind: Kind, target: Target, resource_id: str, patch: Resource, *, yes: bool, as_json: bool) -> None:
     before = kind.get(target.stack, resource_id)
     if not yes:
-        _show_changes(difference(before, before | patch))
-        render.confirm(f"Change {resource_id}?")
-    saved = kind.update(target.stack, resource_id, patch)
-    changed = difference(before, saved.resource)
-    if as_json:
-        shown = {"resource": saved.resource | saved.secrets, "changed": [name for name, *_ in changed]}
-        render.show_json(shown | {"warnings": list(saved.warnings)})
-        return
+        _show_changes(difference(before, before | patch), stderr=as_json)
+        render.confirm(f"Change {resource_id}?", stderr=as_json)
+    with journal.opened(target.stack) as log:
+        saved = kind.update(target.stack, resource_id, patch)
+        log.changed(f"{kind.name.removesuffix('s')}.updated", resource_id, saved.before, saved.after)
+        changed = difference(before, saved.resource)
+        if as_json:
+            shown = {"resource": saved.resource | saved.secrets, "changed": [name for name, *_ in changed]}
+            render.show_json(shown | {"warnings": list(saved.warnings)})
+        else:
+            _show_saved(saved, changed, target)
+
+
+def _show_saved(saved: Saved, changed: Sequence[tuple[str, str, str]], target: Target) -> None:
     _show_changes(changed)
     for name, secret in saved.secrets.items():
         render.say(f"{name} (shown this once): {secret}")
@@ -209,5 +224,5 @@ def difference(before: Resource, after: Resource) -> list[tuple[str, str, str]]:
     ]
 
 
-def _show_changes(changed: Sequence[tuple[str, str, str]]) -> None:
-    render.table(("field", "before", "after"), changed, "nothing changes")
+def _show_changes(changed: Sequence[tuple[str, str, str]], *, stderr: bool = False) -> None:
+    render.table(("field", "before", "after"), changed, "nothing changes", stderr=stderr)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Annotated
 
@@ -14,11 +15,16 @@ from ops import render, story
 from ops.examine import at_once
 from ops.stacks import Stack
 from ops.target import Json, stack_of
-from ricochet.models.delivery import OPEN_STATES, Delivery, DeliveryState
+from ricochet.models import times
+from ricochet.models.delivery import OPEN_STATES, Delivery, DeliveryState, shards_of
 from ricochet.tables.deliveries import Listing, Position
 from ricochet.use_cases.manage_deliveries import shown
 
 POLL_SECONDS = 2.0
+BEFORE_ALL = "1970-01-01T00:00:00.000Z"
+
+LATE_SECONDS = 120
+"""So long after it was made, at most, a delivery is in the index: it is written when its first attempt is over."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +46,18 @@ def deliveries(
     partner: Annotated[str | None, typer.Option(help="to this partner")] = None,
     state: Annotated[DeliveryState | None, typer.Option(help="only those in this state")] = None,
     conversion: Annotated[str | None, typer.Option(help="of this conversion, by our id")] = None,
-    limit: Annotated[int, typer.Option(help="how many at most", min=1, max=1000)] = 20,
+    limit: Annotated[int, typer.Option(help="how many at most; with --follow, to begin with", min=1, max=1000)] = 20,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="go on with what changes, until Ctrl-C")] = False,
     as_json: Json = False,
 ) -> None:
     """Deliveries and what came of them, newest first: to all partners, or which you say.
 
-    --follow shows each change once, with --json as one document to a line.
+    --follow goes on with each change, once, however old the delivery is;
+    with --state, with what comes into that state and what becomes of it.
+
+    It looks every 2 s, less often where very many are being retried. Of what
+    changes twice in between you see the last, and nothing of an older one that
+    is told anew and taken in between. With --json each is one line.
     """
     stack, wanted = stack_of(ctx), Wanted(partner, state, conversion, limit)
     if follow:
@@ -80,24 +91,94 @@ def _listed(stack: Stack, wanted: Wanted, partner_id: str | None) -> list[Delive
     return list(islice((row for row in rows if row in listing), wanted.limit))
 
 
-def changes(stack: Stack, wanted: Wanted, known: dict[str, Delivery]) -> list[Delivery]:
-    """What is new or another than `known`, which is brought up to date; the earliest change first."""
-    rows = {row.delivery_id: row for row in found(stack, wanted)}
-    unsettled = [row for row in known.values() if row.delivery_id not in rows and not row.state.is_terminal]
-    again = at_once(lambda row: stack.deliveries.get(row.conversion_id, row.delivery_key), unsettled)
-    rows |= {row.delivery_id: row for row in again if row is not None}
-    changed = [row for row in rows.values() if known.get(row.delivery_id) != row]
-    known |= rows
-    return sorted(changed, key=lambda row: row.updated_at)
+class Following:
+    """Tells each change of the wanted deliveries once.
+
+    What is new stands at the end of its partner's index, and what is older changes while it is being retried: those
+    are looked through each time, and who is gone from among them is looked up.
+    """
+
+    def __init__(self, stack: Stack, wanted: Wanted) -> None:
+        self._stack = stack
+        self._wanted = wanted
+        self._seen: dict[str, str] = {}  # delivery id -> its last change that is known
+        self._followed: set[str] = set()
+        self._retrying: dict[str, Delivery] = {}
+        self._newest = times.now()
+
+    def begin(self) -> list[Delivery]:
+        """The newest ones; of all others, only what changes from now on is told."""
+        newest = found(self._stack, replace(self._wanted, state=None, limit=1))
+        self._newest = newest[0].created_at if newest else BEFORE_ALL
+        self.changes()
+        if self._wanted.state is DeliveryState.PARKED:
+            self._take(self._in_state(DeliveryState.PARKED))
+        rows = found(self._stack, self._wanted)
+        self._take(rows)
+        return sorted(rows, key=_last_change)
+
+    def changes(self) -> list[Delivery]:
+        """What changed since the last call, the earliest change first."""
+        if self._wanted.conversion is not None:
+            return self._take(self._stack.deliveries.of_conversion(self._wanted.conversion))
+        waiting = self._in_state(DeliveryState.RETRYING)
+        return self._take([*waiting, *self._moved_on(waiting), *self._made_lately()])
+
+    def _take(self, rows: Iterable[Delivery]) -> list[Delivery]:
+        """Those that are news; an index may still show a row as it was before, which is none."""
+        news = []
+        for row in sorted(rows, key=_last_change):
+            if row.updated_at <= self._seen.get(row.delivery_id, ""):
+                continue
+            self._seen[row.delivery_id] = row.updated_at
+            self._newest = max(self._newest, row.created_at)
+            if row.state is DeliveryState.RETRYING:
+                self._retrying[row.delivery_id] = row
+            else:
+                self._retrying.pop(row.delivery_id, None)
+            if self._wanted.fits(row):
+                self._followed.add(row.delivery_id)
+            if row.delivery_id in self._followed:
+                news.append(row)
+        return news
+
+    def _in_state(self, state: DeliveryState) -> list[Delivery]:
+        shards = at_once(lambda shard: list(self._stack.deliveries.in_state(shard)), shards_of(state))
+        return [row for rows in shards for row in rows if self._wanted.partner in (None, row.partner_id)]
+
+    def _moved_on(self, waiting: Iterable[Delivery]) -> list[Delivery]:
+        """What became of those that were being retried and are not any more."""
+        gone = self._retrying.keys() - {row.delivery_id for row in waiting}
+        rows = [self._retrying[delivery_id] for delivery_id in gone]
+        now = at_once(lambda row: self._stack.deliveries.get(row.conversion_id, row.delivery_key), rows)
+        for row, found_now in zip(rows, now, strict=True):
+            if found_now is None:
+                del self._retrying[row.delivery_id]
+        return [row for row in now if row is not None]
+
+    def _made_lately(self) -> list[Delivery]:
+        """Those after the newest, and for some time before it, since they do not come into the index in order."""
+        since, partner = times.plus(self._newest, seconds=-LATE_SECONDS), self._wanted.partner
+        partners = [one.partner_id for one in self._stack.partners.all()] if partner is None else [partner]
+        walk = self._stack.deliveries.walk
+        lists = at_once(lambda partner_id: list(walk(Listing(partner_id, since=since), None)), partners)
+        return [row for rows in lists for row in rows]
+
+
+def _last_change(row: Delivery) -> str:
+    return row.updated_at
 
 
 def _follow(stack: Stack, wanted: Wanted, *, as_json: bool) -> None:
-    known: dict[str, Delivery] = {}
+    following = Following(stack, wanted)
+    look = following.begin
     try:
         while True:
-            for row in changes(stack, wanted, known):
+            began = time.monotonic()
+            for row in look():
                 typer.echo(json.dumps(shown(row)) if as_json else "  ".join(_cells(row)))
-            time.sleep(POLL_SECONDS)
+            look = following.changes
+            time.sleep(max(POLL_SECONDS, time.monotonic() - began))
     except KeyboardInterrupt:
         return
 

@@ -58,14 +58,40 @@ def red(text: str, advice: str, command: str = "") -> Finding:
 
 
 def deployment(seen: Deployment) -> list[Finding]:
+    if seen.api_url is None:
+        return [_without_api(seen.status)]
     findings = []
-    if not seen.status.endswith("_COMPLETE") or "ROLLBACK" in seen.status:
+    if not _is_under_way(seen.status) and not _went_through(seen.status):
         advice = "the last deployment did not go through: see the stack's events, mend it and deploy again"
         findings.append(red(f"the stack is {seen.status}", advice))
     if not seen.works:
         advice = "see the log groups /ricochet/<stack>/api and /ricochet/<stack>/track_click; is the API deployed?"
         findings.append(red(f"{seen.api_url} does not answer as it should: {seen.answer}", advice))
-    return findings or green(f"{seen.status}, {seen.api_url} answers")
+    news = ": a deployment is under way" if _is_under_way(seen.status) else ""
+    return findings or green(f"{seen.status}{news}, {seen.api_url} answers")
+
+
+def _without_api(status: str) -> Finding:
+    """A stack says what is in it when a deployment of it has gone through once."""
+    if _is_under_way(status):
+        return Finding(ok=True, text=f"{status}: the first deployment is under way; ask again when it is through")
+    if _went_through(status):
+        return red(f"the stack is {status} and has no ApiUrl", "is it one of ours? Check --stack and --region")
+    advice = "no deployment of it has gone through: see the stack's events, mend it, delete the stack and deploy again"
+    return red(f"the stack is {status}", advice)
+
+
+def _is_under_way(status: str) -> bool:
+    """Also while the old parts are cleared away; not what is taken back, deleted or has not been begun."""
+    return status.endswith("_IN_PROGRESS") and status.startswith(("CREATE", "UPDATE", "IMPORT")) and _is_forward(status)
+
+
+def _went_through(status: str) -> bool:
+    return status.endswith("_COMPLETE") and _is_forward(status)
+
+
+def _is_forward(status: str) -> bool:
+    return "ROLLBACK" not in status and not status.startswith("DELETE")
 
 
 def tables(states: dict[str, str]) -> list[Finding]:
@@ -229,13 +255,14 @@ def queues(seen: Sequence[Queue]) -> list[Finding]:
 
 
 def _queue(one: Queue) -> Finding | None:
-    if one.name in _DEAD_ENDS and one.visible:
+    """Of what is empty the age says nothing: CloudWatch hears of it minutes later, and a dead end has no reader."""
+    if one.name in _DEAD_ENDS:
         text, advice, command = _DEAD_ENDS[one.name]
-        return red(f"{one.name}: {one.visible} {text}", advice, command)
-    oldest = one.oldest_seconds or 0
+        return red(f"{one.name}: {one.visible} {text}", advice, command) if one.visible else None
+    oldest = (one.oldest_seconds or 0) if one.visible or one.in_flight else 0
     if oldest > (RETRY_SECONDS if one.name == "FailedDeliveries" else QUEUE_SECONDS):
         return red(
-            f"{one.name}: {one.visible} messages, the oldest for {durations.of(oldest)}",
+            f"{one.name}: {one.visible + one.in_flight} messages, the oldest for {durations.of(oldest)}",
             "its reader does not keep up or fails: see the reader's log group, and whether it is enabled",
         )
     return None

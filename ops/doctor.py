@@ -65,12 +65,12 @@ def doctor(ctx: typer.Context, *, as_json: Json = False) -> None:
 
 
 def examined(target: Target) -> dict[str, list[Finding]]:
-    """The findings of each check; without a stack there is only one."""
+    """The findings of each check; there is only one without a stack, and of a stack that has nothing in it yet."""
     try:
         stack = target.stack
     except StackNotFoundError as error:
         return {"stack": [diagnosis.red(error.message, error.advice)]}
-    return {check.name: check(stack) for check in CHECKS}
+    return {check.name: check(stack) for check in (CHECKS if stack.is_deployed else CHECKS[:1])}
 
 
 def _all_green(findings: dict[str, list[Finding]]) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ops import render, story
+from ops import journal, render, story
 from ops.listing import every
 from ops.stacks import Stack
 from ops.story import Story
@@ -77,14 +77,16 @@ def _decide(stack: Stack, conversion_id: str, status: Status, reason: str | None
     user_id, earning_id = conversion.user_id or "", conversion.earning_id or ""
     check_waiting(earning_id, conversion)
     if not yes:
-        render.fields(story.headline(Story(None, conversion)))
-        render.confirm(f"Is it {status}?")
+        render.fields(story.headline(Story(None, conversion)), stderr=as_json)
+        render.confirm(f"Is it {status}?", stderr=as_json)
     decision = Decision(f"operator:{stack.operator}", status, reason)
-    after = ManageEarnings(stack.earnings, decisions).decide(user_id, earning_id, decision).after
-    if as_json:
-        render.show_json(shown(after))
-    else:
-        render.say(f"{render.money(after.amount, after.currency)} {after.status}, {after.approval_status}")
+    with journal.opened(stack) as log:
+        before, after = ManageEarnings(stack.earnings, decisions).decide(user_id, earning_id, decision)
+        log.changed(f"earning.{status}", earning_id, before, after, reason, conversion_id=conversion_id)
+        if as_json:
+            render.show_json(shown(after))
+        else:
+            render.say(f"{render.money(after.amount, after.currency)} {after.status}, {after.approval_status}")
 
 
 def _cells(row: Earning) -> tuple[object, ...]:

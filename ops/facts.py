@@ -12,9 +12,9 @@ from ricochet.models.partner import Partner
 @dataclass(frozen=True)
 class Deployment:
     status: str
-    api_url: str
-    answer: str  # what the API said to a harmless question
-    works: bool
+    api_url: str | None  # None: no deployment has gone through yet
+    answer: str = ""  # what the API said to a harmless question
+    works: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from ops import render
+from ops import journal, render
 from ops.replay import DryRun
 from ops.target import Json, Yes, stack_of
 from ricochet.sender.queues import BATCH, ParkingQueue
@@ -38,39 +37,47 @@ def redrive(
     A message leaves the queue when its delivery is due again. To repeat it does no harm.
     """
     stack = stack_of(ctx)
-    parking = ParkingQueue(stack.sqs, stack.outputs["ParkedDeliveriesQueueUrl"])
+    parking = ParkingQueue(stack.sqs, stack.output("ParkedDeliveriesQueueUrl"))
     use_case = RedriveDeliveries(stack.partners, stack.deliveries, parking)
     counted = use_case.count()
-    if not as_json:
-        _show(counted)
+    if not (as_json and (yes or dry_run)):
+        _show(counted, stderr=as_json)
     if dry_run:
-        outcomes = counted
-    else:
-        wanted = min(limit or counted["messages"], counted["messages"])
-        if wanted and not yes:
-            render.confirm(f"Work off {wanted} messages?")
-        with render.progress("working off", wanted) as told:
-            outcomes = run(use_case, wanted, told)
+        if as_json:
+            render.show_json({"dryRun": True, **counted})
+        return
+    wanted = min(limit or counted["messages"], counted["messages"])
+    if wanted and not yes:
+        render.confirm(f"Work off {wanted} messages?", stderr=as_json)
+    outcomes = dict.fromkeys(["received", *Redriven], 0)
+    if wanted:
+        with journal.opened(stack) as log:
+            try:
+                with render.progress("working off", wanted) as told:
+                    run(use_case, wanted, outcomes, told)
+            finally:  # where it was broken off, too
+                log.ran("deliveries.redriven", "the parking queue", outcomes)
     if as_json:
-        render.show_json({"dryRun": dry_run, **outcomes})
-    elif not dry_run:
+        render.show_json({"dryRun": False, **outcomes})
+    else:
         lines = [(kind, outcomes[kind], meaning) for kind, meaning in MEANING.items() if outcomes[kind]]
         render.table(("", "", ""), lines, "nothing was taken from the queue")
 
 
-def run(use_case: RedriveDeliveries, wanted: int, told: Callable[[int], None]) -> dict[str, int]:
-    """What became of so many messages, or of as many as there are; `told` of each few."""
-    total: Counter[str] = Counter(received=0)
+def run(use_case: RedriveDeliveries, wanted: int, total: dict[str, int], told: Callable[[int], None]) -> None:
+    """Adds what became of so many messages, or of as many as there are, to `total`; `told` of each few."""
     while total["received"] < wanted:
         some = use_case(min(BATCH, wanted - total["received"]), lambda: True)
-        total.update(some)
+        for name, number in some.items():
+            total[name] += number
         told(some["received"])
         if not some["received"]:
             break
-    return {"received": total["received"]} | {kind: total[kind] for kind in Redriven}
 
 
-def _show(counted: dict[str, int]) -> None:
-    render.fields({"messages in the parking queue, about": counted["messages"], "deliveries parked": counted["parked"]})
+def _show(counted: dict[str, int], *, stderr: bool) -> None:
+    told = {"messages in the parking queue, about": counted["messages"], "deliveries parked": counted["parked"]}
+    render.fields(told, stderr=stderr)
     if counted["parked"] > counted["messages"]:
-        render.mind("deliveries without a message are replayed for each partner and time: replay deliveries --help")
+        hint = "deliveries without a message are replayed for each partner and time: replay deliveries --help"
+        render.mind(hint, stderr=stderr)

@@ -38,20 +38,20 @@ def show_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_number))
 
 
-def say(text: str, style: str | None = None) -> None:
+def say(text: str, style: str | None = None, *, stderr: bool = False) -> None:
     """`text` as it is: square brackets in it are no markup, and a command stays in one line that can be pasted."""
-    console().print(escape(text), style=style, soft_wrap=True)
+    console(stderr=stderr).print(escape(text), style=style, soft_wrap=True)
 
 
-def mind(text: str) -> None:
-    say(f"mind: {text}", YELLOW)
+def mind(text: str, *, stderr: bool = False) -> None:
+    say(f"mind: {text}", YELLOW, stderr=stderr)
 
 
 def complain(text: str) -> None:
     console(stderr=True).print(escape(text), style=RED)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str, *, stderr: bool = False) -> None:
     """Columns without lines around them; `empty` where there are no rows.
 
     Nothing is cut off. Where the space is short, long texts are folded and ids stay whole: they are there to be copied.
@@ -59,7 +59,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) 
     """
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
     if not cells:
-        say(empty, DIM)
+        say(empty, DIM, stderr=stderr)
         return
     grid = Table(box=None, pad_edge=False, show_header=any(columns), header_style=DIM, padding=(0, GAP, 0, 0))
     needed = 0
@@ -69,7 +69,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) 
         grid.add_column(column, no_wrap=not folds, overflow="fold")
     for row in cells:
         grid.add_row(*map(escape, row))
-    screen = console()
+    screen = console(stderr=stderr)
     screen.width = max(screen.width, needed)
     screen.print(grid)
 
@@ -78,9 +78,9 @@ def _folds(text: str) -> bool:
     return len(text) > (LONGEST_PHRASE if " " in text else LONGEST_WORD)
 
 
-def fields(values: Mapping[str, Any]) -> None:
+def fields(values: Mapping[str, Any], *, stderr: bool = False) -> None:
     """One name and value to a line."""
-    table(("", ""), ((name, plain(value)) for name, value in values.items()), "nothing")
+    table(("", ""), ((name, plain(value)) for name, value in values.items()), "nothing", stderr=stderr)
 
 
 def resource(values: Mapping[str, Any], *, as_json: bool) -> None:
@@ -98,9 +98,14 @@ def plain(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=_number)
 
 
-def confirm(question: str) -> None:
-    """Goes on only if the operator wants it; typer.Abort else."""
-    typer.confirm(question, abort=True)
+def confirm(question: str, *, stderr: bool = False) -> None:
+    """Goes on only if the operator wants it; typer.Abort else.
+
+    `typer.confirm` writes to stdout even when it is to ask on stderr.
+    """
+    typer.echo(f"{question} [y/N]: ", nl=False, err=stderr)
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise typer.Abort
 
 
 @contextmanager

@@ -8,14 +8,17 @@ from typing import Annotated
 
 import typer
 
-from ops import render, story
+from ops import journal, render, story
 from ops.receipts import manager
 from ops.stacks import OperatorError, Stack
 from ops.target import Json, Target, Yes, stack_of
 from ricochet.models import times
+from ricochet.models.postback import Receipt
 from ricochet.models.product import Lifecycle
 from ricochet.models.validation import validate
+from ricochet.use_cases.intake import IntakeReply
 from ricochet.use_cases.manage_deliveries import ManageDeliveries, summary
+from ricochet.use_cases.manage_receipts import ManageReceipts
 from ricochet.use_cases.replay_deliveries import Replayable, ReplayDeliveries, ReplayReport, ReplayRequest
 
 SLICE_SECONDS = 1.0
@@ -36,23 +39,36 @@ def receipt(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Takes a postback in again, vouched for by you: no signature or token is asked for; it credits as if it came now.
+    """Takes a postback in again, vouched for by you: no signature or token is asked for.
+
+    It is judged by the time of its arrival: one whose click had expired by then
+    is refused again, and one that came too soon after its click is held.
 
     One that led to something already is a repeat and changes nothing.
     """
-    receipts = manager(stack_of(ctx))
+    stack = stack_of(ctx)
+    receipts = manager(stack)
     before = receipts.get(receipt_id)
     if not yes:
-        render.fields(
-            {"received": before.received_at, "from": before.source or "a stranger", "outcome": before.outcome}
-        )
-        render.confirm(f"Take {receipt_id} in again?")
-    reply = receipts.replay(before)
-    if as_json:
-        render.show_json({"outcome": reply.outcome} | reply.to_json())
-    else:
-        render.say(f"{before.outcome} before, {reply.outcome} now")
-        render.fields(reply.to_json())
+        told = {"received": before.received_at, "from": before.source or "a stranger", "outcome": before.outcome}
+        render.fields(told, stderr=as_json)
+        render.confirm(f"Take {receipt_id} in again?", stderr=as_json)
+    with journal.opened(stack) as log:
+        reply = _taken_in(receipts, before, log)
+        if as_json:
+            render.show_json({"outcome": reply.outcome} | reply.to_json())
+        else:
+            render.say(f"{before.outcome} before, {reply.outcome} now")
+            render.fields(reply.to_json())
+
+
+def _taken_in(receipts: ManageReceipts, before: Receipt, log: journal.Journal) -> IntakeReply:
+    try:
+        return receipts.replay(before)
+    finally:  # a refusal is its receipt's new outcome, too
+        after = receipts.get(before.receipt_id)
+        about = {"click_id": after.click_id, "conversion_id": after.conversion_id}
+        log.changed("receipt.replayed", after.receipt_id, before, after, **about)
 
 
 @commands.command()
@@ -73,14 +89,17 @@ def delivery(
     before = manage.get(*named)
     if not yes:
         told = {"partner": before.partner_id, "event": before.notice.status.lead_word}
-        render.fields(told | {"state": before.state, "last attempt": story.briefly(before)})
-        render.confirm(f"Tell {before.partner_id} anew?")
-    after = manage.replay(*named)
-    if as_json:
-        render.show_json(summary(after))
-    else:
-        render.say(f"{before.state} before, due now: it goes out within a minute or two")
-        _mind_a_pause(stack, after.partner_id)
+        render.fields(told | {"state": before.state, "last attempt": story.briefly(before)}, stderr=as_json)
+        render.confirm(f"Tell {before.partner_id} anew?", stderr=as_json)
+    with journal.opened(stack) as log:
+        after = manage.replay(*named)
+        about = {name: getattr(after, name) for name in ("delivery_id", "conversion_id", "partner_id")}
+        log.changed("delivery.replayed", after.delivery_id, before, after, **about)
+        if as_json:
+            render.show_json(summary(after))
+        else:
+            render.say(f"{before.state} before, due now: it goes out within a minute or two")
+            _mind_a_pause(stack, after.partner_id)
 
 
 def key_of(words: list[str]) -> tuple[str, str, str]:
@@ -112,48 +131,54 @@ def deliveries(
     asked = {"partnerId": partner, "state": state, "from": since, "to": until or times.now()}
     request = validate(asked, ReplayRequest)
     use_case = ReplayDeliveries(stack.partners, stack.deliveries, stack.conversions)
+    counted = ReplayReport(dry_run=True)
     with render.progress("counting") as told:
-        counted = run(use_case, request, told)
-    if not as_json:
-        _show(counted)
-        _mind_a_pause(stack, partner)
-    report = counted
-    if counted.matched and not dry_run:
-        if not yes:
-            render.confirm(f"Tell {partner} anew?")
-        with render.progress("replaying", counted.matched) as told:
-            report = run(use_case, request.with_changes(dry_run=False), told)
-    if as_json:
-        render.show_json(report.to_json())
-    elif not report.dry_run:
-        render.say(f"{report.replayed} are due now and go out at the partner's rate. To see how they do:")
-        render.say(target.command(f"deliveries --partner {partner} --follow"))
+        run(use_case, request, counted, told)
+    if not (as_json and (yes or dry_run)):
+        _show(counted, stderr=as_json)
+        _mind_a_pause(stack, partner, stderr=as_json)
+    if not counted.matched or dry_run:
+        if as_json:
+            render.show_json(counted.to_json())
+        return
+    if not yes:
+        render.confirm(f"Tell {partner} anew?", stderr=as_json)
+    report = ReplayReport(dry_run=False)
+    with journal.opened(stack) as log:
+        try:
+            with render.progress("replaying", counted.matched) as told:
+                run(use_case, request.with_changes(dry_run=False), report, told)
+        finally:  # where it was broken off, too
+            log.ran("deliveries.replayed", partner, report.to_json())
+        if as_json:
+            render.show_json(report.to_json())
+        else:
+            render.say(f"{report.replayed} are due now and go out at the partner's rate. To see how they do:")
+            render.say(target.command(f"deliveries --partner {partner} --follow"))
 
 
-def run(use_case: ReplayDeliveries, request: ReplayRequest, told: Callable[[int], None]) -> ReplayReport:
-    """All of it, a slice at a time; `told` how much each slice found."""
-    total = ReplayReport(request.dry_run)
-    while True:
-        some = use_case(request, _has_time())
+def run(use_case: ReplayDeliveries, request: ReplayRequest, total: ReplayReport, told: Callable[[int], None]) -> None:
+    """All of it, a slice at a time, which is added to `total`; `told` how much each slice found."""
+    total.cursor = ""  # until it is complete
+    while total.cursor is not None:
+        some = use_case(request.with_changes(cursor=total.cursor or None), _has_time())
         total.matched += some.matched
         total.replayed += some.replayed
         for currency, value in some.value.items():
             total.value[currency] += value
+        total.cursor = some.cursor
         told(some.matched)
-        if some.cursor is None:
-            return total
-        request = request.with_changes(cursor=some.cursor)
 
 
-def _show(counted: ReplayReport) -> None:
+def _show(counted: ReplayReport, *, stderr: bool) -> None:
     worth = ", ".join(render.money(value, currency) for currency, value in counted.value.items() if value)
-    render.fields({"deliveries": counted.matched, "worth": worth or "nothing"})
+    render.fields({"deliveries": counted.matched, "worth": worth or "nothing"}, stderr=stderr)
 
 
-def _mind_a_pause(stack: Stack, partner_id: str) -> None:
+def _mind_a_pause(stack: Stack, partner_id: str, *, stderr: bool = False) -> None:
     partner = stack.partners.get(partner_id)
     if partner is not None and partner.status is Lifecycle.PAUSED:
-        render.mind(f"{partner_id} is paused and told nothing until it is active")
+        render.mind(f"{partner_id} is paused and told nothing until it is active", stderr=stderr)
 
 
 def _has_time() -> Callable[[], bool]:

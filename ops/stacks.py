@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_sqs import SQSClient
 
 _ONE_BY_ONE = Lock()  # clients may be shared between threads, sessions may not
@@ -68,8 +69,19 @@ class Stack:
         return self.session.region_name
 
     @property
+    def is_deployed(self) -> bool:
+        """Whether a deployment has gone through: until then, CloudFormation does not say what is in the stack."""
+        return "ApiUrl" in self.outputs
+
+    def output(self, name: str) -> str:
+        """OperatorError where the stack has none of that name."""
+        if name not in self.outputs:
+            raise OperatorError(f"{self.name} is {self.status} and has no {name}: deploy it, then `doctor`")
+        return self.outputs[name]
+
+    @property
     def api_url(self) -> str:
-        return self.outputs["ApiUrl"]
+        return self.output("ApiUrl")
 
     @cached_property
     def operator(self) -> str:
@@ -106,6 +118,10 @@ class Stack:
     @cached_property
     def lambda_(self) -> LambdaClient:
         return cast("LambdaClient", self._client("lambda"))
+
+    @cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        return cast("CloudWatchLogsClient", self._client("logs"))
 
     @cached_property
     def sqs(self) -> SQSClient:
@@ -156,7 +172,7 @@ class Stack:
         return self._table(Wallets)
 
     def _table[T: Table[Any]](self, kind: type[T]) -> T:
-        return kind(self.dynamodb, self.outputs[f"{kind.__name__}Table"])
+        return kind(self.dynamodb, self.output(f"{kind.__name__}Table"))
 
 
 def find(name: str | None, region: str | None) -> Stack:

@@ -20,8 +20,10 @@ from local.partner_server import PartnerServer
 from local.seed import Demo, seed
 from local.stack import Stack
 from local.workspace import CREDENTIALS, LOCAL, REGION, free_port
-from ops import cli, deliveries
+from ops import cli, deliveries, journal
 from ops import stacks as ops_stacks
+from ops.user import audited
+from ricochet.models.delivery import DeliveryState
 from tests.integration.conftest import Rows, eventually
 
 NOWHERE = "3b241101-e2bb-4255-8caf-4136c566a962"
@@ -44,6 +46,25 @@ class Deployment:
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return json.loads(result.stdout)
 
+    def agreed(self, line: str) -> Any:
+        """What it writes where it asks first: the question and what belongs to it stand elsewhere."""
+        declined = self.ops(f"{line} --json", answer="n\n")
+        assert (declined.exit_code, declined.stdout, "[y/N]" in declined.stderr) == (1, "", True), declined.output
+        result = self.ops(f"{line} --json", answer="y\n")
+        assert (result.exit_code, "[y/N]" in result.stderr) == (0, True), result.output
+        return json.loads(result.stdout)
+
+    def written_down(self) -> list[dict[str, Any]]:
+        """What the command line left in its log group, the oldest first."""
+        found = self.stack.aws.logs.filter_log_events(logGroupName=self.stack.outputs["OpsLogGroup"])
+        return [json.loads(event["message"]) for event in found["events"]]
+
+    def last_written_down(self, action: str) -> dict[str, Any]:
+        line = self.written_down()[-1]
+        assert (line["message"], line["audit"]["action"]) == ("audit", action)
+        assert line["audit"]["who"].startswith("arn:aws:")
+        return line
+
     def settle(self) -> None:
         """Waits until nothing is retried any more: a partner that forgets what it had fails twice again."""
         eventually(lambda: self.release() or not self.json("deliveries --state retrying")["items"], "the retries")
@@ -59,6 +80,12 @@ class Deployment:
         Client(self.stack.api_url).postback(click_id, amount=2, status="completed")
         found: str = self.json(f"conversion {click_id}")["conversion"]["conversionId"]
         return found
+
+    def found(self, monkeypatch: pytest.MonkeyPatch) -> ops_stacks.Stack:
+        """The stack as the command line has it."""
+        for name, value in (CREDENTIALS | {"AWS_ENDPOINT_URL": self.stack.aws.endpoint_url}).items():
+            monkeypatch.setenv(name, value)
+        return ops_stacks.find(self.stack.name, REGION)
 
     def release(self) -> None:
         """What the schedule does each minute."""
@@ -183,6 +210,22 @@ class TestDoctor:
         assert (result.exit_code, check["check"]) == (1, "stack")
         assert "nobodys cannot be reached" in check["text"]
 
+    def test_of_a_stack_that_has_no_api_there_is_one_line_and_no_traceback(self, deployed):
+        cloudformation = deployed.stack.aws.cloudformation
+        template = json.dumps({"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}})
+        cloudformation.create_stack(StackName="bare", TemplateBody=template)
+        cloudformation.get_waiter("stack_create_complete").wait(StackName="bare", WaiterConfig={"Delay": 1})
+        env = CREDENTIALS | {"AWS_ENDPOINT_URL": deployed.stack.aws.endpoint_url}
+        try:
+            words = ["--stack", "bare", "--region", REGION]
+            result = CliRunner().invoke(cli.app, ["doctor", "--json", *words], env=env)
+            (check,) = json.loads(result.stdout)["checks"]
+            assert (result.exit_code, check["text"]) == (1, "the stack is CREATE_COMPLETE and has no ApiUrl")
+            refused = CliRunner().invoke(cli.app, ["user", "anybody", *words], env=env)
+            assert (refused.exit_code, "bare is CREATE_COMPLETE and has no" in refused.stderr) == (1, True)
+        finally:
+            cloudformation.delete_stack(StackName="bare")
+
 
 class TestConversion:
     def test_the_refunded_sale_is_told_on_one_screen(self, deployed, sale):
@@ -260,25 +303,53 @@ class TestListings:
         assert len(deployed.json("deliveries --limit 2")["items"]) == 2
 
     def test_who_follows_deliveries_sees_each_change_once(self, deployed, monkeypatch):
-        for name, value in (CREDENTIALS | {"AWS_ENDPOINT_URL": deployed.stack.aws.endpoint_url}).items():
-            monkeypatch.setenv(name, value)
-        stack, known = ops_stacks.find(deployed.stack.name, REGION), {}
-        wanted = deliveries.Wanted(partner="demo-flaky", limit=5)
+        following = deliveries.Following(deployed.found(monkeypatch), deliveries.Wanted(partner="demo-flaky", limit=1))
         deployed.settle()
-        assert deliveries.changes(stack, wanted, known)
-        assert deliveries.changes(stack, wanted, known) == []
+        assert len(following.begin()) == 1
+        assert following.changes() == []
         app = Client(deployed.stack.api_url, deployed.demo.user.token)
         click_id = app.click("demo-open").data["clickId"]
         Client(deployed.stack.api_url).postback(click_id, amount=1, status="completed")
         seen: list[str] = []
 
         def is_delivered() -> bool:
-            seen.extend(row.state for row in deliveries.changes(stack, wanted, known))
+            seen.extend(row.state for row in following.changes())
             return "delivered" in seen
 
         eventually(is_delivered, "the delivery")
         assert seen[0] == "retrying"
         assert seen.count("delivered") == 1
+
+    def test_who_follows_deliveries_sees_more_new_ones_at_once_than_were_listed_to_begin_with(
+        self, deployed, monkeypatch
+    ):
+        deployed.settle()
+        following = deliveries.Following(deployed.found(monkeypatch), deliveries.Wanted(limit=1))
+        assert len(following.begin()) == 1
+        conversions = {deployed.convert() for _ in range(2)}  # with one more, demo-flaky's breaker would open
+        for conversion_id in conversions:
+            eventually(lambda one=conversion_id: deployed.three(f"deliveries --conversion {one}"), "all of them")
+        deployed.settle()
+        assert {(row.conversion_id, row.partner_id, row.state) for row in following.changes()} == {
+            (conversion_id, partner_id, "delivered")
+            for conversion_id in conversions
+            for partner_id in ("demo-get", "demo-post", "demo-flaky")
+        }
+        assert following.changes() == []
+
+    def test_who_follows_one_conversion_sees_its_deliveries_alone(self, deployed, monkeypatch, sale):
+        deployed.settle()
+        following = deliveries.Following(
+            deployed.found(monkeypatch), deliveries.Wanted(conversion=sale["conversionId"], limit=2)
+        )
+        assert len(following.begin()) == 2
+        deployed.convert()
+        assert following.changes() == []
+        name = f"{sale['conversionId']}/1/demo-get"
+        deployed.ops(f"replay delivery {name} --yes")
+        (told,) = following.changes()
+        assert (told.partner_id, told.version, told.state) == ("demo-get", 1, "retrying")
+        deployed.settle()
 
     def test_health_lists_who_is_in_trouble(self, deployed):
         deployed.settle()
@@ -301,12 +372,26 @@ class TestReplay:
         declined = deployed.ops(f"replay receipt {refused['receiptId']}", answer="n\n")
         assert (declined.exit_code, "postback_not_authenticated" in declined.stdout) == (1, True)
         assert deployed.ops("conversion late-1").exit_code == 1
-        done = deployed.json(f"replay receipt {refused['receiptId']} --yes")
+        done = deployed.agreed(f"replay receipt {refused['receiptId']}")
         assert (done["outcome"], done["amount"]) == ("credited", 3)
+        line = deployed.last_written_down("receipt.replayed")
+        assert (line["click_id"], line["audit"]["resource"]) == (click_id, refused["receiptId"])
+        assert line["audit"]["before"]["outcome"] == "postback_not_authenticated"
+        assert line["audit"]["after"]["outcome"] == "credited"
         again = deployed.ops(f"replay receipt {refused['receiptId']} --yes")
         assert "credited before, repeat now" in again.stdout
         assert [one["amount"] for one in deployed.json("conversion late-1")["earnings"]] == [3]
         assert deployed.ops("replay receipt RCPT-0 --yes").exit_code == 1
+
+    def test_one_that_came_too_late_is_still_too_late(self, deployed):
+        app, public = Client(deployed.stack.api_url, deployed.demo.user.token), Client(deployed.stack.api_url)
+        click_id = app.click("demo-open").data["clickId"]
+        Rows(deployed.stack).set("Clicks", {"clickId": click_id}, expiresAt="2020-01-01T00:00:00.000Z")
+        assert public.postback(click_id, amount=1, status="completed").status == 410
+        (late,) = deployed.json(f"receipts --click {click_id}")["items"]
+        result = deployed.ops(f"replay receipt {late['receiptId']} --yes")
+        assert (result.exit_code, "expired" in result.stderr) == (1, True)
+        assert "by the time of its arrival" in " ".join(deployed.ops("replay receipt --help").stdout.split())
 
 
 @pytest.fixture
@@ -317,6 +402,33 @@ def parked(deployed) -> Iterator[list[dict[str, Any]]]:
         rows = eventually(lambda: deployed.three("deliveries --state parked"), "the end of all tries")
         eventually(lambda: deployed.json("redrive --dry-run")["messages"] == 3, "their messages")
         yield rows
+
+
+class TestFollowing:
+    def test_who_follows_sees_older_deliveries_being_given_up(self, deployed, monkeypatch):
+        stack = deployed.found(monkeypatch)
+        with deployed.without_partners():
+            conversion_id = deployed.convert()
+            eventually(lambda: deployed.three(f"deliveries --conversion {conversion_id}"), "the first attempts")
+            all_changes = deliveries.Following(stack, deliveries.Wanted(limit=1))
+            parked_ones = deliveries.Following(stack, deliveries.Wanted(state=DeliveryState.PARKED))
+            assert len(all_changes.begin()) == 1
+            parked_ones.begin()
+            seen: dict[str, set[str]] = {"all": set(), "parked": set()}
+
+            def are_given_up() -> bool:
+                seen["all"] |= {row.partner_id for row in all_changes.changes() if row.state == "parked"}
+                seen["parked"] |= {row.partner_id for row in parked_ones.changes()}
+                return all(len(partners) == 3 for partners in seen.values())
+
+            eventually(are_given_up, "the end of all tries")
+            eventually(lambda: deployed.json("redrive --dry-run")["messages"] == 3, "their messages")
+            late_comer = deliveries.Following(stack, deliveries.Wanted(state=DeliveryState.PARKED, limit=1))
+            assert len(late_comer.begin()) == 1
+            deployed.ops("redrive --yes")
+            assert [row.state for row in late_comer.changes()] == ["retrying"] * 3
+            assert [row.state for row in parked_ones.changes()] == ["retrying"] * 3
+            assert parked_ones.changes() == []
 
 
 class TestTellingAnew:
@@ -335,14 +447,21 @@ class TestTellingAnew:
         assert name in deployed.ops("deliveries --state parked").stdout
         declined = deployed.ops(f"replay delivery {name}", answer="n\n")
         assert (declined.exit_code, "parked" in declined.stdout) == (1, True)
-        assert deployed.json(f"replay delivery {name} --yes")["state"] == "retrying"
+        assert deployed.agreed(f"replay delivery {name}")["state"] == "retrying"
+        line = deployed.last_written_down("delivery.replayed")
+        assert (line["conversion_id"], line["partner_id"]) == (parked[0]["conversionId"], parked[0]["partnerId"])
+        assert (line["audit"]["before"]["state"], line["audit"]["after"]["state"]) == ("parked", "retrying")
         again = deployed.ops(f"replay delivery {name.replace('/', ' ')} --yes")
         assert (again.exit_code, "still being tried" in again.stderr) == (1, True)
-        first = deployed.json("redrive --limit 1 --yes")
+        first = deployed.agreed("redrive --limit 1")
         assert first["received"] == 1
+        line = deployed.last_written_down("deliveries.redriven")
+        assert line["audit"]["result"] == {name: number for name, number in first.items() if name != "dryRun"}
         rest = deployed.ops("redrive", answer="y\n").stdout
         assert "Work off 2 messages?" in rest
+        before = deployed.written_down()
         assert deployed.json("redrive --yes")["received"] == 0
+        assert deployed.written_down() == before
         assert deployed.json("deliveries --state parked")["items"] == []
 
     def test_all_of_a_partner_and_a_time_are_counted_first(self, deployed, parked):
@@ -357,7 +476,13 @@ class TestTellingAnew:
         )
         declined = deployed.ops(line, answer="n\n")
         assert (declined.exit_code, "2.00 USD" in declined.stdout) == (1, True)
-        assert "1 are due now" in deployed.ops(line, answer="y\n").stdout
+        done = deployed.agreed(line)
+        assert (done["replayed"], done["complete"]) == (1, True)
+        run = deployed.last_written_down("deliveries.replayed")["audit"]
+        assert (run["resource"], run["result"]["replayed"]) == ("demo-get", 1)
+        (moment,) = [one["createdAt"] for one in parked if one["partnerId"] == "demo-post"]
+        other = f"replay deliveries --partner demo-post --state parked --from {moment} --to {moment}"
+        assert "1 are due now" in deployed.ops(other, answer="y\n").stdout
         nothing = deployed.ops(line)
         assert (nothing.exit_code, "Tell" in nothing.stdout) == (0, False)
         assert deployed.json(f"{line} --yes")["matched"] == 0
@@ -424,6 +549,8 @@ class TestEarnings:
         assert (declined.exit_code, "held: manual_approval" in declined.stdout) == (1, True)
         approved = deployed.ops(f"earnings approve {conversion_id} --yes")
         assert "2.00 USD completed, manual_approved" in approved.stdout
+        line = deployed.last_written_down("earning.approved")
+        assert (line["conversion_id"], line["audit"]["after"]["status"]) == (conversion_id, "completed")
         again = deployed.ops(f"earnings approve {conversion_id} --yes")
         assert (again.exit_code, "waits for nobody" in again.stderr) == (1, True)
         assert deployed.json(f"user {deployed.demo.user.user_id}")["agrees"]
@@ -431,8 +558,12 @@ class TestEarnings:
     def test_who_rejects_says_why_and_both_stand_in_the_story(self, deployed, product_id):
         conversion_id = deployed.convert(product_id)
         assert deployed.ops(f"earnings reject {conversion_id} --yes").exit_code == 2
-        rejected = deployed.json(f"earnings reject {conversion_id} --yes", "--reason", "he has two accounts")
+        line = ("earnings", "reject", conversion_id, "--json", "--reason", "he has two accounts")
+        result = deployed.ops("", *line, answer="y\n")
+        rejected = json.loads(result.stdout)
         assert (rejected["status"], rejected["approvalStatus"]) == ("cancelled", "rejected")
+        assert "held: manual_approval" in result.stderr
+        assert deployed.last_written_down("earning.rejected")["audit"]["reason"] == "he has two accounts"
         story = deployed.ops(f"conversion {conversion_id}").stdout
         assert "operator:arn:aws:" in story
         assert "rejected: he has two accounts" in " ".join(story.split())
@@ -469,8 +600,11 @@ class TestCatalog:
         assert (back["changed"], back["resource"]["name"]) == (["events", "name"], "Takes GET")
 
     def test_a_secret_is_shown_the_one_time_it_is_new(self, deployed):
-        product = deployed.json("products edit demo-secret rotatePostbackToken=true --yes")["resource"]
+        product = deployed.agreed("products edit demo-secret rotatePostbackToken=true")["resource"]
         assert product["postbackToken"].startswith("pbt_")
+        line = deployed.last_written_down("product.updated")
+        assert line["audit"]["after"]["postbackTokenHash"] == "***"
+        assert product["postbackToken"] not in json.dumps(line)
         network = deployed.ops("networks edit demo-buygoods rotateSecret=true --yes")
         assert "secret (shown this once): " in network.stdout
         assert "postbackToken" not in deployed.json("products show demo-secret")
@@ -482,9 +616,59 @@ class TestCatalog:
         assert "Traceback" not in result.stderr
 
 
+class TestJournal:
+    """What the command line changes is written down, as what is changed through the API is."""
+
+    def test_an_edit_says_who_changed_what(self, deployed):
+        before = deployed.written_down()
+        deployed.ops("partners edit demo-get maxPerSecond=50", answer="n\n")
+        assert deployed.written_down() == before
+        deployed.ops("partners edit demo-get maxPerSecond=50 --yes")
+        (line,) = deployed.written_down()[len(before) :]
+        assert (line["message"], line["service"], line["level"]) == ("audit", "ops", "INFO")
+        assert line["audit"]["who"] == "arn:aws:iam::000000000000:root"
+        assert (line["audit"]["action"], line["audit"]["resource"]) == ("partner.updated", "demo-get")
+        assert "maxPerSecond" not in line["audit"]["before"]
+        assert line["audit"]["after"]["maxPerSecond"] == "50"
+        deployed.ops("partners edit demo-get maxPerSecond=null --yes")
+
+    def test_where_nothing_can_be_written_down_nothing_is_changed(self, deployed):
+        logs, group = deployed.stack.aws.logs, deployed.stack.outputs["OpsLogGroup"]
+        logs.delete_log_group(logGroupName=group)
+        try:
+            result = deployed.ops("partners edit demo-get name=Another --yes")
+            assert (result.exit_code, "nothing was changed" in result.stderr) == (1, True)
+            assert deployed.json("partners show demo-get")["name"] == "Takes GET"
+            assert deployed.ops("redrive --dry-run").exit_code == 0
+        finally:
+            logs.create_log_group(logGroupName=group)
+
+    def test_a_line_that_is_refused_after_the_change_is_shown_and_so_is_the_new_secret(self, deployed, monkeypatch):
+        monkeypatch.setattr(journal.Journal, "reach", lambda _: None)  # the stream of the day is gone after that
+        logs, group = deployed.stack.aws.logs, deployed.stack.outputs["OpsLogGroup"]
+        for stream in logs.describe_log_streams(logGroupName=group)["logStreams"]:
+            logs.delete_log_stream(logGroupName=group, logStreamName=stream["logStreamName"])
+        result = deployed.ops("products edit demo-secret rotatePostbackToken=true --yes --json")
+        assert (result.exit_code, "could not be written down" in result.stderr) == (1, True)
+        assert json.loads(result.stdout)["resource"]["postbackToken"].startswith("pbt_")
+        (kept,) = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
+        assert kept["audit"]["action"] == "product.updated"
+
+
 class TestUser:
+    def test_wallets_and_ledger_are_both_read_as_they_are_now(self, deployed, monkeypatch):
+        stack, asked = deployed.found(monkeypatch), []
+        stack.dynamodb.meta.events.register(
+            "provide-client-params.dynamodb.Query",
+            lambda params, **_: asked.append((params["TableName"], params.get("ConsistentRead"))),
+        )
+        earnings, balances = audited(stack, deployed.demo.user.user_id)
+        assert {name for name, _ in asked} == {stack.wallets.name, stack.earnings.name}
+        assert all(is_consistent for _, is_consistent in asked)
+        assert (len(earnings), [one.agrees for one in balances]) == (balances[0].rows, [True])
+
     def test_a_wallet_agrees_with_its_ledger(self, deployed):
-        found = deployed.json(f"user {deployed.demo.user.user_id}")
+        found = deployed.json(f"user {deployed.demo.user.user_id} --limit 1000")
         (usd,) = found["wallets"]
         assert (found["agrees"], usd["balance"]) == (True, usd["ledgerBalance"])
         assert found["user"]["referrerId"] == deployed.demo.referrer.user_id

@@ -100,6 +100,12 @@ def test_a_function_has_a_log_group_of_its_own_that_forgets(name, environment, d
     assert group["Properties"]["LogGroupName"] == {"Fn::Sub": f"/ricochet/${{AWS::StackName}}/{folder_of(name)}"}
 
 
+def test_the_command_line_has_a_log_group_and_finds_it_by_an_output(template):
+    group = template.resources["OpsLogs"]["Properties"]
+    assert group["LogGroupName"] == {"Fn::Sub": "/ricochet/${AWS::StackName}/ops"}
+    assert template.document["Outputs"]["OpsLogGroup"]["Value"] == {"Ref": "OpsLogs"}
+
+
 def test_every_log_group_forgets(template):
     groups = template.of_type("Logs::LogGroup")
     assert len(groups) > len(FUNCTIONS)

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from ricochet.audit import line_of_run
 from ricochet.models.delivery import Delivery
 from ricochet.use_cases.intake import IntakeReply
 from tests.template.cloudformation import ROOT, load
@@ -22,6 +23,7 @@ def logged_keys() -> set[str]:
     """Every key that is put into a line of the log."""
     keys = OF_POWERTOOLS | set(a_delivery().for_log()) | set(IntakeReply("repeat").for_log("RCPT-1"))
     keys |= {"network_id", "product_id"}  # of whoever speaks
+    keys |= set(line_of_run("operator", "it.changed", "it", {}))
     sources = [*(ROOT / "functions").rglob("*.py"), *(ROOT / "layers/ricochet/ricochet").rglob("*.py")]
     for path in sources:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -60,9 +62,9 @@ def test_a_query_looks_for_messages_that_are_written(name):
 
 
 @each_query
-def test_a_query_searches_logs_of_functions(name):
+def test_a_query_searches_logs_of_functions_and_of_the_command_line(name):
     groups = [group["Ref"].removesuffix("Logs") for group in QUERIES[name]["LogGroupNames"]]
-    assert set(groups) <= set(TEMPLATE.functions())
+    assert set(groups) <= {*TEMPLATE.functions(), "Ops"}
     assert len(groups) == len(set(groups))
 
 
@@ -78,6 +80,12 @@ def test_a_conversions_life_is_told_by_all_who_have_a_part_in_it():
     intake = {"ReceivePostback", "ReceiveNetworkPostback", "ManageReceipts"}
     later = {"SettleEarnings", "ReconcileDeliveries", "ManageEarnings", "ManageConversions", "ManageDeliveries"}
     assert readers | intake | later <= groups
+
+
+def test_what_operators_did_is_searched_for_in_the_log_of_the_command_line_too():
+    telling = [query for query in QUERIES.values() if "audit." in query["QueryString"]]
+    assert telling
+    assert all({"Ref": "OpsLogs"} in query["LogGroupNames"] for query in telling)
 
 
 def test_no_query_asks_for_a_person():

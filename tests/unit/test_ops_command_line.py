@@ -1,10 +1,13 @@
 """What operators type, and how it is shown to them."""
 
+import io
 import json
 from collections import defaultdict
+from contextlib import nullcontext
 from decimal import Decimal
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from ops import cli, durations, redrive, render, replay, stacks
@@ -87,6 +90,23 @@ class TestChoosingAStack:
         result = CliRunner().invoke(cli.app, [*command.split(), "--help"])
         assert result.exit_code == 0
         assert "Usage" in result.stdout
+
+    def test_what_a_stack_does_not_say_yet_is_an_operators_problem_and_no_traceback(self):
+        stack = Stack("s", "ROLLBACK_COMPLETE", {}, {}, session=None)
+        for ask in (lambda: stack.api_url, lambda: stack.output("OpsLogGroup")):
+            with pytest.raises(OperatorError, match="s is ROLLBACK_COMPLETE and has no"):
+                ask()
+
+
+class TestAsking:
+    @pytest.mark.parametrize(("answer", "goes_on"), [("y\n", True), (" YES \n", True), ("n\n", False), ("", False)])
+    def test_only_a_yes_goes_on_and_the_question_may_stay_out_of_the_output(self, capsys, monkeypatch, answer, goes_on):
+        for stderr in (False, True):
+            monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+            with nullcontext() if goes_on else pytest.raises(typer.Abort):
+                render.confirm("Is it?", stderr=stderr)
+            out, err = capsys.readouterr()
+            assert (out, err) == (("", "Is it? [y/N]: ") if stderr else ("Is it? [y/N]: ", ""))
 
 
 class TestEdits:
@@ -193,11 +213,24 @@ class TestTellingAnew:
 
         told = []
         given = {"partner_id": "acme", "since": NOON, "until": NOON, "state": "missing", "dry_run": False}
-        done = replay.run(use_case, ReplayRequest(**given), told.append)
+        done = ReplayReport(dry_run=False)
+        replay.run(use_case, ReplayRequest(**given), done, told.append)
         assert asked == [(None, False, True), ("a", False, True), ("b", False, True)]
         assert (told, done.matched, done.replayed) == ([500, 0, 2], 502, 502)
         assert done.to_json()["value"] == {"USD": 502, "EUR": 3}
         assert done.to_json()["complete"]
+
+    def test_a_replay_that_is_broken_off_is_known_as_far_as_it_came(self):
+        parts = iter([ReplayReport(dry_run=False, matched=3, replayed=2, cursor="a")])
+
+        def use_case(request, has_time):
+            return next(parts)
+
+        given = {"partner_id": "acme", "since": NOON, "until": NOON, "state": "missing", "dry_run": False}
+        done = ReplayReport(dry_run=False)
+        with pytest.raises(StopIteration):
+            replay.run(use_case, ReplayRequest(**given), done, lambda _: None)
+        assert (done.matched, done.replayed, done.to_json()["complete"]) == (3, 2, False)
 
     def test_a_redrive_takes_a_few_at_a_time_and_no_more_than_it_is_to(self):
         asked = []
@@ -207,13 +240,15 @@ class TestTellingAnew:
             return {"received": limit, Redriven.REPLAYED: limit - 1, Redriven.KEPT: 1}
 
         told = []
-        done = redrive.run(use_case, 23, told.append)
+        done = dict.fromkeys(["received", *Redriven], 0)
+        redrive.run(use_case, 23, done, told.append)
         assert (asked, told) == ([(10, True), (10, True), (3, True)], [10, 10, 3])
         assert done == {"received": 23, "replayed": 20, "resumed": 0, "stale": 0, "kept": 3, "unreadable": 0}
 
     def test_a_redrive_ends_where_the_queue_does(self):
         received = iter([4, 0])
-        done = redrive.run(lambda limit, _: {"received": next(received)}, 23, lambda _: None)
+        done = {"received": 0}
+        redrive.run(lambda limit, _: {"received": next(received)}, 23, done, lambda _: None)
         assert (done["received"], list(received)) == (4, [])
 
     def test_every_outcome_of_a_redrive_is_explained(self):

@@ -4,7 +4,10 @@ import pytest
 
 from ops import diagnosis
 from ops.diagnosis import LATE_SECONDS, NEWS_DAYS, SILENT_DAYS
+from ops.doctor import examined
 from ops.facts import Alarm, Deployment, OpenDeliveries, Queue, Reach, SourceReceipts, Trigger
+from ops.stacks import Stack
+from ops.target import Target
 from ricochet.models import times
 from ricochet.models.delivery import DeliveryState, Hold
 from ricochet.models.health import PARTNER, Breaker, PartnerHealth
@@ -41,7 +44,33 @@ class TestDeployment:
         seen = Deployment("UPDATE_COMPLETE", "https://api.example", "404: ...", works=True)
         assert only(diagnosis.deployment(seen)).ok
 
-    @pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_COMPLETE", "UPDATE_IN_PROGRESS", "CREATE_FAILED"])
+    @pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"])
+    def test_a_deployment_that_is_under_way_is_green_and_said(self, status):
+        finding = only(diagnosis.deployment(Deployment(status, "https://api.example", "", works=True)))
+        assert (finding.ok, f"{status}: a deployment is under way" in finding.text) == (True, True)
+        broken = only(diagnosis.deployment(Deployment(status, "https://api.example", "502: no", works=False)))
+        assert (broken.ok, "502: no" in broken.text) == (False, True)
+
+    def test_while_the_first_one_is_under_way_there_is_nothing_to_be_asked(self):
+        finding = only(diagnosis.deployment(Deployment("CREATE_IN_PROGRESS", None)))
+        assert (finding.ok, "the first deployment is under way" in finding.text) == (True, True)
+
+    @pytest.mark.parametrize(
+        ("status", "hint"),
+        [
+            *((status, "deploy again") for status in ("ROLLBACK_COMPLETE", "ROLLBACK_IN_PROGRESS", "CREATE_FAILED")),
+            *((status, "deploy again") for status in ("DELETE_IN_PROGRESS", "REVIEW_IN_PROGRESS")),
+            ("CREATE_COMPLETE", "one of ours"),
+        ],
+    )
+    def test_a_stack_without_an_api_is_judged_by_its_status_alone(self, status, hint):
+        finding = only(diagnosis.deployment(Deployment(status, None)))
+        assert (finding.ok, status in finding.text, hint in finding.advice) == (False, True, True)
+
+    @pytest.mark.parametrize(
+        "status",
+        ["UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"],
+    )
     def test_a_deployment_that_did_not_go_through_is_red(self, status):
         finding = only(diagnosis.deployment(Deployment(status, "https://api.example", "", works=True)))
         assert not finding.ok
@@ -52,6 +81,13 @@ class TestDeployment:
             diagnosis.deployment(Deployment("CREATE_COMPLETE", "https://api.example", "502: no", works=False))
         )
         assert (finding.ok, "502: no" in finding.text) == (False, True)
+
+    def test_the_doctor_looks_at_nothing_else_of_a_stack_that_has_nothing_in_it_yet(self):
+        target = Target("s", "eu-west-1")
+        target.__dict__["stack"] = Stack("s", "ROLLBACK_COMPLETE", {}, {}, session=None)
+        ((check, findings),) = examined(target).items()
+        assert (check, only(findings).ok) == ("stack", False)
+        assert "ROLLBACK_COMPLETE" in only(findings).text
 
 
 class TestTables:
@@ -247,6 +283,17 @@ class TestQueues:
     def test_a_message_that_waits_longer_than_its_alarm_allows_is_red(self, name, seconds):
         assert only(diagnosis.queues([Queue(name, 1, 0, 0, oldest_seconds=seconds)])).ok
         assert not only(diagnosis.queues([Queue(name, 1, 0, 0, oldest_seconds=seconds + 1)])).ok
+
+    @pytest.mark.parametrize("name", ["ParkedDeliveries", "FailedEvents", "RetryPostbacks"])
+    def test_of_an_empty_queue_the_age_is_old_news(self, name):
+        assert only(diagnosis.queues([Queue(name, 0, 0, 0, oldest_seconds=86_400)])).ok
+
+    def test_what_is_taken_from_a_dead_end_has_no_reader_that_could_be_late(self):
+        assert only(diagnosis.queues([Queue("ParkedDeliveries", 0, 3, 0, oldest_seconds=86_400)])).ok
+
+    def test_a_message_that_its_reader_has_had_for_too_long_is_red(self):
+        finding = only(diagnosis.queues([Queue("RetryPostbacks", 0, 2, 0, oldest_seconds=601)]))
+        assert (finding.ok, finding.text) == (False, "RetryPostbacks: 2 messages, the oldest for 10 min")
 
 
 def test_an_alarm_that_rings_is_red_and_says_what_it_means():

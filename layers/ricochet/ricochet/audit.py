@@ -40,10 +40,19 @@ def audit(
 
     `who` is the caller's `sub`; `action` says what was done to what: `product.updated`.
     """
+    line = line_of_change(who, action, resource_id, before, after, reason)
+    if line:
+        _log.info("audit", extra={"audit": line})
+
+
+def line_of_change(
+    who: str, action: str, resource_id: str, before: Entity | None, after: Entity, reason: str | None = None
+) -> dict[str, Any]:
+    """What `audit` logs; empty if nothing differs."""
     old, new = _fields(before), _fields(after)
     changed = [name for name in old | new if old.get(name) != new.get(name)]
     if not changed:
-        return
+        return {}
     line = {
         "who": who,
         "action": action,
@@ -51,12 +60,17 @@ def audit(
         "before": {name: _masked(name, old[name]) for name in changed if name in old},
         "after": {name: _masked(name, new[name]) for name in changed if name in new},
     }
-    _log.info("audit", extra={"audit": line | ({"reason": reason} if reason else {})})
+    return line | ({"reason": reason} if reason else {})
 
 
 def audit_run(who: str, action: str, resource_id: str, result: dict[str, Any]) -> None:
     """Logs what an operator set going for many at once, and what came of it in numbers."""
-    _log.info("audit", extra={"audit": {"who": who, "action": action, "resource": resource_id, "result": result}})
+    _log.info("audit", extra={"audit": line_of_run(who, action, resource_id, result)})
+
+
+def line_of_run(who: str, action: str, resource_id: str, result: dict[str, Any]) -> dict[str, Any]:
+    """What `audit_run` logs."""
+    return {"who": who, "action": action, "resource": resource_id, "result": result}
 
 
 def _fields(entity: Entity | None) -> dict[str, Any]:
