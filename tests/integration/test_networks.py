@@ -562,7 +562,15 @@ class TestReceipts:
         assert (person.app.wallet()["balance"], person.app.wallet()["pending"]) == (5, 5)
 
     def test_questions_that_make_no_sense(self, admin, person):
-        for query in ({}, {"networkId": "x"}, {"day": "2026-01-01"}, {"networkId": "x", "day": "yesterday"}):
+        for query in (
+            {},
+            {"networkId": "x"},
+            {"day": "2026-01-01"},
+            {"networkId": "x", "day": "yesterday"},
+            {"strangers": "true"},
+            {"strangers": "yes", "day": "2026-01-01"},
+            {"strangers": "true", "networkId": "x", "day": "2026-01-01"},
+        ):
             answer = admin.get("/api/v1/admin/receipts", **query)
             assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
         assert admin.get("/api/v1/admin/receipts/none").code == "RECEIPT_NOT_FOUND"
