@@ -86,6 +86,8 @@ def of_readers(stack, roles) -> set[tuple[str, Right]]:
     """(role, right) of each function that a queue feeds: Lambda reads the queue in its name."""
     found = set()
     for mapping in stack.aws.lambda_.list_event_source_mappings()["EventSourceMappings"]:
+        if ":sqs:" not in mapping["EventSourceArn"]:
+            continue
         function = stack.aws.lambda_.get_function_configuration(FunctionName=mapping["FunctionArn"])
         role = roles[function["Role"].rpartition("/")[2]]
         found |= {(role, Right(action, mapping["EventSourceArn"])) for action in WITH_ITS_QUEUE}
