@@ -245,6 +245,16 @@ def test_a_postback_to_a_key_that_is_not_in_use_is_refused_like_others_and_names
     assert (failed["message"], failed.get("network_id")) == ("postback failed on our side", network_id)
 
 
+def test_quiet_networks_are_counted_and_named(written):
+    lines = written(lambda: telemetry.tell_quiet_networks(["net_1", "net_2"]))
+    assert lines.counts() == {"QuietNetworks": 2}
+    assert [(entry["level"], entry["network_id"]) for entry in lines.log] == [
+        ("WARNING", "net_1"),
+        ("WARNING", "net_2"),
+    ]
+    assert written(lambda: telemetry.tell_quiet_networks([])).counts() == {"QuietNetworks": 0}
+
+
 def test_a_visit_is_found_by_its_click_in_the_line_that_counts_it(written):
     for click_id in (CLICK_ID, "another"):
         lines = written(lambda click_id=click_id: telemetry.tell_visit(click_id))

@@ -121,6 +121,13 @@ def tell_own_failure(receipt_id: str, failure: Exception, source: Source | None)
         count(Metric.LEDGER_BUSY)
 
 
+def tell_quiet_networks(network_ids: list[str]) -> None:
+    """Counts and logs networks that usually post and have fallen silent."""
+    for network_id in network_ids:
+        logger.warning("network quiet", extra={"network_id": network_id})
+    count(Metric.QUIET_NETWORKS, len(network_ids))
+
+
 def tell_changes(changes: Iterable[tuple[Conversion | None, Conversion | None]]) -> None:
     """Counts the statuses that conversions came to and the money that moved, whoever moved it (before, after)."""
     statuses: Counter[Status] = Counter()

@@ -30,6 +30,9 @@ class Receipts(Table[Receipt]):
         """Newest first."""
         return self._newest(BY_SOURCE_DAY, "sourceDay", source_day(source, day), outcome, limit, cursor)
 
+    def last_of_day(self, source: str, day: str) -> Receipt | None:
+        return next(iter(self.of_day(source, day, None, 1, None).items), None)
+
     def of_strangers(self, day: str, outcome: str | None, limit: int, cursor: str | None) -> Page[Receipt]:
         """Of postbacks that could be tied to no click, and so to no source; newest first."""
         index = ShardedIndex(
