@@ -156,6 +156,7 @@ FIELDS = {
     # Receipts
     "receivedAt": "When the postback arrived.",
     "operatorId": "The operator who decided, by the `sub` of the token.",
+    "strangers": "`true` for postbacks that name no click of ours, and so nobody that could have sent them.",
     "outcome": "What became of it, such as `credited`, `repeat`, `click_expired`.",
     "source": "Who sent it, or who decided: `network:…`, `product:…`, `operator:…`.",
     "detail": "Why it was refused or changed nothing.",

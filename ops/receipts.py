@@ -19,6 +19,8 @@ from ricochet.settings import ManageReceiptsSettings
 from ricochet.use_cases.manage_receipts import ManageReceipts, ReceiptQuery, shown, summary
 from ricochet.use_cases.replay import Replay
 
+WHOSE = ("networkId", "productId", "strangers", "clickId")
+STRANGERS: dict[str, str | None] = {"strangers": "true"}
 Limit = Annotated[int, typer.Option(help="how many at most, the newest", min=1, max=1000)]
 
 
@@ -30,6 +32,9 @@ def receipts(
     product: Annotated[str | None, typer.Option(help="of this product's advertiser")] = None,
     day: Annotated[str | None, typer.Option(help="such as 2026-11-21; today unless it is said")] = None,
     outcome: Annotated[str | None, typer.Option(help="such as credited or postback_not_authenticated")] = None,
+    strangers: Annotated[
+        bool, typer.Option("--strangers", help="of nobody we know: no click, or an unknown one")
+    ] = False,
     click: Annotated[str | None, typer.Option(help="for this click, whenever")] = None,
     limit: Limit = 20,
     as_json: Json = False,
@@ -40,6 +45,7 @@ def receipts(
         render.resource(shown(manager(stack).get(receipt_id)), as_json=as_json)
         return
     given = {"networkId": network, "productId": product, "clickId": click, "outcome": outcome}
+    given |= STRANGERS if strangers else {}
     rows = newest(stack, given | {"day": day or times.now()[:10]}, limit)
     if as_json:
         render.show_json({"items": [summary(row) for row in rows]})
@@ -53,8 +59,8 @@ def manager(stack: Stack) -> ManageReceipts:
 
 
 def newest(stack: Stack, given: dict[str, str | None], limit: int) -> list[Receipt]:
-    """At most so many that fit, the newest first; of all sources where none is said."""
-    if given["networkId"] or given["productId"] or given["clickId"]:
+    """At most so many that fit, the newest first; of all sources, and of strangers, where none is said."""
+    if any(given.get(name) for name in WHOSE):
         return list(islice(_receipts(stack, given), limit))
     lists = at_once(lambda source: list(islice(_receipts(stack, given | source), limit)), _sources(stack))
     merged = sorted((row for rows in lists for row in rows), key=lambda row: row.receipt_id, reverse=True)
@@ -69,8 +75,9 @@ def _receipts(stack: Stack, given: dict[str, Any]) -> Iterator[Receipt]:
 def _sources(stack: Stack) -> list[dict[str, str | None]]:
     sources: list[dict[str, str | None]] = [{"networkId": one.network_id} for one in every(stack.networks.list_page)]
     products = every(lambda *page: stack.products.list_page(None, *page))
-    return sources + [{"productId": one.product_id} for one in products]
+    sources += [{"productId": one.product_id} for one in products]
+    return [*sources, STRANGERS]
 
 
 def _line(row: Receipt) -> tuple[object, ...]:
-    return render.second(row.received_at), row.outcome, row.source, row.receipt_id, row.detail
+    return render.second(row.received_at), row.outcome, row.source or "a stranger", row.receipt_id, row.detail

@@ -81,8 +81,8 @@ OPERATIONS = (
         tag=Tag.RECEIPTS,
         caller=Caller.ADMIN,
         summary="List receipts, newest first",
-        description="By `clickId`, or by `networkId` (or `productId`, or `operatorId`) and `day`. With `outcome` a "
-        "page may be shorter than `limit` although there are more.",
+        description="By `clickId`, or by `networkId` (or `productId`, `operatorId`, `strangers`) and `day`. With "
+        "`outcome` a page may be shorter than `limit` although there are more.",
         query=ReceiptPageQuery,
         successes=(Success("Receipts found", Receipts, {"items": [_SUMMARY], "nextCursor": None}),),
         errors=(*PAGE, InvalidRequestError),

@@ -19,11 +19,13 @@ apply_word = ApplyPartnerWord(Decisions.over(dynamodb(), PartnerWordSettings.loa
 
 
 def take(record: SQSRecord) -> None:
+    about = {"message_id": record.message_id}
     try:
         word = PartnerWord.from_item(json.loads(record.body))
+        about |= word.for_log()
         settlement = apply_word(word)
     except Exception:  # logged here, since the batch keeps it to itself
-        logger.exception("partner word not applied", extra={"message_id": record.message_id})
+        logger.exception("partner word not applied", extra=about)
         raise
     tell_partner_word(word, settlement)
 

@@ -12,7 +12,7 @@ from ricochet.models import times
 from ricochet.models.postback import RawPostback
 from ricochet.sender.queues import PostbackQueue
 from ricochet.settings import NetworkPostbackSettings, PostbackQueueSettings
-from ricochet.telemetry import logger, metrics, speaker, tell_refusal, tell_reply
+from ricochet.telemetry import logger, metrics, tell_refusal, tell_reply
 from ricochet.use_cases.intake import Intake
 from ricochet.use_cases.networks import NetworkSource, NetworkSources
 
@@ -26,18 +26,20 @@ fallback = PostbackQueue(when_needed(sqs), PostbackQueueSettings.load(os.environ
 def take_postback(unique_key: str) -> Response[Any]:
     base_url = settings.public_base_url or public_base_url(app.current_event)
     raw = RawPostback.from_event(app.current_event.raw_event, times.now(), base_url)
+    source = None
     try:
-        return acknowledge(raw, networks.source(unique_key, raw.received_at))
-    except NetworkNotFoundError:
+        source = networks.source(unique_key, raw.received_at)
+        return acknowledge(raw, source)
+    except NetworkNotFoundError as refusal:
+        tell_refusal(None, None, refusal)
         raise
     except Exception as failure:  # ours to mend: the sender has done its part
-        return queued(raw, fallback, failure)
+        return queued(raw, fallback, failure, source)
 
 
 def acknowledge(raw: RawPostback, source: NetworkSource) -> Response[Any]:
     """Takes the postback in. What we decided against is acknowledged too, or the network would repeat it for days."""
     answer = source.acknowledgement(raw)
-    logger.append_keys(**speaker(source))
     try:
         reply = take_in(raw, source)
     except RequestError as refusal:

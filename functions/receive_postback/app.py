@@ -32,7 +32,7 @@ def take_postback() -> Response[Any]:
         tell_refusal(raw.receipt_id, source, refusal)
         raise
     except Exception as failure:  # ours to mend: the sender has done its part
-        return queued(raw, fallback, failure)
+        return queued(raw, fallback, failure, source)
     tell_reply(raw.receipt_id, source, reply)
     return success("Postback received and processed", reply.to_json())
 

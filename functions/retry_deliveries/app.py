@@ -6,6 +6,7 @@ from typing import Any
 from ricochet.clients import dynamodb, events, sqs, when_needed
 from ricochet.errors import DeliveryBusyError
 from ricochet.sender.http import RETRY
+from ricochet.sender.queues import DeliveryMessage
 from ricochet.settings import DeliverySettings
 from ricochet.telemetry import logger, metrics, tell_deliveries, tell_health
 from ricochet.use_cases.retry_deliveries import RetryDeliveries, parse_messages
@@ -15,11 +16,12 @@ retry = RetryDeliveries.over(
 )
 
 
-def tell(message_id: str, reason: Exception) -> None:
+def tell(message_id: str, message: DeliveryMessage, reason: Exception) -> None:
+    extra = {"message_id": message_id} | message.for_log()
     if isinstance(reason, DeliveryBusyError):
-        logger.info("delivery busy", extra={"message_id": message_id, "reason": reason.message})
+        logger.info("delivery busy", extra=extra | {"reason": reason.message})
     else:
-        logger.error("delivery failed on our side", extra={"message_id": message_id}, exc_info=reason)
+        logger.error("delivery failed on our side", extra=extra, exc_info=reason)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -32,7 +34,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     result = retry(messages)
     tell_deliveries(result.rows)
     for message_id, reason in result.again.items():
-        tell(message_id, reason)
+        tell(message_id, messages[message_id], reason)
     for message_id in strange:
         logger.error("message not understood", extra={"message_id": message_id})
     tell_health(result.learned)

@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from ricochet.clients import dynamodb
-from ricochet.errors import RequestError
+from ricochet.errors import NetworkNotFoundError, RequestError
 from ricochet.models.postback import RawPostback
 from ricochet.settings import NetworkPostbackSettings
 from ricochet.telemetry import logger, metrics, tell_own_failure, tell_refusal, tell_reply
@@ -19,13 +19,17 @@ take_again = Replay.over(dynamodb(), NetworkPostbackSettings.load(os.environ))
 
 def take(record: SQSRecord) -> None:
     raw = RawPostback.from_message(record.body)
-    source = take_again.source(raw)  # if it is paused or replaced meanwhile, a person must look, and may bring it back
+    source = None
     try:
+        source = take_again.source(raw)
         reply = take_again(raw, source)
+    except NetworkNotFoundError as gone:  # paused or replaced meanwhile: a person must look, and may bring it back
+        tell_own_failure(raw.receipt_id, gone, source)
+        raise
     except RequestError as refusal:  # decided after all, and its receipt is written
         tell_refusal(raw.receipt_id, source, refusal)
     except Exception as failure:
-        tell_own_failure(raw.receipt_id, failure)
+        tell_own_failure(raw.receipt_id, failure, source)
         raise
     else:
         tell_reply(raw.receipt_id, source, reply)

@@ -7,10 +7,9 @@ from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import resolver, success
 from ricochet.clients import dynamodb
-from ricochet.metric_names import Metric
 from ricochet.settings import ClickSettings
 from ricochet.tables.clicks import Clicks
-from ricochet.telemetry import count, logger, metrics
+from ricochet.telemetry import logger, metrics, tell_visit
 from ricochet.use_cases.read_click import ReadClick
 
 app = resolver()
@@ -21,7 +20,7 @@ read_click = ReadClick(Clicks(dynamodb(), settings.clicks_table))
 @app.get("/api/v1/earn/track/<click_id>")
 def get_track(click_id: str) -> Response[Any]:
     data = read_click.visited(click_id)
-    count(Metric.VISITS)
+    tell_visit(data["clickId"])
     return success("Click tracked", data)
 
 

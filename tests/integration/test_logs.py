@@ -25,6 +25,7 @@ class Story:
 
     conversion_id: str = ""
     click_id: str = ""
+    paused_network_id: str = ""
     private: dict[str, str] = field(default_factory=dict)
 
 
@@ -81,6 +82,12 @@ def story(stack: Stack, partners, admin, public, new_person, new_product) -> Sto
         conversion = network_requests.Conversion(person.user_id, transaction)
         request = preset.build(conversion, key, network["postbackUrl"])
         public.network_postback(network["uniqueKey"], params=request.query, headers=request.headers)
+    paused = admin.create("networks", name="Paused", preset="generic", status="paused").data
+    told.paused_network_id = paused["networkId"]
+    assert public.network_postback(paused["uniqueKey"], params={"click_id": told.click_id}).status == 404
+    with forbidden(stack, "ReceiveNetworkPostback", "dynamodb:GetItem"):
+        assert public.network_postback(paused["uniqueKey"], params={"click_id": told.click_id}).status == 202
+    assert public.network_postback("nobody-has-this-key", params={"click_id": told.click_id}).status == 404
     rows = Rows(stack)
     (conversion,) = eventually(lambda: rows.conversions(told.click_id), "the conversion")
     told.conversion_id = conversion["conversionId"]
@@ -91,6 +98,8 @@ def story(stack: Stack, partners, admin, public, new_person, new_product) -> Sto
         "a guessed token": "pbt_guessed",
         "the network's secret": secret,
         "the network's key": network["uniqueKey"],
+        "a paused network's key": paused["uniqueKey"],
+        "a key that nobody has": "nobody-has-this-key",
         "the partner's signing secret": partner["signingSecret"],
         "the secret in the partner's URL": "pk-of-the-partner",
         "a user": person.user_id,
@@ -130,6 +139,31 @@ def test_why_a_postback_was_refused_is_in_the_log_with_who_sent_it(stack: Stack,
     assert [document for document in refusals if document.get("network_id")]
 
 
+def test_so_it_is_where_the_networks_key_is_not_in_use(stack: Stack, story: Story):
+    def refusals() -> list[dict[str, Any]]:
+        found = [document for document in documents(stack) if document.get("message") == "postback refused"]
+        return [document for document in found if document["code"] == "NETWORK_NOT_FOUND"]
+
+    eventually(lambda: len(refusals()) == 2, "the lines")
+    assert {document.get("network_id") for document in refusals()} == {story.paused_network_id, None}
+
+
+def test_a_postback_that_we_failed_on_is_found_by_what_was_known_of_it(stack: Stack, story: Story):
+    def failures(service: str) -> list[dict[str, Any]]:
+        found = [document for document in documents(stack) if document.get("message") == "postback failed on our side"]
+        return [document for document in found if document["service"] == service]
+
+    eventually(lambda: failures("retry_postbacks"), "the line of a queued postback whose network is paused")
+    assert {document["network_id"] for document in failures("retry_postbacks")} == {story.paused_network_id}
+    (ours,) = failures("receive_postback")
+    assert ours["click_id"] == story.click_id
+
+
+def test_a_visit_is_in_the_logs_under_its_click(stack: Stack, story: Story):
+    visits = [document["click_id"] for document in documents(stack) if document.get("message") == "visit"]
+    assert visits == [story.click_id]
+
+
 def counted(stack: Stack) -> set[str]:
     return {
         metric["Name"]
@@ -143,6 +177,7 @@ def test_what_happened_was_counted(stack: Stack, story: Story):
     expected = {
         metric.title
         for metric in (
+            Metric.POSTBACKS_REFUSED,
             Metric.CLICKS_CREATED,
             Metric.VISITS,
             Metric.POSTBACKS_QUEUED,

@@ -14,6 +14,9 @@ import pytest
 from standardwebhooks import Webhook
 
 from ricochet import presets
+from ricochet.models import ids, times
+from ricochet.models.postback import Receipt, source_day
+from ricochet.tables.receipts import Receipts
 from tests.integration.conftest import Rows, eventually
 from tests.integration.network_requests import NETWORKS, Conversion, Network, Request, sealed
 
@@ -562,11 +565,51 @@ class TestReceipts:
         assert (person.app.wallet()["balance"], person.app.wallet()["pending"]) == (5, 5)
 
     def test_questions_that_make_no_sense(self, admin, person):
-        for query in ({}, {"networkId": "x"}, {"day": "2026-01-01"}, {"networkId": "x", "day": "yesterday"}):
+        for query in (
+            {},
+            {"networkId": "x"},
+            {"day": "2026-01-01"},
+            {"networkId": "x", "day": "yesterday"},
+            {"strangers": "true"},
+            {"strangers": "yes", "day": "2026-01-01"},
+            {"strangers": "true", "networkId": "x", "day": "2026-01-01"},
+        ):
             answer = admin.get("/api/v1/admin/receipts", **query)
             assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
         assert admin.get("/api/v1/admin/receipts/none").code == "RECEIPT_NOT_FOUND"
         assert person.app.get("/api/v1/admin/receipts", clickId="x").code == "FORBIDDEN"
+
+
+class TestQuietNetworks:
+    def test_a_network_that_usually_posts_and_is_silent_now_is_found(self, stack, new_network, admin):
+        silent, paused, posting = (new_network("generic").data["networkId"] for _ in range(3))
+        receipts, now = Receipts(stack.aws.dynamodb, stack.table("Receipts")), times.now()
+        for network_id, days in ((silent, range(2, 9)), (paused, range(2, 9)), (posting, range(9))):
+            for day in days:
+                put_receipt(receipts, f"network:{network_id}", times.plus(now, days=-day))
+        admin.patch("networks", paused, status="paused")
+
+        def found() -> list[str]:
+            asked = json.dumps({"hours": 24}).encode()
+            reply = stack.aws.lambda_.invoke(FunctionName=stack.function("FindQuietNetworks"), Payload=asked)
+            assert "FunctionError" not in reply
+            return json.loads(reply["Payload"].read())["quiet"]
+
+        assert eventually(lambda: paused not in found() and found(), "the silent network") == [silent]
+
+
+def put_receipt(receipts: Receipts, source: str, moment: str) -> None:
+    day = source_day(source, moment[:10])
+    receipts.put(
+        Receipt(
+            receipt_id=ids.new_receipt_id(moment),
+            received_at=moment,
+            outcome="credited",
+            source=source,
+            source_day=day,
+            ttl=times.epoch_seconds(times.plus(moment, days=90)),
+        )
+    )
 
 
 class TestManaging:

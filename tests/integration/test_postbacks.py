@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 
 from local.client import Client
+from ricochet.models import times
 from tests.integration.conftest import Rows, eventually
 
 POSTBACK = "/api/v1/earn/postback"
@@ -178,11 +179,33 @@ class TestRefusals:
             ({"click_id": str(uuid.uuid4())}, 404, "CLICK_NOT_FOUND"),
         ],
     )
-    def test_a_click_that_is_none(self, public, rows: Rows, query, status, code):
-        before = len(rows.scan("Receipts"))
-        answer = public.call("POST", POSTBACK, params=query, json={"amount": 1})
+    def test_a_click_that_is_none_leaves_a_receipt_that_operators_find(self, public, admin, query, status, code):
+        number = f"t-{uuid.uuid4()}"
+        answer = public.call("POST", POSTBACK, params=query, json={"transactionId": number})
         assert (answer.status, answer.code) == (status, code)
-        assert len(rows.scan("Receipts")) == before + 1
+        wanted = {"strangers": "true", "day": times.now()[:10], "outcome": code.lower()}
+
+        def found() -> list[str]:
+            items = admin.get("/api/v1/admin/receipts", **wanted).data["items"]
+            bodies = [admin.get(f"/api/v1/admin/receipts/{item['receiptId']}").data["body"] for item in items]
+            return [body for body in bodies if number in body]
+
+        assert len(eventually(found, "the receipt")) == 1
+
+    def test_receipts_of_strangers_come_page_by_page_newest_first(self, public, admin):
+        for _ in range(5):
+            public.call("POST", POSTBACK, params={"click_id": str(uuid.uuid4())})
+        wanted = {"strangers": "true", "day": times.now()[:10]}
+        items, cursor = [], {}
+        while cursor is not None:
+            page = admin.get("/api/v1/admin/receipts", limit=2, **wanted, **cursor).data
+            assert len(page["items"]) <= 2
+            items += page["items"]
+            cursor = page["nextCursor"] and {"cursor": page["nextCursor"]}
+        found = [item["receiptId"] for item in items]
+        assert len(found) >= 5
+        assert found == sorted(set(found), reverse=True)
+        assert {item.get("source") for item in items} == {None}
 
     @pytest.mark.parametrize(
         ("body", "status", "code"),

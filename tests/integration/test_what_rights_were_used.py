@@ -18,8 +18,9 @@ from tests.integration.conftest import CALLS
 OF_THE_PLATFORM = (
     *("logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTraceSegments", "xray:PutTelemetryRecords"),
     *("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"),
-    *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
 )
+# What it also does for a function that it feeds from a queue, with that queue.
+WITH_ITS_QUEUE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 
 
 @dataclass(frozen=True, order=True)
@@ -80,13 +81,27 @@ def calls(emulator, roles, request) -> dict[bool, dict[str, set[Right]]]:
     return found
 
 
-def test_every_right_was_used(granted, calls):
+@pytest.fixture(scope="module")
+def of_readers(stack, roles) -> set[tuple[str, Right]]:
+    """(role, right) of each function that a queue feeds: Lambda reads the queue in its name."""
+    found = set()
+    for mapping in stack.aws.lambda_.list_event_source_mappings()["EventSourceMappings"]:
+        if ":sqs:" not in mapping["EventSourceArn"]:
+            continue
+        function = stack.aws.lambda_.get_function_configuration(FunctionName=mapping["FunctionArn"])
+        role = roles[function["Role"].rpartition("/")[2]]
+        found |= {(role, Right(action, mapping["EventSourceArn"])) for action in WITH_ITS_QUEUE}
+    return found
+
+
+def test_every_right_was_used(granted, calls, of_readers):
     """What Lambda itself sends to the queue of failed events is its own affair."""
     unused = {
         (role, right.action, right.resource)
         for role, rights in granted.items()
         for right in rights
         if right.action not in OF_THE_PLATFORM
+        and (role, right) not in of_readers
         and "FailedEvents" not in right.resource
         and not any(right.covers(used) for used in calls[True][role])
     }

@@ -279,12 +279,24 @@ class TestConversion:
 class TestListings:
     def test_receipts_are_of_all_sources_and_newest_first_unless_one_is_named(self, deployed):
         items = deployed.json("receipts --limit 100")["items"]
-        assert {"network:demo-generic", "network:demo-clickbank", "product:demo-secret"} <= {r["source"] for r in items}
+        assert {"network:demo-generic", "network:demo-clickbank", "product:demo-secret"} <= {
+            r.get("source") for r in items
+        }
         assert [one["receiptId"] for one in items] == sorted((one["receiptId"] for one in items), reverse=True)
         assert len(deployed.json("receipts --limit 1")["items"]) == 1
         refused = deployed.json("receipts --product demo-secret --outcome postback_not_authenticated")["items"]
         assert [one["outcome"] for one in refused] == ["postback_not_authenticated"]
         assert deployed.json("receipts --network demo-generic --day 2020-01-01")["items"] == []
+
+    def test_so_are_those_of_strangers_who_name_no_click_of_ours(self, deployed):
+        before = len(deployed.json("receipts --strangers")["items"])
+        Client(deployed.stack.api_url).postback(NOWHERE, amount=2, status="completed")
+        (newest, *_) = deployed.json("receipts --limit 1")["items"]
+        assert (newest["outcome"], newest["clickId"]) == ("click_not_found", NOWHERE)
+        for line in ("receipts --outcome click_not_found", "receipts --strangers"):
+            assert deployed.json(line)["items"][0] == newest
+        assert len(deployed.json("receipts --strangers")["items"]) == before + 1
+        assert "a stranger" in deployed.ops("receipts --outcome click_not_found").stdout
 
     def test_a_receipt_is_shown_whole(self, deployed):
         (summary,) = deployed.json("receipts --product demo-secret --outcome credited")["items"]

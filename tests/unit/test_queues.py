@@ -7,9 +7,10 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from ricochet.errors import QueueRefusedError
 from ricochet.models import times
+from ricochet.models.delivery import new_delivery
 from ricochet.models.postback import RawPostback
 from ricochet.sender.queues import HIDDEN_SECONDS, DeliveryMessage, DeliveryQueue, ParkingQueue, PostbackQueue
-from tests.unit.builders import IN_AN_HOUR, a_delivery, a_postback
+from tests.unit.builders import IN_AN_HOUR, a_delivery, a_notice, a_postback
 
 
 class Sqs:
@@ -33,6 +34,12 @@ def test_a_message_carries_ids_and_the_attempt_and_nothing_else():
     message = DeliveryMessage.of(a_delivery(attempt_count=3))
     assert json.loads(message.to_body()) == {"conversionId": "CONV-1", "deliveryKey": "000001#part_1", "attempt": 3}
     assert DeliveryMessage.parse(message.to_body()) == message
+
+
+def test_a_message_is_logged_under_the_ids_of_its_delivery():
+    row = new_delivery("CONV-1", 12, "part_1", a_notice(), IN_AN_HOUR)
+    known_as = {"delivery_id": row.delivery_id, "conversion_id": "CONV-1", "partner_id": "part_1"}
+    assert DeliveryMessage.of(row).for_log() == known_as
 
 
 @pytest.mark.parametrize("body", ["", "{}", "[]", '{"conversionId": "C"}'])

@@ -6,8 +6,8 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from ricochet.models import times
-from ricochet.models.postback import KEPT_OF_STRANGERS
+from ricochet.models import ids, times
+from ricochet.models.postback import KEPT_OF_STRANGERS, strangers_days
 from ricochet.models.postback import receipt_of as receipt_without
 from tests.unit.builders import IN_AN_HOUR, a_postback
 
@@ -72,6 +72,17 @@ def test_of_a_stranger_only_the_beginning_is_kept():
     receipt = receipt_of(raw, "click_not_found", trusted=False)
     assert (len(receipt.query), len(receipt.body), receipt.body_size) == (KEPT_OF_STRANGERS, KEPT_OF_STRANGERS, 300_000)
     assert KEPT_OF_STRANGERS == 2048
+
+
+def test_receipts_of_strangers_are_filed_by_day_in_shards_that_no_sender_chooses():
+    raws = [a_postback(receipt_id=ids.new_receipt_id(IN_AN_HOUR)) for _ in range(200)]
+    filed = {receipt_of(raw, "click_not_found", trusted=False).source_day for raw in raws}
+    assert filed == set(strangers_days(IN_AN_HOUR[:10]))
+    known = receipt_of(raws[0], "click_expired", trusted=True, source="product:p")
+    assert (known.source_day, receipt_of(raws[0], "click_not_found", trusted=False).source) == (
+        f"product:p#{IN_AN_HOUR[:10]}",
+        None,
+    )
 
 
 def test_of_a_source_that_is_known_everything_is_kept():

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from ricochet.errors import QueueRefusedError
 from ricochet.models import times
 from ricochet.models.conversion import PastVersion
 from ricochet.models.delivery import DeliveryState, new_delivery, versions_of
@@ -29,7 +30,7 @@ class World:
         self.conversions = conversions
         self.partners = partners or [a_partner().with_spells(NOON)]
         self.rows = {(row.conversion_id, row.delivery_key): row for row in rows}
-        self.swept, self.parked = swept, []
+        self.swept, self.parked, self.refuses = swept, [], False
 
     def sweep(self, has_time=lambda: True, **stretch):
         reconcile = ReconcileDeliveries(self, self, self, self, self, clock=lambda: TOMORROW)
@@ -62,6 +63,8 @@ class World:
         self.swept = max(self.swept or "", until)
 
     def send(self, rows, moment):
+        if rows and self.refuses:
+            raise QueueRefusedError("the queue refused messages")
         self.parked += rows
 
 
@@ -175,3 +178,31 @@ def test_what_waits_for_months_is_parked_before_its_row_expires():
     result = world.sweep()
     assert [row.state for row in result.given_up] == [row.state for row in world.parked] == [DeliveryState.PARKED]
     assert next(iter(world.rows.values())).detail == "it waited until its row was about to expire"
+
+
+def forgotten(number):
+    """So many rows that are about to expire."""
+    ttl = times.epoch_seconds(times.plus(TOMORROW, days=LAST_DAYS - 1))
+    return [told(1, f"part_{n}", due_at=NOON).with_changes(ttl=ttl) for n in range(number)]
+
+
+def parked_in(world):
+    return {row.delivery_id for row in world.rows.values() if row.state is DeliveryState.PARKED}
+
+
+def test_when_time_runs_out_what_is_parked_has_its_message_and_is_told_of():
+    world = World(rows=forgotten(95), swept=times.plus(TOMORROW, minutes=30))  # nothing is left to sweep
+    turns = itertools.chain([True, True, True], itertools.repeat(False))
+    result = world.sweep(has_time=lambda: next(turns))
+    assert not result.is_complete
+    assert len(result.given_up) == 30
+    assert parked_in(world) == {row.delivery_id for row in world.parked} == {row.delivery_id for row in result.given_up}
+    assert len(world.sweep().given_up) == 65
+
+
+def test_where_the_queue_takes_no_message_nothing_is_parked():
+    world = World(rows=forgotten(15))
+    world.refuses = True
+    with pytest.raises(QueueRefusedError):
+        world.sweep()
+    assert parked_in(world) == set()

@@ -25,6 +25,7 @@ ENVIRONMENT = {
     "RETRY_SCHEDULE": "10,60",
     "GROUPS_CLAIM": "cognito:groups",
     "NETWORKS_TABLE": "networks",
+    "QUIET_HOURS": "6",
 }
 
 

@@ -11,7 +11,13 @@ from types import SimpleNamespace
 import pytest
 
 from ricochet import telemetry
-from ricochet.errors import ClickExpiredError, ConflictingReplayError, LedgerBusyError, PostbackNotAuthenticatedError
+from ricochet.errors import (
+    ClickExpiredError,
+    ConflictingReplayError,
+    LedgerBusyError,
+    NetworkNotFoundError,
+    PostbackNotAuthenticatedError,
+)
 from ricochet.metric_names import Metric
 from ricochet.models.conversion import Conversion
 from ricochet.models.delivery import DeliveryState, Hold
@@ -227,10 +233,42 @@ def test_of_a_stranger_nothing_is_logged_but_the_receipt(written):
     ("failure", "counts"), [(LedgerBusyError("busy"), {"LedgerBusy": 1}), (RuntimeError("broken"), {})]
 )
 def test_a_failure_of_ours_is_logged_as_an_error_and_a_busy_ledger_counted(written, failure, counts):
-    lines = written(lambda: telemetry.tell_own_failure("RCPT-1", failure))
+    lines = written(lambda: telemetry.tell_own_failure("RCPT-1", failure, OF_NETWORK))
     assert lines.counts() == counts
     (entry,) = lines.log
     assert (entry["level"], entry["receipt_id"], entry["exception_name"]) == ("ERROR", "RCPT-1", type(failure).__name__)
+    assert (entry["network_id"], entry["click_id"]) == ("net_1", CLICK_ID)
+
+
+@pytest.mark.parametrize("network_id", ["net_1", None], ids=["of a paused network", "nobody's"])
+def test_a_postback_to_a_key_that_is_not_in_use_is_refused_like_others_and_names_the_network(written, network_id):
+    refusal = NetworkNotFoundError("there is no such postback URL")
+    refusal.network_id = network_id
+    lines = written(lambda: telemetry.tell_refusal(None, None, refusal))
+    assert lines.counts() == {"PostbacksRefused": 1}
+    (entry,) = lines.log
+    assert (entry["code"], entry.get("network_id")) == ("NETWORK_NOT_FOUND", network_id)
+    assert "receipt_id" not in entry
+    *_, failed = written(lambda: telemetry.tell_own_failure("RCPT-1", refusal, None)).log
+    assert (failed["message"], failed.get("network_id")) == ("postback failed on our side", network_id)
+
+
+def test_quiet_networks_are_counted_and_named(written):
+    lines = written(lambda: telemetry.tell_quiet_networks(["net_1", "net_2"]))
+    assert lines.counts() == {"QuietNetworks": 2}
+    assert [(entry["level"], entry["network_id"]) for entry in lines.log] == [
+        ("WARNING", "net_1"),
+        ("WARNING", "net_2"),
+    ]
+    assert written(lambda: telemetry.tell_quiet_networks([])).counts() == {"QuietNetworks": 0}
+
+
+def test_a_visit_is_found_by_its_click_in_the_line_that_counts_it(written):
+    for click_id in (CLICK_ID, "another"):
+        lines = written(lambda click_id=click_id: telemetry.tell_visit(click_id))
+        assert (lines.counts(), lines.log) == ({"Visits": 1}, [])
+        assert [(line["message"], line["click_id"]) for line in lines.metrics] == [("visit", click_id)]
+    assert "click_id" not in str(written(lambda: telemetry.count(Metric.VISITS)).metrics)
 
 
 def test_what_is_credited_later_counts_as_settled_and_what_is_not_is_an_error(written):

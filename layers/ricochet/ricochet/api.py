@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from ricochet.models.postback import RawPostback
     from ricochet.sender.queues import PostbackQueue
+    from ricochet.use_cases.intake import Source
 
 # The most special class of an error decides; anything that is not here is a 500.
 STATUS_OF: Mapping[type[RicochetError], int] = {
@@ -77,12 +78,14 @@ def success(message: str, data: Any, *, status: int = 200, warnings: Sequence[st
     return _response(status, body | {"warnings": list(warnings)} if warnings else body)
 
 
-def queued(raw: RawPostback, queue: PostbackQueue, failure: Exception) -> Response[dict[str, Any]]:
+def queued(
+    raw: RawPostback, queue: PostbackQueue, failure: Exception, source: Source | None
+) -> Response[dict[str, Any]]:
     """202 for a postback that our own side failed on and that is taken in later.
 
     QueueRefusedError if not even the queue takes it.
     """
-    tell_own_failure(raw.receipt_id, failure)
+    tell_own_failure(raw.receipt_id, failure, source)
     queue.put(raw)
     count(Metric.POSTBACKS_QUEUED)
     return success("Postback accepted, to be processed shortly", {"receiptId": raw.receipt_id}, status=202)

@@ -151,7 +151,8 @@ class PartnerNotFoundError(NotFoundError):
 
 
 class NetworkNotFoundError(NotFoundError):
-    pass
+    network_id: str | None = None
+    """Of a network that is there, but not active; for the log only."""
 
 
 class DeliveryNotFoundError(NotFoundError):

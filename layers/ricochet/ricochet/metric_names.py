@@ -33,6 +33,7 @@ class Metric(Enum):
     POSTBACKS_QUEUED = "PostbacksQueued"
     # Beside that
     NETWORK_POSTBACKS = "NetworkPostbacks", MetricUnit.Count, "network"
+    QUIET_NETWORKS = "QuietNetworks"
     LEDGER_BUSY = "LedgerBusy"
 
     # Conversions: when they begin, when the first money is credited for them, and by the status that they came to

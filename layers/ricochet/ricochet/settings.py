@@ -81,6 +81,12 @@ class SettleSettings(Settings):
     wallets_table: str
 
 
+class QuietNetworksSettings(Settings):
+    networks_table: str
+    receipts_table: str
+    quiet_hours: int
+
+
 class ReferralSettings(Settings):
     users_table: str
     earnings_table: str

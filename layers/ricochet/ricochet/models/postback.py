@@ -17,6 +17,9 @@ MAX_BODY_BYTES = 256 * 1024
 KEPT_DAYS = 90
 KEPT_OF_STRANGERS = 2048
 """How many body bytes a receipt keeps when nobody vouched for the sender: strangers don't fill our tables."""
+STRANGER_SHARDS = 4
+"""Over how many partitions of an index a day's receipts of strangers are spread: anyone can have some written."""
+_STRANGERS = [f"stranger#{number}" for number in range(STRANGER_SHARDS)]
 MASK = "***"
 
 KEPT_HEADERS = ("content-type", "user-agent", "webhook-id", "webhook-timestamp")
@@ -157,7 +160,7 @@ def receipt_of(
         body_size=len(raw.body),
         truncated=True if not trusted and max(len(kept), len(raw.query)) > KEPT_OF_STRANGERS else None,
         source_ip=raw.source_ip,
-        **_filing(links.get("source"), raw.received_at),
+        **_filing(links.get("source") or ids.pick(raw.receipt_id, _STRANGERS), raw.received_at),
         **links,
     )
 
@@ -170,12 +173,22 @@ def receipt_of_decision(by: str, moment: str, outcome: str, **links: str | None)
     )
 
 
-def _filing(source: str | None, received_at: str) -> dict[str, Any]:
+def _filing(source: str, received_at: str) -> dict[str, Any]:
     """Where a receipt is found, and for how long."""
     return {
-        "source_day": f"{source}#{received_at[:10]}" if source else None,
+        "source_day": source_day(source, received_at[:10]),
         "ttl": times.epoch_seconds(received_at) + KEPT_DAYS * 86_400,
     }
+
+
+def source_day(source: str, day: str) -> str:
+    """The partition of the index `bySourceDay` for what a source sent on a day."""
+    return f"{source}#{day}"
+
+
+def strangers_days(day: str) -> list[str]:
+    """Every partition of the index `bySourceDay` for what came that day from nobody we could tell."""
+    return [source_day(shard, day) for shard in _STRANGERS]
 
 
 def present(fields: dict[str, Any]) -> dict[str, Any]:

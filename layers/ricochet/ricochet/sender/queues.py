@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ricochet.errors import QueueRefusedError
+from ricochet.models import ids
 from ricochet.models.delivery import Delivery
 from ricochet.models.entity import Entity
 from ricochet.models.postback import RawPostback
@@ -41,6 +42,17 @@ class DeliveryMessage:
     @property
     def partner_id(self) -> str:
         return self.delivery_key.partition("#")[2]
+
+    @property
+    def delivery_id(self) -> str:
+        return ids.delivery_id(self.conversion_id, int(self.delivery_key.partition("#")[0]), self.partner_id)
+
+    def for_log(self) -> dict[str, str]:
+        return {
+            "delivery_id": self.delivery_id,
+            "conversion_id": self.conversion_id,
+            "partner_id": self.partner_id,
+        }
 
     @classmethod
     def parse(cls, body: str, received: int = 1) -> Self:
@@ -96,6 +108,14 @@ class PartnerWord(Entity):
     version: int
     delivery_id: str
     status: Status
+
+    def for_log(self) -> dict[str, str]:
+        return {
+            "delivery_id": self.delivery_id,
+            "conversion_id": self.conversion_id,
+            "partner_id": self.partner_id,
+            "status": self.status,
+        }
 
 
 class PartnerWordQueue:

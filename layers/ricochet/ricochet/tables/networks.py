@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ricochet.models.network import Network
+from ricochet.models.product import Lifecycle
 from ricochet.tables.items import from_wire, to_wire
 from ricochet.tables.paging import Page
 from ricochet.tables.recent import Recent
@@ -54,6 +55,18 @@ class Networks(Table[Network]):
 
     def list_page(self, limit: int, cursor: str | None) -> Page[Network]:
         return self._page("networks", limit, cursor, {"IndexName": BY_NETWORK_ID})
+
+    def active_ids(self) -> list[str]:
+        """Of all networks that are active; nothing else of them is read, least of all their secrets."""
+        pages = self.client.get_paginator("scan").paginate(
+            TableName=self.name,
+            IndexName=BY_NETWORK_ID,
+            ProjectionExpression="networkId",
+            FilterExpression="#status = :active",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues=to_wire({":active": Lifecycle.ACTIVE}),
+        )
+        return sorted(from_wire(item)["networkId"] for page in pages for item in page["Items"])
 
     def create(self, network: Network) -> bool:
         """False if the key is taken."""

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from ricochet.models import ids, times
-from ricochet.models.postback import Receipt
+from ricochet.models.postback import Receipt, source_day, strangers_days
 from ricochet.tables.items import from_wire, to_wire
 from ricochet.tables.paging import Page
+from ricochet.tables.shards import ShardedIndex
 from ricochet.tables.table import Table
 
 BY_SOURCE_DAY = "bySourceDay"
@@ -27,7 +28,21 @@ class Receipts(Table[Receipt]):
 
     def of_day(self, source: str, day: str, outcome: str | None, limit: int, cursor: str | None) -> Page[Receipt]:
         """Newest first."""
-        return self._newest(BY_SOURCE_DAY, "sourceDay", f"{source}#{day}", outcome, limit, cursor)
+        return self._newest(BY_SOURCE_DAY, "sourceDay", source_day(source, day), outcome, limit, cursor)
+
+    def last_of_day(self, source: str, day: str) -> Receipt | None:
+        return next(iter(self.of_day(source, day, None, 1, None).items), None)
+
+    def of_strangers(self, day: str, outcome: str | None, limit: int, cursor: str | None) -> Page[Receipt]:
+        """Of postbacks that could be tied to no click, and so to no source; newest first."""
+        index = ShardedIndex(
+            *(self.client, self.name, BY_SOURCE_DAY, ("receiptId",)),
+            shard="sourceDay",
+            order="receiptId",
+            newest_first=True,
+        )
+        items, following = index.page(strangers_days(day), limit, cursor, {"outcome": outcome} if outcome else {})
+        return Page([Receipt.from_item(item) for item in items], following)
 
     def of_click(self, click_id: str, outcome: str | None, limit: int, cursor: str | None) -> Page[Receipt]:
         """Newest first."""
@@ -42,7 +57,7 @@ class Receipts(Table[Receipt]):
                 KeyConditionExpression="sourceDay = :value AND receiptId BETWEEN :first AND :last",
                 ExpressionAttributeValues=to_wire(
                     {
-                        ":value": f"{source}#{day}",
+                        ":value": source_day(source, day),
                         ":first": ids.first_receipt_id(since),
                         ":last": ids.first_receipt_id(times.plus(until, milliseconds=1)),
                     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import StringConstraints, model_validator
 
@@ -23,11 +23,12 @@ NOT_IN_LISTINGS = HIDDEN | {"method", "path", "query", "headers", "body", "sourc
 
 
 class ReceiptQuery(Entity):
-    """By click, or by network (product, operator) and day; each also by outcome."""
+    """By click, or by network (product, operator; or who was none of them) and day; each also by outcome."""
 
     network_id: str | None = None
     product_id: str | None = None
     operator_id: str | None = None
+    strangers: Literal["true"] | None = None
     day: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$")] | None = None
     click_id: str | None = None
     outcome: str | None = None
@@ -38,8 +39,9 @@ class ReceiptQuery(Entity):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if self.click_id is None and (len(self.sources) != 1 or self.day is None):
-            raise ValueError("ask by clickId, or by networkId (or productId, or operatorId) and day")
+        ways = len(self.sources) + (self.strangers is not None)
+        if self.click_id is None and (ways != 1 or self.day is None):
+            raise ValueError("ask by clickId, or by networkId (or productId, operatorId, strangers) and day")
         return self
 
     @property
@@ -57,7 +59,10 @@ class ManageReceipts:
         """Newest first. A page may hold fewer than `limit` where an outcome is asked for, and there may be more."""
         if query.click_id is not None:
             return self._receipts.of_click(canonical_click_id(query.click_id), query.outcome, limit, cursor)
-        return self._receipts.of_day(query.sources[0], query.day or "", query.outcome, limit, cursor)
+        day = query.day or ""
+        if query.strangers is not None:
+            return self._receipts.of_strangers(day, query.outcome, limit, cursor)
+        return self._receipts.of_day(query.sources[0], day, query.outcome, limit, cursor)
 
     def get(self, receipt_id: str) -> Receipt:
         receipt = self._receipts.get(receipt_id)

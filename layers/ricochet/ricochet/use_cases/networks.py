@@ -68,10 +68,12 @@ class NetworkSources:
     def source(self, unique_key: str, moment: str) -> NetworkSource:
         """NetworkNotFoundError for a key that nobody has, and for a network that is not active."""
         found = self.networks.versions(unique_key, moment) if len(unique_key) <= MAX_KEY else ()
+        refusal = NetworkNotFoundError("there is no such postback URL")
         for network in found:
             if network.status is Lifecycle.ACTIVE:
                 return NetworkSource(self, network, unique_key, moment)
-        raise NetworkNotFoundError("there is no such postback URL")
+            refusal.network_id = network.network_id
+        raise refusal
 
 
 class NetworkSource:

@@ -14,7 +14,7 @@ from ricochet.models.delivery import Delivery, DeliveryState, VersionTold, new_d
 from ricochet.models.partner import Partner
 from ricochet.models.product import Lifecycle
 from ricochet.rules.delivery_progress import ended, in_due_index
-from ricochet.sender.queues import DeliveryQueue
+from ricochet.sender.queues import BATCH, DeliveryQueue
 from ricochet.tables.catalog import Partners
 from ricochet.tables.conversions import Conversions
 from ricochet.tables.deliveries import Deliveries
@@ -144,19 +144,22 @@ class ReconcileDeliveries:
 
     def _look_after_waiting(self, latest: str, has_time: Callable[[], bool], result: Reconciliation) -> None:
         moment = self._clock()
-        for shard in shards_of(DeliveryState.RETRYING):
+        waiting = (row for shard in shards_of(DeliveryState.RETRYING) for row in self._deliveries.in_state(shard))
+        for batch in batched(waiting, BATCH, strict=False):
             if not has_time():
                 result.is_complete = False
                 return
-            given_up: list[Delivery] = []
-            for row in self._deliveries.in_state(shard):
-                if row.ttl < times.epoch_seconds(times.plus(moment, days=LAST_DAYS)):
-                    parked = ended(row, DeliveryState.PARKED, moment, "it waited until its row was about to expire")
-                    given_up += [parked] if self._deliveries.replace(parked, row) else []
-                elif _is_stranded(row, latest) and self._deliveries.replace(in_due_index(row, moment, moment), row):
-                    result.stranded.append(row)
-            self._parking.send(given_up, moment)
-            result.given_up += given_up
+            self._give_up([row for row in batch if _is_about_to_expire(row, moment)], moment, result)
+            stranded = [row for row in batch if _is_stranded(row, latest) and not _is_about_to_expire(row, moment)]
+            result.stranded += [
+                row for row in stranded if self._deliveries.replace(in_due_index(row, moment, moment), row)
+            ]
+
+    def _give_up(self, rows: list[Delivery], moment: str, result: Reconciliation) -> None:
+        """Messages first: one too many is passed over, but a row that is parked without one nobody would look for."""
+        ends = [ended(row, DeliveryState.PARKED, moment, "it waited until its row was about to expire") for row in rows]
+        self._parking.send(ends, moment)
+        result.given_up += [end for end, row in zip(ends, rows, strict=True) if self._deliveries.replace(end, row)]
 
 
 def is_owed(version: VersionTold, partner: Partner) -> bool:
@@ -167,6 +170,10 @@ def is_owed(version: VersionTold, partner: Partner) -> bool:
 def due_delivery(conversion_id: str, version: VersionTold, partner: Partner, moment: str) -> Delivery:
     """A delivery that waits in the due index to be released."""
     return new_delivery(conversion_id, version.version, partner.partner_id, version.notice, moment, due_at=moment)
+
+
+def _is_about_to_expire(row: Delivery, moment: str) -> bool:
+    return row.ttl < times.epoch_seconds(times.plus(moment, days=LAST_DAYS))
 
 
 def _is_stranded(row: Delivery, latest: str) -> bool:

@@ -1,0 +1,21 @@
+"""Each hour: networks that usually post and have sent nothing for some time."""
+
+import os
+from typing import Any
+
+from ricochet.clients import dynamodb
+from ricochet.settings import QuietNetworksSettings
+from ricochet.telemetry import logger, metrics, tell_quiet_networks
+from ricochet.use_cases.find_quiet_networks import FindQuietNetworks
+
+settings = QuietNetworksSettings.load(os.environ)
+find = FindQuietNetworks.over(dynamodb(), settings)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: Any) -> dict[str, list[str]]:
+    """An operator may give `hours` to ask about another time than `QuietHours`."""
+    quiet = find(event.get("hours", settings.quiet_hours))
+    tell_quiet_networks(quiet)
+    return {"quiet": quiet}
