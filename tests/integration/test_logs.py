@@ -140,12 +140,11 @@ def test_why_a_postback_was_refused_is_in_the_log_with_who_sent_it(stack: Stack,
 
 
 def test_so_it_is_where_the_networks_key_is_not_in_use(stack: Stack, story: Story):
-    def refusals() -> list[dict[str, Any]]:
+    def refused() -> set[str | None]:
         found = [document for document in documents(stack) if document.get("message") == "postback refused"]
-        return [document for document in found if document["code"] == "NETWORK_NOT_FOUND"]
+        return {document.get("network_id") for document in found if document["code"] == "NETWORK_NOT_FOUND"}
 
-    eventually(lambda: len(refusals()) == 2, "the lines")
-    assert {document.get("network_id") for document in refusals()} == {story.paused_network_id, None}
+    eventually(lambda: refused() >= {story.paused_network_id, None}, "the lines")
 
 
 def test_a_postback_that_we_failed_on_is_found_by_what_was_known_of_it(stack: Stack, story: Story):
@@ -154,14 +153,13 @@ def test_a_postback_that_we_failed_on_is_found_by_what_was_known_of_it(stack: St
         return [document for document in found if document["service"] == service]
 
     eventually(lambda: failures("retry_postbacks"), "the line of a queued postback whose network is paused")
-    assert {document["network_id"] for document in failures("retry_postbacks")} == {story.paused_network_id}
-    (ours,) = failures("receive_postback")
-    assert ours["click_id"] == story.click_id
+    assert story.paused_network_id in {document["network_id"] for document in failures("retry_postbacks")}
+    assert story.click_id in {document.get("click_id") for document in failures("receive_postback")}
 
 
 def test_a_visit_is_in_the_logs_under_its_click(stack: Stack, story: Story):
     visits = [document["click_id"] for document in documents(stack) if document.get("message") == "visit"]
-    assert visits == [story.click_id]
+    assert visits.count(story.click_id) == 1
 
 
 def counted(stack: Stack) -> set[str]:
