@@ -17,7 +17,7 @@ from ops.stacks import OperatorError, Stack
 from ops.target import Json, Target, Yes, stack_of
 from ricochet.models.entity import Entity
 from ricochet.models.product import Lifecycle
-from ricochet.models.validation import ignored_fields
+from ricochet.models.validation import as_api_names, ignored_fields
 from ricochet.settings import PartnerSettings
 from ricochet.use_cases import manage_networks, manage_partners, manage_products
 from ricochet.use_cases.manage_networks import ManageNetworks, NetworkInput
@@ -198,7 +198,7 @@ def parse_changes(changes: Iterable[str], model: type[BaseModel]) -> Resource:
     unknown = ignored_fields(patch, model)
     if unknown:
         raise OperatorError(unknown[0].replace(" and was ignored", ""))
-    return patch
+    return as_api_names(patch, model)
 
 
 def _value(name: str, text: str) -> Any:

@@ -177,6 +177,8 @@ class TestProfile:
         assert answer.data == before | changes | {"updatedAt": answer.data["updatedAt"]}
         assert "warnings" not in answer.body
         assert login.app.get(PROFILE).data == answer.data
+        renamed = login.put(status_words={"approved": "bought"})
+        assert (renamed.data["statusWords"], "warnings" in renamed.body) == ({"approved": "bought"}, False)
 
     def test_what_is_for_operators_to_say_stays_as_it_is(self, mine, admin, new_login):
         login, partner_id = mine(path("ok"), maxPerSecond=2)

@@ -10,6 +10,16 @@ from ricochet.rules.masking import SECRET_WORDS, masked
     [
         *sorted(SECRET_WORDS),
         *("TOKEN", "Api_Key", "apiKey", "APIKey", "X-Api-Key", "authToken", "client_secret", "key2", "postback.token"),
+        *(
+            "authtoken",
+            "accesstoken",
+            "sessiontoken",
+            "clientsecret",
+            "SECRETKEY",
+            "privatekey",
+            "userpass",
+            "mypassword",
+        ),
         *("%74oken", "security%5Ftoken"),
     ],
 )

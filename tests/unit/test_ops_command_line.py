@@ -125,6 +125,9 @@ class TestEdits:
         checked = PartnerInput.model_validate({"postbackUrl": "https://a.example"} | patch)
         assert (checked.max_per_second, checked.reply_updates_status) == (Decimal("2.5"), True)
 
+    def test_a_field_may_be_named_as_python_does(self):
+        assert parse_changes(["max_per_second=2"], PartnerInput) == {"maxPerSecond": "2"}
+
     def test_numbers_inside_of_json_stay_exact(self):
         patch = parse_changes(['postbackAuth={"x": 0.1}'], ProductInput)
         assert patch == {"postbackAuth": {"x": Decimal("0.1")}}

@@ -86,20 +86,23 @@ def test_a_new_partner_that_is_refused_leaves_nothing_to_be_undone(aws, setups, 
         setups.create(a_partner(logins=("u-1",)))
 
 
-def test_who_comes_is_tied_with_the_partner_and_who_goes_is_untied_after_it(aws, setups):
+def is_tied(aws, user_id, partner_id):
+    aws.add_response("get_item", {"Item": to_wire({"userId": user_id, "partnerId": partner_id})})
+
+
+def test_who_comes_is_tied_and_who_goes_is_untied_in_the_same_save(aws, setups):
+    is_tied(aws, "goes", "part_1")
     writes = takes(aws)
-    goes = {"TableName": "users", "Key": user("goes"), "UpdateExpression": "REMOVE partnerId"}
-    condition = {"ConditionExpression": "partnerId = :partner"}
-    values = {"ExpressionAttributeValues": to_wire({":partner": "part_1"})}
-    aws.add_response("update_item", {}, goes | condition | values)
     setups.replace(AFTER, BEFORE, forgiving=False)
-    assert writes == [("Put", "partners", to_wire(AFTER.to_item())), ("Update", "users", user("comes"))]
+    people = [("Update", "users", user("comes")), ("Update", "users", user("goes"))]
+    assert writes == [("Put", "partners", to_wire(AFTER.to_item())), *people]
 
 
-def test_a_login_that_was_anothers_all_along_can_be_taken_off(aws, setups):
-    takes(aws)
-    aws.add_client_error("update_item", "ConditionalCheckFailedException")
+def test_a_login_that_was_anothers_all_along_is_only_taken_off(aws, setups):
+    is_tied(aws, "goes", "part_2")
+    writes = takes(aws)
     setups.replace(AFTER, BEFORE, forgiving=False)
+    assert [key for _, table, key in writes if table == "users"] == [user("comes")]
 
 
 def test_what_it_failed_with_is_forgiven_with_the_same_save(aws, setups):
@@ -124,11 +127,18 @@ def test_a_partner_of_which_no_failure_is_known_needs_no_forgiveness(aws, setups
     [
         ([FAILED, HELD, HELD], ChangedMeanwhileError, "the partner was changed meanwhile"),
         ([HELD, FAILED, HELD], LoginTakenError, "comes belongs to another partner"),
-        ([HELD, HELD, FAILED], ChangedMeanwhileError, "deliveries to the partner were under way"),
+        ([HELD, HELD, FAILED, HELD], ChangedMeanwhileError, "deliveries to the partner were under way"),
+        ([HELD, HELD, HELD, FAILED], ChangedMeanwhileError, "goes was changed meanwhile"),
     ],
 )
-def test_a_change_that_is_refused_unties_nobody(aws, setups, reasons, refusal, why):
+def test_a_change_that_is_refused_changes_nothing(aws, setups, reasons, refusal, why):
     aws.add_response("get_item", {"Item": to_wire(HEALTH.to_item())})
+    is_tied(aws, "goes", "part_1")
     refuses(aws, *reasons)
     with pytest.raises(refusal, match=why):
         setups.replace(AFTER, BEFORE, forgiving=True)
+
+
+def test_a_save_that_meets_a_transaction_has_not_happened(aws):
+    aws.add_client_error("put_item", "TransactionConflictException")
+    assert not Partners(aws.client, "partners").replace(AFTER, BEFORE.revision)

@@ -10,6 +10,18 @@ from ricochet.models.postback import MASK
 SECRET_WORDS = frozenset({"token", "secret", "key", "apikey", "hash", "hmac", "sig", "signature", "verifier"}) | {
     *("password", "passwd", "pass", "pwd", "auth"),
 }
+_ENDINGS = (
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "userpass",
+    "apikey",
+    "secretkey",
+    "authkey",
+    "accesskey",
+    "privatekey",
+)
 _PAIR = re.compile(r"(?<=[?&])([^=&#]*)=[^&#]*")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
@@ -20,5 +32,6 @@ def masked(url: str) -> str:
 
 
 def _is_secret(name: str) -> bool:
-    """Whether one of the words in it is one for secrets: `api_key`, `authToken`, but not `keyword` or `author`."""
-    return any(word.lower() in SECRET_WORDS for word in _WORD.findall(unquote_plus(name)))
+    """Whether a word in it is one for secrets, or ends so: `api_key`, `authtoken`, but not `keyword` or `monkey`."""
+    words = [word.lower() for word in _WORD.findall(unquote_plus(name))]
+    return any(word in SECRET_WORDS or word.endswith(_ENDINGS) for word in words)

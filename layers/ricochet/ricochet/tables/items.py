@@ -59,6 +59,11 @@ def condition_failed(error: ClientError) -> bool:
     return error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException"
 
 
+def in_transaction(error: ClientError) -> bool:
+    """Whether a write was refused because a transaction was under way on the same item."""
+    return error.response.get("Error", {}).get("Code") == "TransactionConflictException"
+
+
 def refused_item(error: ClientError) -> dict[str, Any] | None:
     """The item as it is, where a failed condition was asked to return it."""
     wire = error.response.get("Item")

@@ -41,16 +41,20 @@ class PartnerSetups:
         if forgiveness is not None:
             under_way = ChangedMeanwhileError("deliveries to the partner were under way; please try again")
             writes.append((under_way, {"Put": forgiveness}))
-        self._save(writes)
-        # Apart, so that a login which was somebody else's all along can be taken off; without the partner's own word
-        # it opens nothing any more.
-        for user_id in set(before.logins) - set(after.logins):
-            self._users.untie_from_partner(user_id, after.partner_id)
+        self._save([*writes, *self._unties(after.partner_id, set(before.logins) - set(after.logins))])
 
     def _ties(self, partner_id: str, logins: set[str]) -> Iterator[Write]:
         for user_id in logins:
             taken = LoginTakenError(f"{user_id} belongs to another partner", [f"logins: {user_id} is taken"])
             yield taken, {"Update": self._users.tie(user_id, partner_id)}
+
+    def _unties(self, partner_id: str, logins: set[str]) -> Iterator[Write]:
+        """A login that was somebody else's all along is only taken off the list."""
+        for user_id in logins:
+            user = self._users.get(user_id)
+            if user is not None and user.partner_id == partner_id:
+                changed = ChangedMeanwhileError(f"{user_id} was changed meanwhile; please try again")
+                yield changed, {"Update": self._users.untie(user_id, partner_id)}
 
     def _save(self, writes: Sequence[Write]) -> None:
         client = self._partners.client

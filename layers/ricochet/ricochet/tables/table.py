@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from ricochet.tables.items import Wire, condition_failed, from_wire, to_wire
+from ricochet.tables.items import Wire, condition_failed, from_wire, in_transaction, to_wire
 from ricochet.tables.paging import Page, checked_key, decode_cursor, encode_cursor, starting_at
 
 if TYPE_CHECKING:
@@ -51,11 +51,11 @@ class Table[E: Entity]:
         return put
 
     def _try_put(self, put: dict[str, Any]) -> bool:
-        """False where its condition does not hold."""
+        """False where its condition does not hold, or where a transaction is at the same row just now."""
         try:
             self.client.put_item(**put)
         except ClientError as error:
-            if condition_failed(error):
+            if condition_failed(error) or in_transaction(error):
                 return False
             raise
         return True

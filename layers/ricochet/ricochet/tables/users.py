@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from ricochet.errors import LedgerBusyError, ReferrerAlreadySetError, ReferrerCycleError
 from ricochet.models.user import User
-from ricochet.tables.items import condition_failed, from_wire, to_wire
+from ricochet.tables.items import from_wire, to_wire
 from ricochet.tables.table import Table
 
 BY_REFERRAL_CODE = "byReferralCode"
@@ -70,15 +68,9 @@ class Users(Table[User]):
         condition = "attribute_not_exists(partnerId) OR partnerId = :partner"
         return self._change_of_partner(user_id, partner_id, "SET partnerId = :partner", condition)
 
-    def untie_from_partner(self, user_id: str, partner_id: str) -> None:
-        """Nothing happens to a user of another."""
-        try:
-            self.client.update_item(
-                **self._change_of_partner(user_id, partner_id, "REMOVE partnerId", "partnerId = :partner")
-            )
-        except ClientError as error:
-            if not condition_failed(error):
-                raise
+    def untie(self, user_id: str, partner_id: str) -> dict[str, Any]:
+        """The update, for a transaction, that ends that; the user must still be this partner's."""
+        return self._change_of_partner(user_id, partner_id, "REMOVE partnerId", "partnerId = :partner")
 
     def _change_of_partner(self, user_id: str, partner_id: str, change: str, condition: str) -> dict[str, Any]:
         return {

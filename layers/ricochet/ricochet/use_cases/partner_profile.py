@@ -17,12 +17,13 @@ from ricochet.models.delivery import Attempt, Delivery, Notice, new_delivery
 from ricochet.models.entity import Entity
 from ricochet.models.partner import Partner
 from ricochet.models.statuses import Status
+from ricochet.models.validation import as_api_names
 from ricochet.rules.addresses import AllowedTargets
 from ricochet.rules.masking import masked
 from ricochet.rules.outbound import Outbound, compose
 from ricochet.sender.http import Limits, Sender
 from ricochet.tables.catalog import Partners
-from ricochet.use_cases.manage_partners import SavedPartner, restated
+from ricochet.use_cases.manage_partners import PartnerInput, SavedPartner, restated
 from ricochet.use_cases.partner_deliveries import shown_attempt, without_address
 
 TEST = Limits(connect=1.0, total=5.0)
@@ -67,6 +68,7 @@ class PartnerProfile:
         Whose clicks are the partner's (`filters.ownClicks`) is for operators to say: InvalidRequestError for another
         answer. Otherwise as when an operator changes it.
         """
+        given = as_api_names(given, PartnerInput)
         patch = {name: given[name] for name in EDITABLE if name in given}
         if isinstance(filters := patch.get("filters"), dict):
             patch["filters"] = {"ownClicks": before.filters.own_clicks} | filters
