@@ -125,6 +125,7 @@ def table(
     for name, step in steps.items():
         cost = shares[name] * dollars(STEPS[name], step)
         total += cost
-        measured = f"{step.write_units:.2f} | {step.read_units:.2f} | {step.calls:.2f} | {step.log_bytes:.0f}"
+        units = (f"{value:z.2f}" for value in (step.write_units, step.read_units, step.calls))
+        measured = " | ".join([*units, f"{step.log_bytes:.0f}"])
         yield f"| {name} | {shares[name]:g} | {measured} | {cost:.2f} |"
     yield f"| all | | | | | | {total:.2f} |"
