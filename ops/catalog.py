@@ -72,7 +72,8 @@ def _partners(stack: Stack) -> ManagePartners:
 
 def _update_partner(stack: Stack, partner_id: str, patch: Resource) -> Saved:
     manage = _partners(stack)
-    before, saved = manage.get(partner_id), manage.update(partner_id, patch)
+    before = manage.get(partner_id)
+    saved = manage.update(before, patch)
     once = {"signingSecret": saved.secret} if saved.secret else {}
     shown, gap = manage_partners.shown(saved.partner), saved.missed
     if gap is None:

@@ -15,7 +15,6 @@ from ops.stacks import Stack
 from ops.target import Json, stack_of
 from ricochet.models.earning import Earning, EarningStatus, Wallet
 from ricochet.models.money import plain
-from ricochet.tables.items import from_wire, to_wire
 from ricochet.use_cases import manage_earnings
 
 TRIES = 5
@@ -83,22 +82,10 @@ def audited(stack: Stack, user_id: str) -> tuple[list[Earning], list[Balance]]:
     """All earnings, newest first, and the balances, both of one moment: read again if the wallet moved meanwhile."""
     for _ in range(TRIES):
         before = stack.wallets.of_user(user_id)
-        earnings = _ledger(stack, user_id)
+        earnings = list(stack.earnings.ledger(user_id))
         if stack.wallets.of_user(user_id) == before:
             break
     return earnings, compare(before, earnings)
-
-
-def _ledger(stack: Stack, user_id: str) -> list[Earning]:
-    """Consistently, as wallets are read: a row that is written, but not read yet, would look like a difference."""
-    pages = stack.dynamodb.get_paginator("query").paginate(
-        TableName=stack.earnings.name,
-        KeyConditionExpression="userId = :user",
-        ExpressionAttributeValues=to_wire({":user": user_id}),
-        ScanIndexForward=False,
-        ConsistentRead=True,
-    )
-    return [Earning.from_item(from_wire(item)) for page in pages for item in page["Items"]]
 
 
 def compare(wallets: Iterable[Wallet], earnings: Iterable[Earning]) -> list[Balance]:

@@ -41,7 +41,8 @@ def get_partner(partner_id: str) -> Response[Any]:
 @app.patch("/api/v1/admin/partners/<partner_id>")
 def update_partner(partner_id: str) -> Response[Any]:
     given = json_object(app.current_event)
-    before, saved = manage.get(partner_id), manage.update(partner_id, given)
+    before = manage.get(partner_id)
+    saved = manage.update(before, given)
     audit(user_of(app.current_event), "partner.updated", partner_id, before, saved.partner)
     return answer("Partner updated", saved, given)
 

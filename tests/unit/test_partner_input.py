@@ -257,14 +257,14 @@ def test_a_partners_secret_is_shown_once(manage):
 
 def test_a_patch_changes_what_it_names_and_keeps_the_secret(manage):
     before = manage.create(given(partnerId="mine", filters={"offerIds": ["a"]}, statusWords={"Purchase": "1"})).partner
-    saved = manage.update("mine", {"name": "New", "partnerId": "other", "signingSecret": "mine"})
+    saved = manage.update(manage.get("mine"), {"name": "New", "partnerId": "other", "signingSecret": "mine"})
     changed = before.with_changes(name="New", revision=2, updated_at=saved.partner.updated_at)
     assert (saved.partner, saved.secret) == (changed, None)
 
 
 def test_a_renewed_secret_signs_beside_the_old_one_for_a_day(manage):
     before = manage.create(given(partnerId="mine"))
-    saved = manage.update("mine", {"rotateSigningSecret": True})
+    saved = manage.update(manage.get("mine"), {"rotateSigningSecret": True})
     after, until = saved.partner, times.plus(saved.partner.updated_at, hours=24)
     assert (after.signing_secret, after.previous_secret, after.previous_secret_until) == (
         saved.secret,
@@ -280,14 +280,14 @@ def test_a_renewed_secret_signs_beside_the_old_one_for_a_day(manage):
 
 def test_a_second_rotation_replaces_the_secret_before_the_first(manage):
     manage.create(given(partnerId="mine"))
-    second = manage.update("mine", {"rotateSigningSecret": True}).secret
-    third = manage.update("mine", {"rotateSigningSecret": True})
+    second = manage.update(manage.get("mine"), {"rotateSigningSecret": True}).secret
+    third = manage.update(manage.get("mine"), {"rotateSigningSecret": True})
     assert third.partner.secrets_at(NOON) == (third.secret, second)
 
 
 def test_neither_secret_is_shown_and_the_end_of_the_old_one_is(manage):
     old = manage.create(given(partnerId="mine")).secret
-    after = manage.update("mine", {"rotateSigningSecret": True})
+    after = manage.update(manage.get("mine"), {"rotateSigningSecret": True})
     said = shown(after.partner)
     assert said["previousSecretUntil"] == times.plus(after.partner.updated_at, hours=24)
     assert not {"signingSecret", "previousSecret"} & set(said)
@@ -298,23 +298,23 @@ def test_neither_secret_is_shown_and_the_end_of_the_old_one_is(manage):
 
 def test_a_patch_can_neither_name_the_old_secret_nor_end_it(manage):
     manage.create(given(partnerId="mine"))
-    rotated = manage.update("mine", {"rotateSigningSecret": True}).partner
+    rotated = manage.update(manage.get("mine"), {"rotateSigningSecret": True}).partner
     patch = {"previousSecret": "mine", "previous_secret": "mine", "previousSecretUntil": NOON}
-    after = manage.update("mine", patch)
+    after = manage.update(manage.get("mine"), patch)
     assert after.secret is None
     assert after.partner == rotated.with_changes(revision=3, updated_at=after.partner.updated_at)
 
 
 def test_a_rotated_partner_is_stored_and_read_back_whole(manage):
     manage.create(given(partnerId="mine", filters={"offerIds": ["a"]}))
-    after = manage.update("mine", {"rotateSigningSecret": True}).partner
+    after = manage.update(manage.get("mine"), {"rotateSigningSecret": True}).partner
     assert Partner.from_item(after.to_item()) == after
 
 
 def test_what_was_to_be_told_in_a_pause_is_not_and_resuming_says_what_was_missed(manage, rows):
     manage.create(given(partnerId="mine"))
-    paused = manage.update("mine", {"status": "paused"}).partner
-    saved = manage.update("mine", {"status": "active"})
+    paused = manage.update(manage.get("mine"), {"status": "paused"}).partner
+    saved = manage.update(manage.get("mine"), {"status": "active"})
     assert (paused.pause_reason, saved.partner.pause_reason) == ("an operator paused it", None)
     assert (saved.missed.since, saved.missed.until) == (paused.paused_at, saved.partner.updated_at)
     assert rows.forgiven == ["mine"]
@@ -328,8 +328,8 @@ def test_what_was_to_be_told_in_a_pause_is_not_and_resuming_says_what_was_missed
 
 def test_a_spell_ends_when_a_partner_wants_something_else(manage):
     manage.create(given(partnerId="mine", events=["Lead"]))
-    manage.update("mine", {"name": "only another name"})
-    partner = manage.update("mine", {"events": ["Purchase"]}).partner
+    manage.update(manage.get("mine"), {"name": "only another name"})
+    partner = manage.update(manage.get("mine"), {"events": ["Purchase"]}).partner
     assert [spell.events for spell in partner.spells] == [("Lead",), ("Purchase",)]
     lead = a_notice(status=Status.PENDING, timestamp=partner.spells[0].since)
     assert partner.was_to_be_told(lead)
@@ -365,13 +365,13 @@ def test_a_setting_that_makes_no_sense_is_refused_by_its_name(fields):
 def test_a_patch_is_checked_like_a_new_partner(manage, patch, refusal):
     before = manage.create(given(partnerId="mine")).partner
     with pytest.raises(refusal):
-        manage.update("mine", patch)
+        manage.update(manage.get("mine"), patch)
     assert manage.get("mine") == before
 
 
 def test_a_partner_that_is_not_there_is_not_found(manage):
     with pytest.raises(PartnerNotFoundError):
-        manage.update("nobody", {})
+        manage.update(manage.get("nobody"), {})
 
 
 @pytest.mark.parametrize(

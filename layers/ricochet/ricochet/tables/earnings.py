@@ -32,6 +32,17 @@ class Earnings(Table[Earning]):
         }
         return self._page(f"earnings:{user_id}", limit, cursor, query)
 
+    def ledger(self, user_id: str) -> Iterator[Earning]:
+        """All of the user's earnings, newest first, as consistently as wallets are read: both can be compared."""
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.name,
+            KeyConditionExpression="userId = :user",
+            ExpressionAttributeValues=to_wire({":user": user_id}),
+            ScanIndexForward=False,
+            ConsistentRead=True,
+        )
+        return (Earning.from_item(from_wire(item)) for page in pages for item in page["Items"])
+
     def of_conversion(self, conversion: Conversion) -> list[Earning]:
         """The user's rows for one conversion, oldest first; reads all that the user has earned since it began."""
         if conversion.user_id is None:

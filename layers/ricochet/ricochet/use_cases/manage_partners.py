@@ -203,12 +203,11 @@ class ManagePartners:
             raise PartnerNotFoundError("there is no such partner")
         return partner
 
-    def update(self, partner_id: str, patch: dict[str, Any]) -> SavedPartner:
+    def update(self, before: Partner, patch: dict[str, Any]) -> SavedPartner:
         """The partner with `patch` said over it, and a new secret if one was asked for.
 
         LoginTakenError, ChangedMeanwhileError: nothing was saved.
         """
-        before = self.get(partner_id)
         saved = restated(before, patch, self._allowed, self._clock())
         after = saved.partner
         resumes = before.status is not Lifecycle.ACTIVE and after.status is Lifecycle.ACTIVE
