@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, Field
 
+from ricochet.dynamodb.paging import DEFAULT_LIMIT, MAX_LIMIT
 from ricochet.errors import (
     BodyTooLargeError,
     InvalidBodyError,
@@ -18,9 +19,8 @@ from ricochet.errors import (
     InvalidRequestError,
     RicochetError,
 )
-from ricochet.models.entity import Entity
-from ricochet.models.product import Lifecycle
-from ricochet.tables.paging import DEFAULT_LIMIT, MAX_LIMIT
+from ricochet.values.entity import Entity
+from ricochet.values.lifecycle import Lifecycle
 
 Json = dict[str, Any]
 Errors = tuple[type[RicochetError], ...]

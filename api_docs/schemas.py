@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
-from ricochet.models import money
+from ricochet.values import money
 
 Mode = Literal["validation", "serialization"]
 _NULL = {"type": "null"}

@@ -14,8 +14,8 @@ from local.clickbank import sealed
 from local.client import Client
 from local.seed import TASK_URL, Demo
 from local.stack import Stack
-from ricochet.models.delivery import Delivery
-from ricochet.tables.items import from_wire, to_wire
+from ricochet.delivery.delivery import Delivery
+from ricochet.dynamodb.wire import from_wire, to_wire
 
 WAIT_SECONDS = 90
 AMOUNT = 50

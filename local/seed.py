@@ -8,8 +8,8 @@ from typing import Any
 from local.accounts import Account, sign_in
 from local.client import Answer, Client
 from local.stack import Stack
-from ricochet.models.health import PARTNER
-from ricochet.tables.items import to_wire
+from ricochet.delivery.partners.partner_health import PARTNER
+from ricochet.dynamodb.wire import to_wire
 
 TASK_URL = "https://example.com/offer"
 MACROS = "click_id={click_id}&status={status}&payout={payout}&currency={currency}&conversion_id={conversion_id}"

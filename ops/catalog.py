@@ -15,14 +15,16 @@ from ops import journal, render
 from ops.listing import every
 from ops.stacks import OperatorError, Stack
 from ops.target import Json, Target, Yes, stack_of
-from ricochet.models.entity import Entity
-from ricochet.models.product import Lifecycle
-from ricochet.models.validation import as_api_names, ignored_fields
+from ricochet.clicks import manage_products
+from ricochet.clicks.manage_products import ManageProducts, ProductInput
+from ricochet.delivery.partners import manage_partners
+from ricochet.delivery.partners.manage_partners import ManagePartners, PartnerInput
+from ricochet.intake import manage_networks
+from ricochet.intake.manage_networks import ManageNetworks, NetworkInput
 from ricochet.settings import PartnerSettings
-from ricochet.use_cases import manage_networks, manage_partners, manage_products
-from ricochet.use_cases.manage_networks import ManageNetworks, NetworkInput
-from ricochet.use_cases.manage_partners import ManagePartners, PartnerInput
-from ricochet.use_cases.manage_products import ManageProducts, ProductInput
+from ricochet.values.entity import Entity
+from ricochet.values.inputs import as_api_names, ignored_fields
+from ricochet.values.lifecycle import Lifecycle
 
 Resource = dict[str, Any]
 Id = Annotated[str, typer.Argument(metavar="ID")]

@@ -15,10 +15,10 @@ from ops import render, story
 from ops.examine import at_once
 from ops.stacks import Stack
 from ops.target import Json, stack_of
-from ricochet.models import times
-from ricochet.models.delivery import OPEN_STATES, Delivery, DeliveryState, shards_of
-from ricochet.tables.deliveries import Listing, Position
-from ricochet.use_cases.manage_deliveries import shown
+from ricochet.delivery.deliveries_table import Listing, Position
+from ricochet.delivery.delivery import OPEN_STATES, Delivery, DeliveryState, shards_of
+from ricochet.delivery.manage_deliveries import shown
+from ricochet.values import times
 
 POLL_SECONDS = 2.0
 BEFORE_ALL = "1970-01-01T00:00:00.000Z"

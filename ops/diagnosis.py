@@ -10,14 +10,13 @@ from typing import Any
 from ops import durations
 from ops.facts import Alarm, Deployment, OpenDeliveries, Queue, Reach, SourceReceipts, Trigger
 from ops.story import innermost
-from ricochet.models import times
-from ricochet.models.delivery import Delivery
-from ricochet.models.health import Breaker, PartnerHealth
-from ricochet.models.partner import Partner
-from ricochet.models.product import Lifecycle
-from ricochet.rules.partner_health import NOTICES, way_to_pause
-from ricochet.use_cases.manage_partners import PAUSED_BY_OPERATOR
-from ricochet.use_cases.release_due_deliveries import RATE
+from ricochet.delivery.delivery import Delivery
+from ricochet.delivery.partners.manage_partners import PAUSED_BY_OPERATOR
+from ricochet.delivery.partners.partner import Partner
+from ricochet.delivery.partners.partner_health import NOTICES, Breaker, PartnerHealth, way_to_pause
+from ricochet.delivery.release_due_deliveries import RATE
+from ricochet.values import times
+from ricochet.values.lifecycle import Lifecycle
 
 SILENT_DAYS = 7
 """So long nothing may come before that is a finding."""

@@ -14,7 +14,7 @@ from ops import diagnosis, examine, render
 from ops.diagnosis import Finding
 from ops.stacks import Stack, StackNotFoundError
 from ops.target import Json, Target
-from ricochet.models import times
+from ricochet.values import times
 
 
 @dataclass(frozen=True)

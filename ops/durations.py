@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ricochet.models import times
+from ricochet.values import times
 
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60))
 

@@ -12,13 +12,13 @@ from ops.listing import every
 from ops.stacks import Stack
 from ops.story import Story
 from ops.target import Json, Yes, stack_of
-from ricochet.models.earning import Earning
-from ricochet.models.statuses import Status
-from ricochet.models.validation import validate
-from ricochet.rules.decisions import Decision, check_waiting
+from ricochet.ledger.decide_conversion import Decisions
+from ricochet.ledger.decision import Decision, check_waiting
+from ricochet.ledger.earning import Earning
+from ricochet.ledger.manage_earnings import ApprovalInput, ManageEarnings, RejectionInput, shown
 from ricochet.settings import PartnerWordSettings
-from ricochet.use_cases.decisions import Decisions
-from ricochet.use_cases.manage_earnings import ApprovalInput, ManageEarnings, RejectionInput, shown
+from ricochet.values.inputs import validate
+from ricochet.values.statuses import Status
 
 Conversion = Annotated[str, typer.Argument(metavar="CONVERSION", help="by our id, as `earnings list` shows it")]
 

@@ -17,15 +17,15 @@ from ops.diagnosis import SILENT_DAYS
 from ops.facts import Alarm, Deployment, OpenDeliveries, Queue, Reach, SourceReceipts, Trigger
 from ops.listing import every
 from ops.stacks import Stack
+from ricochet.delivery.delivery import Delivery, DeliveryState, shards_of
+from ricochet.delivery.partners.partner import Partner
 from ricochet.errors import RequestError, TargetRefusedError
-from ricochet.models import times
-from ricochet.models.delivery import Delivery, DeliveryState, shards_of
-from ricochet.models.partner import Partner
-from ricochet.models.postback import Receipt
-from ricochet.models.product import Lifecycle
-from ricochet.rules.addresses import AllowedTargets
-from ricochet.sender.resolve import vetted_addresses
+from ricochet.http.addresses import AllowedTargets
+from ricochet.http.resolver import vetted_addresses
+from ricochet.ledger.receipt import Receipt
 from ricochet.settings import PartnerSettings
+from ricochet.values import times
+from ricochet.values.lifecycle import Lifecycle
 
 THREADS = 16
 CONNECT_SECONDS = 3

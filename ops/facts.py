@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ricochet.models.delivery import Delivery
-from ricochet.models.health import PartnerHealth
-from ricochet.models.partner import Partner
+from ricochet.delivery.delivery import Delivery
+from ricochet.delivery.partners.partner import Partner
+from ricochet.delivery.partners.partner_health import PartnerHealth
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,10 @@ import typer
 from ops import examine, render
 from ops.facts import OpenDeliveries
 from ops.target import Json, stack_of
-from ricochet.models import times
-from ricochet.models.health import Breaker, PartnerHealth
-from ricochet.models.partner import Partner
-from ricochet.models.product import Lifecycle
-from ricochet.rules.partner_health import way_to_pause
+from ricochet.delivery.partners.partner import Partner
+from ricochet.delivery.partners.partner_health import Breaker, PartnerHealth, way_to_pause
+from ricochet.values import times
+from ricochet.values.lifecycle import Lifecycle
 
 TROUBLE = ("failures", "failing_since", "breaker", "open_until", "recovered_at")
 

@@ -13,8 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ops import render
 from ops.stacks import OperatorError, Stack
 from ricochet.audit import line_of_change, line_of_run
-from ricochet.models import times
-from ricochet.models.entity import Entity
+from ricochet.values import times
+from ricochet.values.entity import Entity
 
 if TYPE_CHECKING:
     from mypy_boto3_logs.type_defs import InputLogEventTypeDef

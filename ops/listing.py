@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ricochet.tables.paging import MAX_LIMIT, Page
+from ricochet.dynamodb.paging import MAX_LIMIT, Page
 
 
 def every[E](page_of: Callable[[int, str | None], Page[E]]) -> Iterator[E]:

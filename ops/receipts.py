@@ -13,11 +13,11 @@ from ops.examine import at_once
 from ops.listing import every
 from ops.stacks import Stack
 from ops.target import Json, stack_of
-from ricochet.models import times
-from ricochet.models.postback import Receipt
+from ricochet.intake.manage_receipts import ManageReceipts, ReceiptQuery, shown, summary
+from ricochet.intake.reprocess_postback import Replay
+from ricochet.ledger.receipt import Receipt
 from ricochet.settings import ManageReceiptsSettings
-from ricochet.use_cases.manage_receipts import ManageReceipts, ReceiptQuery, shown, summary
-from ricochet.use_cases.replay import Replay
+from ricochet.values import times
 
 WHOSE = ("networkId", "productId", "strangers", "clickId")
 STRANGERS: dict[str, str | None] = {"strangers": "true"}

@@ -10,8 +10,8 @@ import typer
 from ops import journal, render
 from ops.replay import DryRun
 from ops.target import Json, Yes, stack_of
-from ricochet.sender.queues import BATCH, ParkingQueue
-from ricochet.use_cases.redrive_deliveries import RedriveDeliveries, Redriven
+from ricochet.delivery.queues import BATCH, ParkingQueue
+from ricochet.delivery.redrive_deliveries import RedriveDeliveries, Redriven
 
 MEANING = {
     Redriven.REPLAYED: "due now, with all their tries before them",

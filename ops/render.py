@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from ricochet.models.money import json_number
+from ricochet.values.money import json_number
 
 PIPE_WIDTH = 120
 LONGEST_WORD = 64  # an id; what is longer is an address

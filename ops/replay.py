@@ -12,14 +12,14 @@ from ops import journal, render, story
 from ops.receipts import manager
 from ops.stacks import OperatorError, Stack
 from ops.target import Json, Target, Yes, stack_of
-from ricochet.models import times
-from ricochet.models.postback import Receipt
-from ricochet.models.product import Lifecycle
-from ricochet.models.validation import validate
-from ricochet.use_cases.intake import IntakeReply
-from ricochet.use_cases.manage_deliveries import ManageDeliveries, summary
-from ricochet.use_cases.manage_receipts import ManageReceipts
-from ricochet.use_cases.replay_deliveries import Replayable, ReplayDeliveries, ReplayReport, ReplayRequest
+from ricochet.delivery.manage_deliveries import ManageDeliveries, summary
+from ricochet.delivery.replay_deliveries import Replayable, ReplayDeliveries, ReplayReport, ReplayRequest
+from ricochet.intake.intake import IntakeReply
+from ricochet.intake.manage_receipts import ManageReceipts
+from ricochet.ledger.receipt import Receipt
+from ricochet.values import times
+from ricochet.values.inputs import validate
+from ricochet.values.lifecycle import Lifecycle
 
 SLICE_SECONDS = 1.0
 """So long nothing is heard of a long run."""

@@ -11,11 +11,11 @@ from ops.listing import every
 from ops.stacks import OperatorError, Stack
 from ops.story import Story
 from ricochet.errors import InvalidClickIdError
-from ricochet.models import ids, times
-from ricochet.models.conversion import Conversion, day_shards
-from ricochet.models.earning import Earning
-from ricochet.models.postback import Receipt
-from ricochet.rules.referral import referrer_at_credit
+from ricochet.ledger.commission import referrer_at_credit
+from ricochet.ledger.conversion import Conversion, day_shards
+from ricochet.ledger.earning import Earning
+from ricochet.ledger.receipt import Receipt
+from ricochet.values import ids, times
 
 QUEUED_MINUTES = 60
 """So much earlier than its effect a postback may have come, if our own side failed on it at first."""

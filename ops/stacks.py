@@ -16,17 +16,19 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic.alias_generators import to_snake
 
 from local.workspace import CREDENTIALS, STACK_FILE
+from ricochet.clicks.clicks_table import Clicks
+from ricochet.clicks.products_table import Products
+from ricochet.clicks.users_table import Users
+from ricochet.delivery.deliveries_table import Deliveries
+from ricochet.delivery.partners.health_table import Health
+from ricochet.delivery.partners.partners_table import Partners
+from ricochet.dynamodb.table import Table
+from ricochet.intake.networks_table import Networks
+from ricochet.ledger.conversions_table import Conversions
+from ricochet.ledger.earnings_table import Earnings
+from ricochet.ledger.receipts_table import Receipts
+from ricochet.ledger.wallets_table import Wallets
 from ricochet.settings import Settings
-from ricochet.tables.catalog import Partners, Products
-from ricochet.tables.clicks import Clicks
-from ricochet.tables.conversions import Conversions
-from ricochet.tables.deliveries import Deliveries
-from ricochet.tables.earnings import Earnings, Wallets
-from ricochet.tables.health import Health
-from ricochet.tables.networks import Networks
-from ricochet.tables.receipts import Receipts
-from ricochet.tables.table import Table
-from ricochet.tables.users import Users
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient

@@ -9,12 +9,15 @@ from typing import Any
 
 from ops import durations
 from ops.render import moment, money
-from ricochet.models.click import Click
-from ricochet.models.conversion import Conversion
-from ricochet.models.delivery import Attempt, Delivery
-from ricochet.models.earning import Earning
-from ricochet.models.postback import Receipt
-from ricochet.use_cases import manage_deliveries, manage_earnings, manage_receipts
+from ricochet.clicks.click import Click
+from ricochet.delivery import manage_deliveries
+from ricochet.delivery.delivery import Delivery
+from ricochet.http.attempt import Attempt
+from ricochet.intake import manage_receipts
+from ricochet.ledger import manage_earnings
+from ricochet.ledger.conversion import Conversion
+from ricochet.ledger.earning import Earning
+from ricochet.ledger.receipt import Receipt
 
 SPOKEN_BY = {"operator": "decision", "partner": "reply"}
 """What a receipt is of, where it is of no postback."""

@@ -13,9 +13,9 @@ import typer
 from ops import render
 from ops.stacks import Stack
 from ops.target import Json, stack_of
-from ricochet.models.earning import Earning, EarningStatus, Wallet
-from ricochet.models.money import plain
-from ricochet.use_cases import manage_earnings
+from ricochet.ledger import manage_earnings
+from ricochet.ledger.earning import Earning, EarningStatus, Wallet
+from ricochet.values.money import plain
 
 TRIES = 5
 ZERO = Decimal(0)

@@ -1,8 +1,8 @@
 """POST /api/v1/earn/products/{productId}/click."""
 
 from api_docs.description import JSON_BODY, Body, Caller, Data, Operation, Success, Tag
+from ricochet.clicks.create_click import ClickRequest
 from ricochet.errors import ForbiddenError, ProductNotFoundError, ProductPausedError, TaskUrlNotAllowedError
-from ricochet.use_cases.create_click import ClickRequest
 
 
 class NewClick(Data):

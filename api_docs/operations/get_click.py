@@ -3,8 +3,8 @@
 from enum import StrEnum
 
 from api_docs.description import Caller, Data, Operation, Success, Tag
+from ricochet.clicks import click as stored
 from ricochet.errors import ClickNotFoundError, ForbiddenError
-from ricochet.models import click as stored
 
 
 class ClickStatus(StrEnum):

@@ -2,7 +2,7 @@
 
 from api_docs.description import PAGE, Caller, Data, Listing, Operation, PageQuery, Success, Tag
 from ricochet.errors import ForbiddenError
-from ricochet.models import earning as stored
+from ricochet.ledger import earning as stored
 
 
 class Earning(stored.Earning, Data):

@@ -1,8 +1,8 @@
 """GET /api/v1/earn/products."""
 
 from api_docs.description import PAGE, Caller, Data, Listing, Operation, PageQuery, Success, Tag
-from ricochet.models.product import Product
-from ricochet.use_cases.manage_products import FOR_USERS
+from ricochet.clicks.manage_products import FOR_USERS
+from ricochet.clicks.product import Product
 
 
 class Offer(Product, Data):

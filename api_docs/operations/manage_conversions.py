@@ -9,8 +9,8 @@ from ricochet.errors import (
     LedgerBusyError,
     StatusNotPossibleError,
 )
-from ricochet.models import conversion as stored
-from ricochet.use_cases.manage_conversions import HIDDEN, ConversionQuery, StatusInput
+from ricochet.ledger import conversion as stored
+from ricochet.ledger.manage_conversions import HIDDEN, ConversionQuery, StatusInput
 
 
 class ConversionPageQuery(ConversionQuery, PageQuery):

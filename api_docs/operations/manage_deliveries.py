@@ -3,6 +3,10 @@
 from pydantic import Field, RootModel
 
 from api_docs.description import JSON_BODY, PAGE, Body, Caller, Data, Listing, Operation, PageQuery, Success, Tag
+from ricochet.delivery import delivery as stored
+from ricochet.delivery.manage_deliveries import HIDDEN, DeliveryQuery
+from ricochet.delivery.redrive_deliveries import RedriveRequest
+from ricochet.delivery.replay_deliveries import ReplayRequest
 from ricochet.errors import (
     ChangedMeanwhileError,
     DeliveryNotFoundError,
@@ -12,13 +16,10 @@ from ricochet.errors import (
     PartnerArchivedError,
     PartnerNotFoundError,
 )
-from ricochet.models import delivery as stored
-from ricochet.models.entity import Entity
-from ricochet.models.money import Amount, Currency
-from ricochet.models.statuses import Status
-from ricochet.use_cases.manage_deliveries import HIDDEN, DeliveryQuery
-from ricochet.use_cases.redrive_deliveries import RedriveRequest
-from ricochet.use_cases.replay_deliveries import ReplayRequest
+from ricochet.ledger.notice import Notice
+from ricochet.values.entity import Entity
+from ricochet.values.money import Amount, Currency
+from ricochet.values.statuses import Status
 
 
 class DeliveryPageQuery(DeliveryQuery, PageQuery):
@@ -86,7 +87,7 @@ class Redrive(RootModel[ParkingQueue | Redriven]):
     pass
 
 
-_NOTICE = stored.Notice(
+_NOTICE = Notice(
     click_id="550e8400-e29b-41d4-a716-446655440000",
     status=Status.APPROVED,
     original_status="completed",

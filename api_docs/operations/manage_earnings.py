@@ -8,8 +8,8 @@ from ricochet.errors import (
     EarningNotWaitingError,
     LedgerBusyError,
 )
-from ricochet.models import earning as stored
-from ricochet.use_cases.manage_earnings import ApprovalInput, RejectionInput
+from ricochet.ledger import earning as stored
+from ricochet.ledger.manage_earnings import ApprovalInput, RejectionInput
 
 
 class ProductPageQuery(PageQuery):

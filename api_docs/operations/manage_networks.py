@@ -2,8 +2,8 @@
 
 from api_docs.description import JSON_BODY, PAGE, Body, Caller, Data, Listing, Operation, PageQuery, Success, Tag
 from ricochet.errors import ChangedMeanwhileError, NetworkExistsError, NetworkNotFoundError
-from ricochet.models import network as stored
-from ricochet.use_cases.manage_networks import HIDDEN, NetworkInput
+from ricochet.intake import network as stored
+from ricochet.intake.manage_networks import HIDDEN, NetworkInput
 
 
 class Network(stored.Network, Data):

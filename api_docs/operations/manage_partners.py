@@ -1,6 +1,8 @@
 """/api/v1/admin/partners."""
 
 from api_docs.description import JSON_BODY, PAGE, Body, Caller, Data, Listing, Operation, StatusPageQuery, Success, Tag
+from ricochet.delivery.partners import partner as stored
+from ricochet.delivery.partners.manage_partners import HIDDEN, Gap, PartnerInput
 from ricochet.errors import (
     ChangedMeanwhileError,
     InvalidRequestError,
@@ -9,8 +11,6 @@ from ricochet.errors import (
     PartnerNotFoundError,
     PartnerUrlNotAllowedError,
 )
-from ricochet.models import partner as stored
-from ricochet.use_cases.manage_partners import HIDDEN, Gap, PartnerInput
 
 
 class Partner(stored.Partner, Data):

@@ -1,9 +1,9 @@
 """/api/v1/admin/products."""
 
 from api_docs.description import JSON_BODY, PAGE, Body, Caller, Data, Listing, Operation, StatusPageQuery, Success, Tag
+from ricochet.clicks import product as stored
+from ricochet.clicks.manage_products import HIDDEN, OPEN_AND_AUTO, ProductInput
 from ricochet.errors import ChangedMeanwhileError, InvalidRequestError, ProductExistsError, ProductNotFoundError
-from ricochet.models import product as stored
-from ricochet.use_cases.manage_products import HIDDEN, OPEN_AND_AUTO, ProductInput
 
 
 class Product(stored.Product, Data):

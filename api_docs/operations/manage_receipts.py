@@ -24,8 +24,8 @@ from ricochet.errors import (
     ReceiptNotReplayableError,
     UnknownStatusError,
 )
-from ricochet.models import postback as stored
-from ricochet.use_cases.manage_receipts import HIDDEN, NOT_IN_LISTINGS, ReceiptQuery
+from ricochet.intake.manage_receipts import HIDDEN, NOT_IN_LISTINGS, ReceiptQuery
+from ricochet.ledger import receipt as stored
 
 
 class ReceiptPageQuery(ReceiptQuery, PageQuery):

@@ -3,18 +3,19 @@
 from pydantic import Field
 
 from api_docs.description import PAGE, Caller, Data, Listing, Operation, PageQuery, Success, Tag
+from ricochet.delivery import delivery as stored
+from ricochet.delivery.manage_deliveries import ListingQuery
+from ricochet.delivery.partners.partner_deliveries import SHOWN
 from ricochet.errors import DeliveryNotFoundError, InvalidRequestError
-from ricochet.models import delivery as stored
-from ricochet.models.money import Currency
-from ricochet.use_cases.manage_deliveries import ListingQuery
-from ricochet.use_cases.partner_deliveries import SHOWN
+from ricochet.http.attempt import Attempt
+from ricochet.values.money import Currency
 
 
 class OwnDeliveryPageQuery(ListingQuery, PageQuery):
     pass
 
 
-class OwnAttempt(stored.Attempt, Data):
+class OwnAttempt(Attempt, Data):
     """One request, successful or not. `ms` is how long it took."""
 
     left_out = {"timed_out"}

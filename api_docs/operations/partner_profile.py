@@ -6,11 +6,11 @@ from pydantic import create_model
 
 from api_docs.description import JSON_BODY, Body, Caller, Data, Operation, Success, Tag
 from api_docs.operations.partner_deliveries import OwnAttempt
+from ricochet.delivery.partners import partner as stored
+from ricochet.delivery.partners.manage_partners import PartnerInput
+from ricochet.delivery.partners.partner_profile import EDITABLE, SHOWN, SampleRequest
 from ricochet.errors import ChangedMeanwhileError, PartnerUrlNotAllowedError
-from ricochet.models import partner as stored
-from ricochet.models.entity import Entity
-from ricochet.use_cases.manage_partners import PartnerInput
-from ricochet.use_cases.partner_profile import EDITABLE, SHOWN, SampleRequest
+from ricochet.values.entity import Entity
 
 _editable: dict[str, Any] = {
     name: (field.annotation, field) for name, field in PartnerInput.model_fields.items() if field.alias in EDITABLE

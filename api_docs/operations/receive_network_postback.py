@@ -7,7 +7,6 @@ from pydantic import BaseModel, ConfigDict
 
 from api_docs.description import Body, Caller, Operation, Success, Tag
 from api_docs.operations.receive_postback import Queued
-from ricochet import presets
 from ricochet.errors import (
     BodyTooLargeError,
     InvalidAmountError,
@@ -18,6 +17,7 @@ from ricochet.errors import (
     PostbackNotAuthenticatedError,
     QueueRefusedError,
 )
+from ricochet.intake import presets
 
 
 class NetworkPostback(BaseModel):

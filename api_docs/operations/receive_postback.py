@@ -21,10 +21,10 @@ from ricochet.errors import (
     QueueRefusedError,
     UnknownStatusError,
 )
-from ricochet.models.earning import EarningStatus
-from ricochet.models.entity import Entity
-from ricochet.models.money import Amount, Currency, Price
-from ricochet.rules.postback_fields import MAX_TEXT
+from ricochet.intake.fields import MAX_TEXT
+from ricochet.ledger.earning import EarningStatus
+from ricochet.values.entity import Entity
+from ricochet.values.money import Amount, Currency, Price
 
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
 

@@ -1,6 +1,7 @@
 """PUT and GET /api/v1/earn/referrer."""
 
 from api_docs.description import JSON_BODY, Body, Caller, Data, Operation, Success, Tag
+from ricochet.clicks.set_referrer import ReferrerRequest
 from ricochet.errors import (
     ForbiddenError,
     LedgerBusyError,
@@ -9,7 +10,6 @@ from ricochet.errors import (
     ReferrerIsSelfError,
     ReferrerNotFoundError,
 )
-from ricochet.use_cases.set_referrer import ReferrerRequest
 
 
 class Referrer(Data):

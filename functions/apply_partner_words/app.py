@@ -8,11 +8,11 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from ricochet.clients import dynamodb
-from ricochet.sender.queues import PartnerWord
+from ricochet.delivery.apply_partner_replies import ApplyPartnerWord
+from ricochet.delivery.partner_reply import PartnerWord
+from ricochet.ledger.decide_conversion import Decisions
 from ricochet.settings import PartnerWordSettings
 from ricochet.telemetry import logger, metrics, tell_partner_word
-from ricochet.use_cases.apply_partner_word import ApplyPartnerWord
-from ricochet.use_cases.decisions import Decisions
 
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 apply_word = ApplyPartnerWord(Decisions.over(dynamodb(), PartnerWordSettings.load(os.environ)))

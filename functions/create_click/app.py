@@ -6,13 +6,13 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import parse_body, public_base_url, resolver, success, user_of
+from ricochet.clicks.clicks_table import Clicks
+from ricochet.clicks.create_click import ClickRequest, CreateClick
+from ricochet.clicks.products_table import Products
 from ricochet.clients import dynamodb
-from ricochet.metric_names import Metric
+from ricochet.metrics import Metric
 from ricochet.settings import CreateClickSettings
-from ricochet.tables.catalog import Products
-from ricochet.tables.clicks import Clicks
 from ricochet.telemetry import count, logger, metrics
-from ricochet.use_cases.create_click import ClickRequest, CreateClick
 
 app = resolver()
 settings = CreateClickSettings.load(os.environ)

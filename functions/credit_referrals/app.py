@@ -4,10 +4,10 @@ import os
 from typing import Any
 
 from ricochet.clients import dynamodb
+from ricochet.ledger.conversions_table import images
+from ricochet.ledger.credit_referrals import CreditReferral
 from ricochet.settings import ReferralSettings
-from ricochet.tables.conversions import images
 from ricochet.telemetry import logger, metrics, tell_changes, tell_commission
-from ricochet.use_cases.credit_referral import CreditReferral
 
 credit_referral = CreditReferral.over(dynamodb(), ReferralSettings.load(os.environ))
 

@@ -4,10 +4,10 @@ import os
 from typing import Any
 
 from ricochet.clients import dynamodb, events, sqs, when_needed
-from ricochet.sender.http import FIRST_ATTEMPT
+from ricochet.delivery.distribute_conversions import DistributeConversions
+from ricochet.http.client import FIRST_ATTEMPT
 from ricochet.settings import DeliverySettings
 from ricochet.telemetry import logger, metrics, tell_deliveries, tell_health
-from ricochet.use_cases.distribute_conversions import DistributeConversions
 
 SPARE_MILLISECONDS = 10_000
 

@@ -4,9 +4,9 @@ import os
 from typing import Any
 
 from ricochet.clients import dynamodb
+from ricochet.intake.find_quiet_networks import FindQuietNetworks
 from ricochet.settings import QuietNetworksSettings
 from ricochet.telemetry import logger, metrics, tell_quiet_networks
-from ricochet.use_cases.find_quiet_networks import FindQuietNetworks
 
 settings = QuietNetworksSettings.load(os.environ)
 find = FindQuietNetworks.over(dynamodb(), settings)

@@ -7,9 +7,9 @@ from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import resolver, success, user_of
 from ricochet.clients import dynamodb
-from ricochet.models.earning import Wallet
+from ricochet.ledger.earning import Wallet
+from ricochet.ledger.wallets_table import Wallets
 from ricochet.settings import WalletSettings
-from ricochet.tables.earnings import Wallets
 from ricochet.telemetry import logger
 
 app = resolver()

@@ -7,9 +7,9 @@ from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import page_of, resolver, success, user_of
 from ricochet.clients import dynamodb
-from ricochet.models.earning import Earning
+from ricochet.ledger.earning import Earning
+from ricochet.ledger.earnings_table import Earnings
 from ricochet.settings import EarningSettings
-from ricochet.tables.earnings import Earnings
 from ricochet.telemetry import logger
 
 app = resolver()

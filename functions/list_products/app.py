@@ -6,12 +6,12 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import page_of, resolver, success
+from ricochet.clicks.manage_products import shown_to_users
+from ricochet.clicks.products_table import Products
 from ricochet.clients import dynamodb
-from ricochet.models.product import Lifecycle
 from ricochet.settings import ProductSettings
-from ricochet.tables.catalog import Products
 from ricochet.telemetry import logger
-from ricochet.use_cases.manage_products import shown_to_users
+from ricochet.values.lifecycle import Lifecycle
 
 app = resolver()
 products = Products(dynamodb(), ProductSettings.load(os.environ).products_table)

@@ -8,13 +8,13 @@ from aws_lambda_powertools.event_handler import Response
 from ricochet.api import admins_only, page_of, parse_body, resolver, success, user_of
 from ricochet.audit import audit
 from ricochet.clients import dynamodb
-from ricochet.rules.decisions import Decision
+from ricochet.ledger.conversions_table import Conversions
+from ricochet.ledger.decide_conversion import Decisions
+from ricochet.ledger.decision import Decision
+from ricochet.ledger.earnings_table import Earnings
+from ricochet.ledger.manage_conversions import ConversionQuery, ManageConversions, StatusInput, summary
 from ricochet.settings import DecisionSettings
-from ricochet.tables.conversions import Conversions
-from ricochet.tables.earnings import Earnings
 from ricochet.telemetry import logger
-from ricochet.use_cases.decisions import Decisions
-from ricochet.use_cases.manage_conversions import ConversionQuery, ManageConversions, StatusInput, summary
 
 app = resolver()
 settings = DecisionSettings.load(os.environ)

@@ -8,15 +8,15 @@ from aws_lambda_powertools.event_handler import Response
 from ricochet.api import admins_only, page_of, parse_body, resolver, success, user_of
 from ricochet.audit import audit, audit_run
 from ricochet.clients import dynamodb, sqs
-from ricochet.sender.queues import ParkingQueue
+from ricochet.delivery.deliveries_table import Deliveries
+from ricochet.delivery.manage_deliveries import DeliveryQuery, ManageDeliveries, shown, summary
+from ricochet.delivery.partners.partners_table import Partners
+from ricochet.delivery.queues import ParkingQueue
+from ricochet.delivery.redrive_deliveries import RedriveDeliveries, RedriveRequest
+from ricochet.delivery.replay_deliveries import ReplayDeliveries, ReplayRequest
+from ricochet.ledger.conversions_table import Conversions
 from ricochet.settings import ManageDeliveriesSettings
-from ricochet.tables.catalog import Partners
-from ricochet.tables.conversions import Conversions
-from ricochet.tables.deliveries import Deliveries
 from ricochet.telemetry import logger
-from ricochet.use_cases.manage_deliveries import DeliveryQuery, ManageDeliveries, shown, summary
-from ricochet.use_cases.redrive_deliveries import RedriveDeliveries, RedriveRequest
-from ricochet.use_cases.replay_deliveries import ReplayDeliveries, ReplayRequest
 
 SPARE_MILLISECONDS = 5_000
 

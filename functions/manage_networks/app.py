@@ -8,12 +8,12 @@ from aws_lambda_powertools.event_handler import Response
 from ricochet.api import admins_only, json_object, page_of, public_base_url, resolver, success, user_of
 from ricochet.audit import audit
 from ricochet.clients import dynamodb
-from ricochet.models.network import Network
-from ricochet.models.validation import ignored_fields, validate
+from ricochet.intake.manage_networks import ManageNetworks, NetworkInput, shown
+from ricochet.intake.network import Network
+from ricochet.intake.networks_table import Networks
 from ricochet.settings import ManageNetworksSettings
-from ricochet.tables.networks import Networks
 from ricochet.telemetry import logger
-from ricochet.use_cases.manage_networks import ManageNetworks, NetworkInput, shown
+from ricochet.values.inputs import ignored_fields, validate
 
 app = resolver()
 settings = ManageNetworksSettings.load(os.environ)

@@ -8,10 +8,10 @@ from aws_lambda_powertools.event_handler import Response
 from ricochet.api import admins_only, json_object, page_of, resolver, status_filter_of, success, user_of
 from ricochet.audit import audit
 from ricochet.clients import dynamodb
-from ricochet.models.validation import ignored_fields, validate
+from ricochet.delivery.partners.manage_partners import ManagePartners, PartnerInput, SavedPartner, shown
 from ricochet.settings import ManagePartnersSettings
 from ricochet.telemetry import logger
-from ricochet.use_cases.manage_partners import ManagePartners, PartnerInput, SavedPartner, shown
+from ricochet.values.inputs import ignored_fields, validate
 
 app = resolver()
 settings = ManagePartnersSettings.load(os.environ)

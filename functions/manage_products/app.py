@@ -7,13 +7,13 @@ from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import admins_only, json_object, page_of, resolver, status_filter_of, success, user_of
 from ricochet.audit import audit
+from ricochet.clicks.manage_products import ManageProducts, ProductInput, shown, warnings
+from ricochet.clicks.product import Product
+from ricochet.clicks.products_table import Products
 from ricochet.clients import dynamodb
-from ricochet.models.product import Product
-from ricochet.models.validation import ignored_fields, validate
 from ricochet.settings import ManageProductsSettings
-from ricochet.tables.catalog import Products
 from ricochet.telemetry import logger
-from ricochet.use_cases.manage_products import ManageProducts, ProductInput, shown, warnings
+from ricochet.values.inputs import ignored_fields, validate
 
 app = resolver()
 settings = ManageProductsSettings.load(os.environ)

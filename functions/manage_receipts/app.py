@@ -8,11 +8,11 @@ from aws_lambda_powertools.event_handler import Response
 from ricochet.api import admins_only, page_of, resolver, success, user_of
 from ricochet.audit import audit
 from ricochet.clients import dynamodb
+from ricochet.intake.manage_receipts import ManageReceipts, ReceiptQuery, shown, summary
+from ricochet.intake.reprocess_postback import Replay
+from ricochet.ledger.receipts_table import Receipts
 from ricochet.settings import ManageReceiptsSettings
-from ricochet.tables.receipts import Receipts
 from ricochet.telemetry import logger
-from ricochet.use_cases.manage_receipts import ManageReceipts, ReceiptQuery, shown, summary
-from ricochet.use_cases.replay import Replay
 
 app = resolver()
 settings = ManageReceiptsSettings.load(os.environ)

@@ -7,13 +7,13 @@ from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import claims_of, page_of, partners_only, resolver, success, user_of
 from ricochet.clients import dynamodb
-from ricochet.models.partner import Partner
+from ricochet.delivery.deliveries_table import Deliveries
+from ricochet.delivery.manage_deliveries import ListingQuery
+from ricochet.delivery.partners.partner import Partner
+from ricochet.delivery.partners.partner_deliveries import PartnerDeliveries, shown, summary
+from ricochet.delivery.partners.partner_logins import PartnerLogins
 from ricochet.settings import PartnerDeliveriesSettings
-from ricochet.tables.deliveries import Deliveries
 from ricochet.telemetry import logger
-from ricochet.use_cases.manage_deliveries import ListingQuery
-from ricochet.use_cases.partner_deliveries import PartnerDeliveries, shown, summary
-from ricochet.use_cases.partner_logins import PartnerLogins
 
 app = resolver()
 settings = PartnerDeliveriesSettings.load(os.environ)

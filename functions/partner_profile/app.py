@@ -8,13 +8,13 @@ from aws_lambda_powertools.event_handler import Response
 from ricochet.api import claims_of, json_object, parse_body, partners_only, resolver, success, user_of
 from ricochet.audit import audit
 from ricochet.clients import dynamodb
-from ricochet.models.partner import Partner
-from ricochet.sender.http import Sender
+from ricochet.delivery.partners.partner import Partner
+from ricochet.delivery.partners.partner_logins import PartnerLogins
+from ricochet.delivery.partners.partner_profile import TEST, PartnerProfile, SampleRequest, profile
+from ricochet.delivery.partners.partners_table import Partners
+from ricochet.http.client import Sender
 from ricochet.settings import PartnerProfileSettings
-from ricochet.tables.catalog import Partners
 from ricochet.telemetry import logger
-from ricochet.use_cases.partner_logins import PartnerLogins
-from ricochet.use_cases.partner_profile import TEST, PartnerProfile, SampleRequest, profile
 
 app = resolver()
 settings = PartnerProfileSettings.load(os.environ)

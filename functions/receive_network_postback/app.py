@@ -8,13 +8,13 @@ from aws_lambda_powertools.event_handler import Response
 from ricochet.api import failure, public_base_url, queued, resolver, status_of
 from ricochet.clients import dynamodb, sqs, when_needed
 from ricochet.errors import NetworkNotFoundError, RequestError
-from ricochet.models import times
-from ricochet.models.postback import RawPostback
-from ricochet.sender.queues import PostbackQueue
+from ricochet.intake.intake import Intake
+from ricochet.intake.network_source import NetworkSource, NetworkSources
+from ricochet.intake.postback_queue import PostbackQueue
+from ricochet.intake.raw_postback import RawPostback
 from ricochet.settings import NetworkPostbackSettings, PostbackQueueSettings
 from ricochet.telemetry import logger, metrics, tell_refusal, tell_reply
-from ricochet.use_cases.intake import Intake
-from ricochet.use_cases.networks import NetworkSource, NetworkSources
+from ricochet.values import times
 
 app = resolver()
 settings = NetworkPostbackSettings.load(os.environ)

@@ -8,13 +8,13 @@ from aws_lambda_powertools.event_handler import Response
 from ricochet.api import queued, resolver, success
 from ricochet.clients import dynamodb, sqs, when_needed
 from ricochet.errors import RequestError
-from ricochet.models import times
-from ricochet.models.postback import RawPostback
-from ricochet.sender.queues import PostbackQueue
+from ricochet.intake.advertiser_source import Advertisers
+from ricochet.intake.intake import Intake
+from ricochet.intake.postback_queue import PostbackQueue
+from ricochet.intake.raw_postback import RawPostback
 from ricochet.settings import PostbackQueueSettings, PostbackSettings
 from ricochet.telemetry import logger, metrics, tell_refusal, tell_reply
-from ricochet.use_cases.advertisers import Advertisers
-from ricochet.use_cases.intake import Intake
+from ricochet.values import times
 
 app = resolver()
 settings = PostbackSettings.load(os.environ)

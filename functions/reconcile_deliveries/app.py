@@ -4,10 +4,10 @@ import os
 from typing import Any
 
 from ricochet.clients import dynamodb, sqs, when_needed
-from ricochet.metric_names import Metric
+from ricochet.delivery.reconcile_deliveries import ReconcileDeliveries
+from ricochet.metrics import Metric
 from ricochet.settings import ReconcileSettings
 from ricochet.telemetry import count, logger, metrics
-from ricochet.use_cases.reconcile_deliveries import ReconcileDeliveries
 
 SPARE_MILLISECONDS = 30_000
 

@@ -4,14 +4,14 @@ import os
 from typing import Any
 
 from ricochet.clients import dynamodb, sqs, when_needed
-from ricochet.metric_names import Metric
-from ricochet.sender.queues import DeliveryQueue
+from ricochet.delivery.deliveries_table import Deliveries
+from ricochet.delivery.partners.health_table import Health
+from ricochet.delivery.partners.partners_table import Partners
+from ricochet.delivery.queues import DeliveryQueue
+from ricochet.delivery.release_due_deliveries import ReleaseDueDeliveries
+from ricochet.metrics import Metric
 from ricochet.settings import ReleaseSettings
-from ricochet.tables.catalog import Partners
-from ricochet.tables.deliveries import Deliveries
-from ricochet.tables.health import Health
 from ricochet.telemetry import count, logger, measure, metrics
-from ricochet.use_cases.release_due_deliveries import ReleaseDueDeliveries
 
 SPARE_MILLISECONDS = 10_000
 

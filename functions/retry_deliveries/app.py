@@ -4,12 +4,12 @@ import os
 from typing import Any
 
 from ricochet.clients import dynamodb, events, sqs, when_needed
+from ricochet.delivery.queues import DeliveryMessage
+from ricochet.delivery.retry_deliveries import RetryDeliveries, parse_messages
 from ricochet.errors import DeliveryBusyError
-from ricochet.sender.http import RETRY
-from ricochet.sender.queues import DeliveryMessage
+from ricochet.http.client import RETRY
 from ricochet.settings import DeliverySettings
 from ricochet.telemetry import logger, metrics, tell_deliveries, tell_health
-from ricochet.use_cases.retry_deliveries import RetryDeliveries, parse_messages
 
 retry = RetryDeliveries.over(
     dynamodb(), when_needed(sqs), when_needed(events), DeliverySettings.load(os.environ), RETRY

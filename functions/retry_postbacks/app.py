@@ -8,10 +8,10 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from ricochet.clients import dynamodb
 from ricochet.errors import NetworkNotFoundError, RequestError
-from ricochet.models.postback import RawPostback
+from ricochet.intake.raw_postback import RawPostback
+from ricochet.intake.reprocess_postback import Replay
 from ricochet.settings import NetworkPostbackSettings
 from ricochet.telemetry import logger, metrics, tell_own_failure, tell_refusal, tell_reply
-from ricochet.use_cases.replay import Replay
 
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 take_again = Replay.over(dynamodb(), NetworkPostbackSettings.load(os.environ))

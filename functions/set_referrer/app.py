@@ -6,11 +6,11 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import parse_body, resolver, success, user_of
+from ricochet.clicks.set_referrer import ReferrerRequest, SetReferrer
+from ricochet.clicks.users_table import Users
 from ricochet.clients import dynamodb
 from ricochet.settings import UserSettings
-from ricochet.tables.users import Users
 from ricochet.telemetry import logger
-from ricochet.use_cases.set_referrer import ReferrerRequest, SetReferrer
 
 app = resolver()
 set_referrer = SetReferrer(Users(dynamodb(), UserSettings.load(os.environ).users_table))

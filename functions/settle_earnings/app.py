@@ -4,9 +4,9 @@ import os
 from typing import Any
 
 from ricochet.clients import dynamodb
+from ricochet.ledger.credit_held_earnings import SettleEarnings
 from ricochet.settings import SettleSettings
 from ricochet.telemetry import logger, metrics, tell_settled
-from ricochet.use_cases.settle_earnings import SettleEarnings
 
 SPARE_MILLISECONDS = 10_000
 

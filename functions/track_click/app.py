@@ -6,11 +6,11 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import resolver, success
+from ricochet.clicks.clicks_table import Clicks
+from ricochet.clicks.read_click import ReadClick
 from ricochet.clients import dynamodb
 from ricochet.settings import ClickSettings
-from ricochet.tables.clicks import Clicks
 from ricochet.telemetry import logger, metrics, tell_visit
-from ricochet.use_cases.read_click import ReadClick
 
 app = resolver()
 settings = ClickSettings.load(os.environ)

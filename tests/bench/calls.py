@@ -13,7 +13,7 @@ from typing import Any
 from botocore.client import BaseClient
 
 from ricochet import clients
-from ricochet.tables.catalog import Products
+from ricochet.clicks.products_table import Products
 from tests.bench.deployed import Deployed, become_lambda, invoke, output_counted
 from tests.bench.report import Row
 from tests.bench.sizes import percentile

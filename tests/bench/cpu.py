@@ -17,7 +17,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.client import BaseClient
 
 from ricochet import clients
-from ricochet.tables.table import Table
+from ricochet.dynamodb.table import Table
 from tests.bench.deployed import invoke, output_discarded
 from tests.bench.report import Row
 from tests.bench.traffic import PRODUCT, visitors

@@ -9,25 +9,25 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
-from ricochet.models import times
-from ricochet.models.conversion import Conversion
-from ricochet.models.delivery import Attempt, Delivery, DeliveryState
-from ricochet.models.health import PartnerHealth
-from ricochet.models.partner import Partner
-from ricochet.models.statuses import Status
-from ricochet.rules.addresses import AllowedTargets
-from ricochet.rules.delivery_progress import after_attempt
-from ricochet.rules.partner_health import FIRST_RATE
-from ricochet.rules.retry_schedule import RetrySchedule
-from ricochet.sender.attempt import Attempts
-from ricochet.sender.http import FIRST_ATTEMPT, Sender
-from ricochet.sender.queues import BATCH, DeliveryMessage, DeliveryQueue
-from ricochet.tables.items import to_wire
-from ricochet.use_cases.distribute_conversions import DistributeConversions
-from ricochet.use_cases.lanes import PER_PARTNER, THREADS
-from ricochet.use_cases.partner_gate import PartnerGate
-from ricochet.use_cases.release_due_deliveries import ReleaseDueDeliveries
-from ricochet.use_cases.retry_deliveries import RetryDeliveries
+from ricochet.delivery.delivery import Delivery, DeliveryState
+from ricochet.delivery.distribute_conversions import DistributeConversions
+from ricochet.delivery.fan_out import PER_PARTNER, THREADS
+from ricochet.delivery.partners.partner import Partner
+from ricochet.delivery.partners.partner_gate import PartnerGate
+from ricochet.delivery.partners.partner_health import FIRST_RATE, PartnerHealth
+from ricochet.delivery.queues import BATCH, DeliveryMessage, DeliveryQueue
+from ricochet.delivery.release_due_deliveries import ReleaseDueDeliveries
+from ricochet.delivery.retry_deliveries import RetryDeliveries
+from ricochet.delivery.retry_schedule import RetrySchedule
+from ricochet.delivery.send_delivery import Attempts
+from ricochet.delivery.transitions import after_attempt
+from ricochet.dynamodb.wire import to_wire
+from ricochet.http.addresses import AllowedTargets
+from ricochet.http.attempt import Attempt
+from ricochet.http.client import FIRST_ATTEMPT, Sender
+from ricochet.ledger.conversion import Conversion
+from ricochet.values import times
+from ricochet.values.statuses import Status
 from tests.bench.fleet import Arrivals, Fleet, fleet
 from tests.bench.report import Row
 from tests.bench.sizes import percentile

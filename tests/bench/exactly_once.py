@@ -16,15 +16,15 @@ from typing import Any
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from ricochet import clients
+from ricochet.dynamodb.wire import from_wire
 from ricochet.errors import OwnSideError
-from ricochet.models import times
-from ricochet.models.earning import Earning, EarningStatus, Wallet
-from ricochet.models.postback import RawPostback
-from ricochet.sender.queues import PostbackQueue
+from ricochet.intake.advertiser_source import Advertisers
+from ricochet.intake.intake import Intake
+from ricochet.intake.postback_queue import PostbackQueue
+from ricochet.intake.raw_postback import RawPostback
+from ricochet.ledger.earning import Earning, EarningStatus, Wallet
 from ricochet.settings import PostbackQueueSettings, PostbackSettings
-from ricochet.tables.items import from_wire
-from ricochet.use_cases.advertisers import Advertisers
-from ricochet.use_cases.intake import Intake
+from ricochet.values import times
 from tests.bench.calls import click_id_of
 from tests.bench.cpu import Stream
 from tests.bench.deployed import Deployed, invoke, output_discarded

@@ -15,14 +15,16 @@ from uuid import uuid4
 
 from urllib3 import HTTPConnectionPool
 
-from ricochet.models import times
-from ricochet.models.delivery import DeliveryState, Notice, new_delivery
-from ricochet.models.partner import Method, Partner
-from ricochet.models.statuses import Status
-from ricochet.rules.addresses import AllowedTargets
-from ricochet.rules.outbound import Outbound, compose
-from ricochet.rules.signing import new_secret
-from ricochet.sender.http import FIRST_ATTEMPT, Sender
+from ricochet.delivery.delivery import DeliveryState, new_delivery
+from ricochet.delivery.partners.partner import Partner
+from ricochet.delivery.request import compose
+from ricochet.http.addresses import AllowedTargets
+from ricochet.http.client import FIRST_ATTEMPT, Sender
+from ricochet.http.outbound import Method, Outbound
+from ricochet.ledger.notice import Notice
+from ricochet.values import times
+from ricochet.values.signing import new_secret
+from ricochet.values.statuses import Status
 from tests.bench.report import Row
 
 ROUNDS = 15

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from ricochet.models.product import PostbackAuth, Product, hash_token
+from ricochet.clicks.product import PostbackAuth, Product, hash_token
 
 CLICKS = 301
 TOKEN = "ptk_3f9Zb1kQ8sXw2LrT6yVn0mHc5dJe7gAp"

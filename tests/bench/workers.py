@@ -7,13 +7,13 @@ from typing import Any
 
 from local.partner_server import PartnerServer
 from ricochet import clients
-from ricochet.models.delivery import DeliveryState
-from ricochet.models.partner import Partner
-from ricochet.rules.signing import new_secret
-from ricochet.sender.queues import DeliveryMessage
-from ricochet.tables.catalog import Partners
-from ricochet.tables.deliveries import Deliveries
-from ricochet.tables.users import Users
+from ricochet.clicks.users_table import Users
+from ricochet.delivery.deliveries_table import Deliveries
+from ricochet.delivery.delivery import DeliveryState
+from ricochet.delivery.partners.partner import Partner
+from ricochet.delivery.partners.partners_table import Partners
+from ricochet.delivery.queues import DeliveryMessage
+from ricochet.values.signing import new_secret
 from tests.bench.calls import Meter, Results, Usage
 from tests.bench.costs import Measured
 from tests.bench.deployed import output_counted, work

@@ -16,11 +16,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ricochet.models.partner import Method
-from ricochet.rules.addresses import AllowedTargets
-from ricochet.rules.outbound import Outbound
-from ricochet.sender.exchange import PunctualSocket
-from ricochet.sender.http import Limits, Sender, Sent
+from ricochet.http.addresses import AllowedTargets
+from ricochet.http.client import Limits, Sender, Sent
+from ricochet.http.deadline import PunctualSocket
+from ricochet.http.outbound import Method, Outbound
 from tests.faults.certificates import Authority
 from tests.faults.servers import PATIENCE, Script, Server, answer, answers
 

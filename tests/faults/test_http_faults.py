@@ -8,9 +8,10 @@ import threading
 
 import pytest
 
-from ricochet.models.partner import ContentType, Method
-from ricochet.rules.outbound import Outbound, compose
-from ricochet.rules.retry_schedule import MAX_RETRY_AFTER, RetrySchedule
+from ricochet.delivery.partners.partner import ContentType
+from ricochet.delivery.request import compose
+from ricochet.delivery.retry_schedule import MAX_RETRY_AFTER, RetrySchedule
+from ricochet.http.outbound import Method, Outbound
 from tests.faults.conftest import SECRET, outcome_of
 from tests.faults.servers import PATIENCE, answer, answers, drips, floods, then_ends
 from tests.unit.builders import NOON, a_delivery, a_notice, a_partner

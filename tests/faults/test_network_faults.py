@@ -10,11 +10,11 @@ import certifi
 import pytest
 import requests
 
-from ricochet.models.partner import Method
-from ricochet.rules.addresses import AllowedTargets
-from ricochet.sender.exchange import Exchange
-from ricochet.sender.guard import Guard, GuardedAdapter
-from ricochet.sender.resolve import MAX_LOOKUPS, vetted_addresses
+from ricochet.http.addresses import AllowedTargets
+from ricochet.http.deadline import Exchange
+from ricochet.http.guarded_pool import Guard, GuardedAdapter
+from ricochet.http.outbound import Method
+from ricochet.http.resolver import MAX_LOOKUPS, vetted_addresses
 from tests.faults.conftest import outcome_of
 from tests.faults.servers import (
     PATIENCE,

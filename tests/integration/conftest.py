@@ -19,9 +19,9 @@ from local.demo import deliveries
 from local.emulator import Emulator
 from local.stack import Stack
 from local.workspace import LOCAL, free_port
-from ricochet.models.delivery import Delivery
-from ricochet.models.postback import Receipt
-from ricochet.tables.items import from_wire, to_wire
+from ricochet.delivery.delivery import Delivery
+from ricochet.dynamodb.wire import from_wire, to_wire
+from ricochet.ledger.receipt import Receipt
 from tests.integration.described import described
 from tests.integration.partners import ScriptedPartners
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from local.client import Client
-from ricochet.models.delivery import Delivery, DeliveryState
+from ricochet.delivery.delivery import Delivery, DeliveryState
 from tests.integration.conftest import NewProduct, Person, Rows, eventually
 from tests.integration.partners import ScriptedPartners
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from ricochet.models import times
-from ricochet.models.conversion import day_shards
-from ricochet.tables.conversions import BY_DAY
-from ricochet.tables.deliveries import Listing
-from ricochet.tables.paging import encode_cursor
-from ricochet.use_cases.replay_deliveries import ReplayRequest
+from ricochet.delivery.deliveries_table import Listing
+from ricochet.delivery.replay_deliveries import ReplayRequest
+from ricochet.dynamodb.paging import encode_cursor
+from ricochet.ledger.conversion import day_shards
+from ricochet.ledger.conversions_table import BY_DAY
+from ricochet.values import times
 
 PRODUCT = {"name": "Offer", "taskUrl": "https://example.com/offer", "earnUpTo": "12.50"}
 PARTNER = {

@@ -9,17 +9,18 @@ import boto3
 import pytest
 
 from local.workspace import REGION
-from ricochet.models import times
-from ricochet.models.postback import RawPostback
+from ricochet.clicks.clicks_table import Clicks
+from ricochet.clicks.create_click import ClickRequest, CreateClick
+from ricochet.clicks.products_table import Products
+from ricochet.clicks.read_click import ReadClick
+from ricochet.intake.advertiser_source import Advertisers
+from ricochet.intake.intake import Intake
+from ricochet.intake.network_source import NetworkSources
+from ricochet.intake.raw_postback import RawPostback
+from ricochet.ledger.earnings_table import Earnings
+from ricochet.ledger.wallets_table import Wallets
 from ricochet.settings import NetworkPostbackSettings
-from ricochet.tables.catalog import Products
-from ricochet.tables.clicks import Clicks
-from ricochet.tables.earnings import Earnings, Wallets
-from ricochet.use_cases.advertisers import Advertisers
-from ricochet.use_cases.create_click import ClickRequest, CreateClick
-from ricochet.use_cases.intake import Intake
-from ricochet.use_cases.networks import NetworkSources
-from ricochet.use_cases.read_click import ReadClick
+from ricochet.values import times
 
 numbers = itertools.count()
 

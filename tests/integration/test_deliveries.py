@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlencode
 
 from local.stack import Stack
-from ricochet.models.delivery import Delivery, DeliveryState
+from ricochet.delivery.delivery import Delivery, DeliveryState
 from tests.integration.conftest import Rows, eventually
 from tests.integration.telling import path
 

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from local.client import Client
-from ricochet.models import times
-from ricochet.models.delivery import Delivery, DeliveryState, Notice, new_delivery
-from ricochet.models.statuses import Status
-from ricochet.tables.deliveries import Deliveries, Listing, Position
-from ricochet.tables.items import to_wire
+from ricochet.delivery.deliveries_table import Deliveries, Listing, Position
+from ricochet.delivery.delivery import Delivery, DeliveryState, new_delivery
+from ricochet.dynamodb.wire import to_wire
+from ricochet.ledger.notice import Notice
+from ricochet.values import times
+from ricochet.values.statuses import Status
 from tests.integration.conftest import eventually
 from tests.integration.telling import Told, path
 

@@ -8,10 +8,10 @@ import time
 import pytest
 
 from local.stack import Stack
-from ricochet.models import times
-from ricochet.models.delivery import DeliveryState, Hold
-from ricochet.models.health import Breaker
-from ricochet.tables.items import to_wire
+from ricochet.delivery.delivery import DeliveryState, Hold
+from ricochet.delivery.partners.partner_health import Breaker
+from ricochet.dynamodb.wire import to_wire
+from ricochet.values import times
 from tests.integration.conftest import Rows, eventually
 from tests.integration.telling import path
 

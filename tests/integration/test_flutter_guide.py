@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from local.client import Client
+from ricochet.clicks.create_click import ClickRequest
 from ricochet.errors import RicochetError
-from ricochet.use_cases.create_click import ClickRequest
 from tests.guides import blocks, text
 from tests.integration.conftest import Rows, eventually
 from tests.template.cloudformation import load

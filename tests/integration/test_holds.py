@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from local.client import Client
-from ricochet.models import times
-from ricochet.tables.earnings import Earnings
-from ricochet.tables.items import to_wire
-from ricochet.tables.ledger import Ledger, LedgerTables
-from ricochet.use_cases.settle_earnings import SettleEarnings
+from ricochet.dynamodb.wire import to_wire
+from ricochet.ledger.credit_held_earnings import SettleEarnings
+from ricochet.ledger.earnings_table import Earnings
+from ricochet.ledger.transaction import Ledger, LedgerTables
+from ricochet.values import times
 from tests.integration.conftest import Rows, eventually
 from tests.integration.reporting import Reporter, bring, listen
 
@@ -100,7 +100,7 @@ class TestHoldDays:
             listener.hears(click_id, "Purchase")
 
     def test_more_than_a_page_is_credited_in_one_run(self, stack, reporter, person, rows: Rows, monkeypatch):
-        monkeypatch.setattr("ricochet.tables.earnings.PAGE", 2)
+        monkeypatch.setattr("ricochet.ledger.earnings_table.PAGE", 2)
         for _ in range(12):
             click_id = reporter.click(person)
             reporter.report(click_id, amount=1)

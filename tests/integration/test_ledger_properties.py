@@ -20,28 +20,28 @@ from hypothesis.stateful import (
 )
 
 from local.stack import Stack
+from ricochet.clicks.clicks_table import Clicks
+from ricochet.clicks.create_click import ClickRequest, CreateClick
+from ricochet.clicks.product import Caps, Product
+from ricochet.clicks.products_table import Products
+from ricochet.clicks.users_table import Users
 from ricochet.errors import RequestError
-from ricochet.models import times
-from ricochet.models.conversion import Conversion
-from ricochet.models.network import Network
-from ricochet.models.postback import RawPostback
-from ricochet.models.product import Caps, Product
-from ricochet.models.statuses import REAPPROVALS, TRANSITIONS, Status
-from ricochet.rules.decisions import Decision, check_status
-from ricochet.tables.catalog import Products
-from ricochet.tables.clicks import Clicks
-from ricochet.tables.conversions import Conversions
-from ricochet.tables.earnings import Earnings
-from ricochet.tables.ledger import Ledger, LedgerTables
-from ricochet.tables.networks import Networks
-from ricochet.tables.receipts import Receipts
-from ricochet.tables.users import Users
-from ricochet.use_cases.create_click import ClickRequest, CreateClick
-from ricochet.use_cases.credit_referral import CreditReferral
-from ricochet.use_cases.decisions import Decisions
-from ricochet.use_cases.intake import Intake
-from ricochet.use_cases.networks import NetworkSources
-from ricochet.use_cases.settle_earnings import SettleEarnings
+from ricochet.intake.intake import Intake
+from ricochet.intake.network import Network
+from ricochet.intake.network_source import NetworkSources
+from ricochet.intake.networks_table import Networks
+from ricochet.intake.raw_postback import RawPostback
+from ricochet.ledger.conversion import Conversion
+from ricochet.ledger.conversions_table import Conversions
+from ricochet.ledger.credit_held_earnings import SettleEarnings
+from ricochet.ledger.credit_referrals import CreditReferral
+from ricochet.ledger.decide_conversion import Decisions
+from ricochet.ledger.decision import Decision, check_status
+from ricochet.ledger.earnings_table import Earnings
+from ricochet.ledger.receipts_table import Receipts
+from ricochet.ledger.transaction import Ledger, LedgerTables
+from ricochet.values import times
+from ricochet.values.statuses import REAPPROVALS, TRANSITIONS, Status
 from tests.integration.conftest import Rows
 
 numbers = itertools.count()

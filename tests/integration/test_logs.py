@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local.stack import Stack
-from ricochet.metric_names import Metric
+from ricochet.metrics import Metric
 from tests.integration import network_requests
 from tests.integration.conftest import Rows, eventually
 from tests.integration.test_own_side_failures import forbidden

@@ -10,7 +10,7 @@ import pytest
 
 from local.stack import Stack
 from local.workspace import REGION
-from ricochet.metric_names import Metric
+from ricochet.metrics import Metric
 from tests.integration.conftest import eventually
 
 

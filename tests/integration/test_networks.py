@@ -13,10 +13,10 @@ from urllib.parse import urlencode
 import pytest
 from standardwebhooks import Webhook
 
-from ricochet import presets
-from ricochet.models import ids, times
-from ricochet.models.postback import Receipt, source_day
-from ricochet.tables.receipts import Receipts
+from ricochet.intake import presets
+from ricochet.ledger.receipt import Receipt, source_day
+from ricochet.ledger.receipts_table import Receipts
+from ricochet.values import ids, times
 from tests.integration.conftest import Rows, eventually
 from tests.integration.network_requests import NETWORKS, Conversion, Network, Request, sealed
 

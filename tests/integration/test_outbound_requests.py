@@ -9,13 +9,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from standardwebhooks import Webhook
 
+from ricochet.delivery.partners.partner import ContentType
+from ricochet.delivery.request import compose
 from ricochet.errors import CompositionError
-from ricochet.models import times
-from ricochet.models.partner import ContentType, Method
-from ricochet.rules.addresses import AllowedTargets
-from ricochet.rules.outbound import compose
-from ricochet.rules.signing import new_secret
-from ricochet.sender.http import Limits, Sender
+from ricochet.http.addresses import AllowedTargets
+from ricochet.http.client import Limits, Sender
+from ricochet.http.outbound import Method
+from ricochet.values import times
+from ricochet.values.signing import new_secret
 from tests.unit.builders import a_delivery, a_notice, a_partner
 from tests.unit.hosts import FOLDED, INSIDE_IN_ANY_NOTATION
 

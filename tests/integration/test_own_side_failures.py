@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from local.stack import Stack
-from ricochet.models import times
+from ricochet.values import times
 from tests.integration.conftest import Rows, eventually
 
 

@@ -13,14 +13,14 @@ import pytest
 
 from local.accounts import sign_in
 from local.client import Client
+from ricochet.clicks.users_table import Users
+from ricochet.delivery.delivery import Delivery, DeliveryState
+from ricochet.delivery.partners.health_table import Health
+from ricochet.delivery.partners.partner_health import PARTNER
+from ricochet.delivery.partners.partner_setups import PartnerSetups
+from ricochet.delivery.partners.partners_table import Partners
 from ricochet.errors import ChangedMeanwhileError
-from ricochet.models.delivery import Delivery, DeliveryState
-from ricochet.models.health import PARTNER
-from ricochet.models.product import Lifecycle
-from ricochet.tables.catalog import Partners
-from ricochet.tables.health import Health
-from ricochet.tables.partner_setups import PartnerSetups
-from ricochet.tables.users import Users
+from ricochet.values.lifecycle import Lifecycle
 from tests.integration.conftest import eventually
 from tests.integration.described import described
 from tests.integration.telling import Told, path

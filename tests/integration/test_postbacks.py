@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from local.client import Client
-from ricochet.models import times
+from ricochet.values import times
 from tests.integration.conftest import Rows, eventually
 
 POSTBACK = "/api/v1/earn/postback"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ricochet.tables.items import to_wire
+from ricochet.dynamodb.wire import to_wire
 from tests.integration.conftest import Rows, eventually
 
 

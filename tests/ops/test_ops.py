@@ -23,7 +23,7 @@ from local.workspace import CREDENTIALS, LOCAL, REGION, free_port
 from ops import cli, deliveries, journal
 from ops import stacks as ops_stacks
 from ops.user import audited
-from ricochet.models.delivery import DeliveryState
+from ricochet.delivery.delivery import DeliveryState
 from tests.integration.conftest import Rows, eventually
 
 NOWHERE = "3b241101-e2bb-4255-8caf-4136c566a962"

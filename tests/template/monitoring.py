@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from ricochet.metric_names import Metric
+from ricochet.metrics import Metric
 from ricochet.telemetry import SERVICE
 from tests.template.cloudformation import ROOT, filled_in, load
 

@@ -16,9 +16,10 @@ from api_docs.document import PATH, as_text
 from api_docs.fields import EXAMPLES, FIELDS
 from ricochet import errors
 from tests.template.test_routes import PUBLIC, ROUTES, TEMPLATE
-from tests.unit.test_architecture import FUNCTIONS, imports_of, path_of, tree_of
+from tests.unit.test_architecture import FUNCTIONS, MODULES, imports_of, path_of, tree_of
 
 DOCUMENT = json.loads(PATH.read_text(encoding="utf-8"))
+PRESETS = "ricochet.intake.presets"
 FOLDERS = sorted({TEMPLATE.functions()[name]["CodeUri"].removeprefix("functions/") for name, _ in ROUTES.values()})
 ALL = operations.all_operations()
 each_function = pytest.mark.parametrize("folder", FOLDERS)
@@ -68,10 +69,15 @@ def test_an_error_that_is_described_can_come(folder):
     assert described <= raised
 
 
-@pytest.mark.parametrize("folder", [name for name in FOLDERS if path_of(f"ricochet.use_cases.{name}").exists()])
+def use_case_of(folder: str) -> str | None:
+    """The module of the function's name, in whichever room it is."""
+    return next((module for module in MODULES if module.rpartition(".")[2] == folder), None)
+
+
+@pytest.mark.parametrize("folder", [name for name in FOLDERS if use_case_of(name)])
 def test_what_the_use_case_of_a_functions_name_refuses_is_described(folder):
     described = {error.__name__ for operation in operations_of(folder) for error in operation.errors}
-    assert errors_made_in(f"ricochet.use_cases.{folder}") <= described
+    assert errors_made_in(use_case_of(folder)) <= described
 
 
 @cache
@@ -82,14 +88,14 @@ def errors_made_in(module: str) -> frozenset[str]:
 
 def reached_from(folder: str) -> set[str]:
     """Our modules that the function imports, and what those import; presets are loaded by their names."""
-    presets = [f"ricochet.presets.{path.stem}" for path in path_of("ricochet.presets").parent.glob("*.py")]
+    presets = {module for module in MODULES if module.startswith(f"{PRESETS}.")}
     reached, unread = set(), imports_of(FUNCTIONS / folder / "app.py")
     while unread:
         module = unread.pop()
         if module in reached or not module.startswith("ricochet.") or not path_of(module).exists():
             continue
         reached.add(module)
-        unread |= imports_of(path_of(module)) | (set(presets) if module == "ricochet.presets" else set())
+        unread |= imports_of(path_of(module)) | (presets if module == PRESETS else set())
     return reached
 
 

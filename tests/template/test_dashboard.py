@@ -6,7 +6,7 @@ from collections import defaultdict
 import pytest
 
 from ricochet import telemetry
-from ricochet.metric_names import Metric
+from ricochet.metrics import Metric
 from tests.template.cloudformation import filled_in, load
 from tests.template.monitoring import (
     INDEXES,

@@ -9,9 +9,9 @@ import pytest
 from botocore.exceptions import UnknownServiceError
 
 from local.deployment import parse_parameters, template_parameters
-from ricochet.use_cases.manage_networks import NetworkInput
-from ricochet.use_cases.manage_partners import PartnerInput
-from ricochet.use_cases.manage_products import ProductInput
+from ricochet.clicks.manage_products import ProductInput
+from ricochet.delivery.partners.manage_partners import PartnerInput
+from ricochet.intake.manage_networks import NetworkInput
 from tests.guides import ROOT, blocks, text
 from tests.template.cloudformation import load
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from ricochet import settings
-from ricochet.rules.retry_schedule import RetrySchedule
+from ricochet.delivery.retry_schedule import RetrySchedule
 from tests.template.cloudformation import ROOT, get_att, load
 
 TEMPLATE = load()

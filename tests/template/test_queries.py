@@ -6,8 +6,8 @@ import re
 import pytest
 
 from ricochet.audit import line_of_run
-from ricochet.models.delivery import Delivery
-from ricochet.use_cases.intake import IntakeReply
+from ricochet.delivery.delivery import Delivery
+from ricochet.intake.intake import IntakeReply
 from tests.template.cloudformation import ROOT, load
 from tests.unit.builders import a_delivery
 

@@ -5,8 +5,8 @@ from functools import reduce
 
 import pytest
 
-from ricochet.models import conversion, delivery, postback
-from ricochet.use_cases import lanes
+from ricochet.delivery import delivery, fan_out
+from ricochet.ledger import conversion, receipt
 from tests.bench import costs
 from tests.guides import text
 from tests.template.cloudformation import load
@@ -49,8 +49,8 @@ def test_alarms_cost_by_the_metrics_that_they_watch():
 
 
 def test_the_guide_knows_the_limits_in_the_code():
-    assert f"{lanes.THREADS} sends in an invocation, {lanes.PER_PARTNER} of them to one partner" in GUIDE
-    assert f"a day's strangers in Receipts (`bySourceDay`), of {postback.STRANGER_SHARDS} |" in GUIDE
+    assert f"{fan_out.THREADS} sends in an invocation, {fan_out.PER_PARTNER} of them to one partner" in GUIDE
+    assert f"a day's strangers in Receipts (`bySourceDay`), of {receipt.STRANGER_SHARDS} |" in GUIDE
     assert f"(`byDay`), of {conversion.DAY_SHARDS} |" in GUIDE
     assert f"(`byPartner`), of {delivery.SHARDS} |" in GUIDE
     assert f"(`byState`), of {delivery.SHARDS};" in GUIDE

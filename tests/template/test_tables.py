@@ -2,18 +2,24 @@
 
 import pytest
 
-from ricochet.models.click import Click
-from ricochet.models.conversion import Conversion
-from ricochet.models.counter import Counter
-from ricochet.models.delivery import Delivery
-from ricochet.models.earning import Earning, Wallet
-from ricochet.models.health import PartnerHealth
-from ricochet.models.network import Network
-from ricochet.models.partner import Partner
-from ricochet.models.postback import Receipt
-from ricochet.models.product import Product
-from ricochet.models.user import User
-from ricochet.tables import catalog, conversions, deliveries, earnings, networks, receipts, users
+from ricochet.clicks import users_table as users
+from ricochet.clicks.click import Click
+from ricochet.clicks.product import Product
+from ricochet.clicks.user import User
+from ricochet.delivery import deliveries_table as deliveries
+from ricochet.delivery.delivery import Delivery
+from ricochet.delivery.partners.partner import Partner
+from ricochet.delivery.partners.partner_health import PartnerHealth
+from ricochet.dynamodb import catalog_table as catalog
+from ricochet.intake import networks_table as networks
+from ricochet.intake.network import Network
+from ricochet.ledger import conversions_table as conversions
+from ricochet.ledger import earnings_table as earnings
+from ricochet.ledger import receipts_table as receipts
+from ricochet.ledger.caps import Counter
+from ricochet.ledger.conversion import Conversion
+from ricochet.ledger.earning import Earning, Wallet
+from ricochet.ledger.receipt import Receipt
 from tests.template.cloudformation import load
 
 TEMPLATE = load()

@@ -3,18 +3,21 @@
 from collections import Counter, defaultdict
 from decimal import Decimal
 
-from ricochet.models.click import Click
-from ricochet.models.conversion import Conversion, Report
-from ricochet.models.delivery import Attempt, Delivery, DeliveryState, Notice, new_delivery
-from ricochet.models.earning import Earning, EarningState, EarningStatus
-from ricochet.models.partner import Partner
-from ricochet.models.postback import RawPostback
-from ricochet.models.product import Product, hash_token
-from ricochet.models.statuses import Status
-from ricochet.rules.decisions import Decision, check_status, check_waiting, decide
-from ricochet.rules.settlement import Settlement, Terms, release, settle
-from ricochet.use_cases.advertisers import advertiser_terms
-from ricochet.use_cases.partner_gate import Learned
+from ricochet.clicks.click import Click
+from ricochet.clicks.product import Product, hash_token
+from ricochet.delivery.delivery import Delivery, DeliveryState, new_delivery
+from ricochet.delivery.partners.partner import Partner
+from ricochet.delivery.partners.partner_gate import Learned
+from ricochet.http.attempt import Attempt
+from ricochet.intake.advertiser_source import advertiser_terms
+from ricochet.intake.raw_postback import RawPostback
+from ricochet.ledger.conversion import Conversion
+from ricochet.ledger.decision import Decision, check_status, check_waiting, decide
+from ricochet.ledger.earning import Earning, EarningState, EarningStatus
+from ricochet.ledger.notice import Notice
+from ricochet.ledger.report import Report
+from ricochet.ledger.settlement import Settlement, Terms, release, settle
+from ricochet.values.statuses import Status
 
 NOON = "2026-03-01T12:00:00.000Z"
 IN_AN_HOUR = "2026-03-01T13:00:00.000Z"

@@ -6,8 +6,8 @@ import socket
 import pytest
 
 from ricochet.errors import TargetRefusedError
-from ricochet.rules.addresses import AllowedTargets, is_public, literal_address, may_connect
-from ricochet.sender.resolve import vetted_addresses
+from ricochet.http.addresses import AllowedTargets, is_public, literal_address, may_connect
+from ricochet.http.resolver import vetted_addresses
 from tests.unit.hosts import INSIDE_IN_ANY_NOTATION
 
 NONE = AllowedTargets()

@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from aws_lambda_powertools.utilities.data_classes.api_gateway_proxy_event import APIGatewayProxyEventV2 as Event
 
 from ricochet import api
+from ricochet.clicks.user import User
 from ricochet.errors import (
     BodyTooLargeError,
     ClickExpiredError,
@@ -18,8 +19,7 @@ from ricochet.errors import (
     InvalidLimitError,
     InvalidRequestError,
 )
-from ricochet.models.product import Lifecycle
-from ricochet.models.user import User
+from ricochet.values.lifecycle import Lifecycle
 
 
 def an_event(path: str = "/thing", method: str = "GET", claims: dict | None = None, **changes) -> dict:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from ricochet.models.delivery import DeliveryState
-from ricochet.models.partner import Method
-from ricochet.rules.retry_schedule import RetrySchedule
-from ricochet.sender.attempt import Attempts
+from ricochet.delivery.delivery import DeliveryState
+from ricochet.delivery.retry_schedule import RetrySchedule
+from ricochet.delivery.send_delivery import Attempts
+from ricochet.http.outbound import Method
 from tests.unit.builders import IN_AN_HOUR, a_delivery, a_notice, a_partner
 
 

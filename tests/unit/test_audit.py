@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from ricochet.audit import audit
-from ricochet.models.network import Network
-from ricochet.models.postback import receipt_of
-from ricochet.models.product import Caps
-from ricochet.models.statuses import Status
+from ricochet.clicks.product import Caps
+from ricochet.intake.network import Network
+from ricochet.intake.raw_postback import receipt_of
 from ricochet.telemetry import logger
+from ricochet.values.statuses import Status
 from tests.unit.builders import NOON, Books, a_partner, a_postback, a_product, a_report
 
 LAYER = Path(__file__).parents[2] / "layers" / "ricochet"

@@ -2,11 +2,11 @@
 
 import pytest
 
-from ricochet.models.conversion import HoldReason
-from ricochet.models.earning import EarningStatus
-from ricochet.models.product import Approval, Caps
-from ricochet.models.statuses import Status
-from ricochet.rules.caps import counts
+from ricochet.clicks.product import Approval, Caps
+from ricochet.ledger.caps import counts
+from ricochet.ledger.conversion import HoldReason
+from ricochet.ledger.earning import EarningStatus
+from ricochet.values.statuses import Status
 from tests.unit.builders import CLICK_ID, NOON, Books, a_click, a_product, a_report
 
 PENDING, APPROVED, REJECTED, TRASH, REVERSED = Status

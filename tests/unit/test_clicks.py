@@ -2,6 +2,9 @@
 
 import pytest
 
+from ricochet.clicks.click import ClickStatus, ttl_of
+from ricochet.clicks.create_click import ClickRequest, CreateClick
+from ricochet.clicks.read_click import ReadClick
 from ricochet.errors import (
     ClickNotFoundError,
     InvalidRequestError,
@@ -9,10 +12,7 @@ from ricochet.errors import (
     ProductPausedError,
     TaskUrlNotAllowedError,
 )
-from ricochet.models.click import ClickStatus, ttl_of
-from ricochet.models.validation import validate
-from ricochet.use_cases.create_click import ClickRequest, CreateClick
-from ricochet.use_cases.read_click import ReadClick
+from ricochet.values.inputs import validate
 from tests.unit.builders import CLICK_ID, IN_AN_HOUR, NOON, TOMORROW, Books, a_click, a_product, a_report
 
 

@@ -4,12 +4,12 @@ from decimal import Decimal
 
 import pytest
 
-from ricochet.models.earning import EarningStatus, EarningType, WalletChange
-from ricochet.models.statuses import Status
-from ricochet.models.user import User
-from ricochet.tables.items import to_wire
-from ricochet.tables.ledger import EarningExistsError
-from ricochet.use_cases.credit_referral import CreditReferral
+from ricochet.clicks.user import User
+from ricochet.dynamodb.wire import to_wire
+from ricochet.ledger.credit_referrals import CreditReferral
+from ricochet.ledger.earning import EarningStatus, EarningType, WalletChange
+from ricochet.ledger.transaction import EarningExistsError
+from ricochet.values.statuses import Status
 from tests.unit.builders import NOON, a_conversion
 
 

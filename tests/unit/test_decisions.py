@@ -2,12 +2,12 @@
 
 import pytest
 
+from ricochet.clicks.click import ClickStatus
+from ricochet.clicks.product import Approval, Caps
 from ricochet.errors import ClickAlreadyConvertedError, EarningNotWaitingError, StatusNotPossibleError
-from ricochet.models.click import ClickStatus
-from ricochet.models.earning import ApprovalStatus, EarningStatus, EarningType
-from ricochet.models.product import Approval, Caps
-from ricochet.models.statuses import Status
-from ricochet.rules.decisions import check_status, check_waiting
+from ricochet.ledger.decision import check_status, check_waiting
+from ricochet.ledger.earning import ApprovalStatus, EarningStatus, EarningType
+from ricochet.values.statuses import Status
 from tests.unit.builders import NOON, Books, a_conversion, a_product, a_report
 from tests.unit.test_settlement_stories import LenientBooks
 

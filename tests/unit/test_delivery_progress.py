@@ -2,11 +2,12 @@
 
 import pytest
 
-from ricochet.models import times
-from ricochet.models.delivery import DeliveryState, Hold, Notice, delivery_key, shards_of, version_prefix
-from ricochet.models.statuses import Status
-from ricochet.rules.delivery_progress import Wait, after_attempt, ended, held, queue_delay, replayed, waiting
-from ricochet.rules.retry_schedule import RetrySchedule
+from ricochet.delivery.delivery import DeliveryState, Hold, delivery_key, shards_of, version_prefix
+from ricochet.delivery.retry_schedule import RetrySchedule
+from ricochet.delivery.transitions import Wait, after_attempt, ended, held, queue_delay, replayed, waiting
+from ricochet.ledger.notice import Notice
+from ricochet.values import times
+from ricochet.values.statuses import Status
 from tests.unit.builders import IN_AN_HOUR, NOON, TOMORROW, a_conversion, a_delivery, an_attempt
 
 SCHEDULE = RetrySchedule((10, 3600))

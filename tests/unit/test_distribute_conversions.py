@@ -4,13 +4,13 @@ import threading
 
 import pytest
 
-from ricochet.models import times
-from ricochet.models.delivery import DeliveryState, Hold
-from ricochet.models.statuses import Status
-from ricochet.rules.delivery_progress import Wait, after_attempt
-from ricochet.rules.retry_schedule import RetrySchedule
-from ricochet.tables.items import to_wire
-from ricochet.use_cases.distribute_conversions import DistributeConversions
+from ricochet.delivery.delivery import DeliveryState, Hold
+from ricochet.delivery.distribute_conversions import DistributeConversions
+from ricochet.delivery.retry_schedule import RetrySchedule
+from ricochet.delivery.transitions import Wait, after_attempt
+from ricochet.dynamodb.wire import to_wire
+from ricochet.values import times
+from ricochet.values.statuses import Status
 from tests.unit.builders import IN_AN_HOUR, Books, OpenGate, a_conversion, a_partner, a_report, an_attempt
 
 RETRYING, DELIVERED, SUPERSEDED, PARKED = DeliveryState

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ricochet.models import times
-from ricochet.models.partner import ContentType, Method
-from ricochet.rules.outbound import compose
-from ricochet.rules.signing import new_secret
+from ricochet.delivery.partners.partner import ContentType
+from ricochet.delivery.request import compose
+from ricochet.http.outbound import Method
+from ricochet.values import times
+from ricochet.values.signing import new_secret
 from tests.unit.builders import SECRET, a_delivery, a_notice, a_partner
 
 TEXT = (Path(__file__).parents[2] / "docs" / "partners.md").read_text(encoding="utf-8")

@@ -5,12 +5,12 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from ricochet.models.conversion import day_shards
-from ricochet.models.delivery import DeliveryState
-from ricochet.models.postback import receipt_of
-from ricochet.models.user import User
-from ricochet.rules.delivery_progress import waiting
-from ricochet.tables.items import from_wire, to_wire
+from ricochet.clicks.user import User
+from ricochet.delivery.delivery import DeliveryState
+from ricochet.delivery.transitions import waiting
+from ricochet.dynamodb.wire import from_wire, to_wire
+from ricochet.intake.raw_postback import receipt_of
+from ricochet.ledger.conversion import day_shards
 from tests.unit.builders import (
     NOON,
     Books,

@@ -2,10 +2,10 @@
 
 import pytest
 
-from ricochet.models.click import ClickStatus
-from ricochet.models.earning import ApprovalStatus, EarningStatus, EarningType, WalletChange
-from ricochet.models.statuses import Status
-from ricochet.rules.referral import commission_change
+from ricochet.clicks.click import ClickStatus
+from ricochet.ledger.commission import commission_change
+from ricochet.ledger.earning import ApprovalStatus, EarningStatus, EarningType, WalletChange
+from ricochet.values.statuses import Status
 from tests.unit.builders import IN_AN_HOUR, NOON, Books, a_product, a_report
 
 PENDING, APPROVED, REJECTED, TRASH, REVERSED = Status

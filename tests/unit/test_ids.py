@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from ricochet.errors import InvalidClickIdError
-from ricochet.models import ids, times
+from ricochet.values import ids, times
 from tests.unit.builders import CLICK_ID, NOON, a_report
 
 BARE = CLICK_ID.replace("-", "")

@@ -4,7 +4,7 @@ import threading
 from collections import Counter, defaultdict
 from itertools import pairwise
 
-from ricochet.use_cases.lanes import PER_PARTNER, in_lanes
+from ricochet.delivery.fan_out import PER_PARTNER, in_lanes
 
 
 class Work:

@@ -12,12 +12,12 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
+from ricochet.clicks.product import Caps
 from ricochet.errors import LedgerBusyError
-from ricochet.models.conversion import HoldReason
-from ricochet.models.earning import WalletChange
-from ricochet.models.product import Caps
-from ricochet.models.statuses import Status
-from ricochet.tables.ledger import TRIES, CapReachedError, EarningExistsError, Ledger, LedgerTables
+from ricochet.ledger.conversion import HoldReason
+from ricochet.ledger.earning import WalletChange
+from ricochet.ledger.transaction import TRIES, CapReachedError, EarningExistsError, Ledger, LedgerTables
+from ricochet.values.statuses import Status
 from tests.unit.builders import TOMORROW, Books, a_product, a_report
 
 CONFLICT = [{"Code": "TransactionConflict"}, {"Code": "None"}]
@@ -79,7 +79,7 @@ def credit(answers: Answers, waits: list[float], earning) -> None:
 
 @pytest.fixture
 def earning():
-    from ricochet.models.earning import Earning  # noqa: PLC0415
+    from ricochet.ledger.earning import Earning  # noqa: PLC0415
 
     return Earning.from_item(
         {

@@ -6,13 +6,13 @@ from decimal import Decimal
 
 import pytest
 
+from ricochet.clicks.product import Approval, Caps
 from ricochet.errors import RequestError
-from ricochet.models.conversion import Conversion
-from ricochet.models.earning import EarningStatus, EarningType
-from ricochet.models.product import Approval, Caps
-from ricochet.models.statuses import Status
-from ricochet.rules.referral import commission_change
-from ricochet.rules.settlement import Settlement
+from ricochet.ledger.commission import commission_change
+from ricochet.ledger.conversion import Conversion
+from ricochet.ledger.earning import EarningStatus, EarningType
+from ricochet.ledger.settlement import Settlement
+from ricochet.values.statuses import Status
 from tests.unit.builders import IN_AN_HOUR, NOON, Books, a_product, a_report
 
 AMOUNTS = [None, "0", "0.000001", "1.37", "5", "5.000001", "400"]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ricochet.tables.catalog import Partners
+from ricochet.delivery.partners.partners_table import Partners
 
 
 class Client:

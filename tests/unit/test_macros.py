@@ -6,8 +6,9 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 
+from ricochet.delivery.partners import macros
+from ricochet.delivery.request import macro_values
 from ricochet.errors import CompositionError
-from ricochet.rules import macros
 from tests.unit.builders import CLICK_ID, a_delivery, a_notice, a_partner
 
 NOTICE = {
@@ -29,7 +30,7 @@ NOTICE = {
 
 
 def known(partner=None, **notice) -> dict[str, str]:
-    return macros.values(a_delivery(a_notice(**NOTICE | notice)), partner or a_partner())
+    return macro_values(a_delivery(a_notice(**NOTICE | notice)), partner or a_partner())
 
 
 def plain(text: str) -> str:

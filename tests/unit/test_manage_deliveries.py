@@ -4,6 +4,10 @@ from itertools import count
 
 import pytest
 
+from ricochet.delivery.deliveries_table import Listing, Position
+from ricochet.delivery.delivery import DeliveryState
+from ricochet.delivery.manage_deliveries import DeliveryQuery, ManageDeliveries, shown, summary
+from ricochet.dynamodb.paging import encode_cursor
 from ricochet.errors import (
     ChangedMeanwhileError,
     DeliveryNotFoundError,
@@ -12,12 +16,8 @@ from ricochet.errors import (
     InvalidRequestError,
     PartnerArchivedError,
 )
-from ricochet.models.delivery import DeliveryState
-from ricochet.models.product import Lifecycle
-from ricochet.models.statuses import Status
-from ricochet.tables.deliveries import Listing, Position
-from ricochet.tables.paging import encode_cursor
-from ricochet.use_cases.manage_deliveries import DeliveryQuery, ManageDeliveries, shown, summary
+from ricochet.values.lifecycle import Lifecycle
+from ricochet.values.statuses import Status
 from tests.unit.builders import IN_AN_HOUR, TOMORROW, a_delivery, a_notice, a_partner, an_attempt
 
 RETRYING, DELIVERED, SUPERSEDED, PARKED = DeliveryState

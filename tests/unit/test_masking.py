@@ -2,7 +2,7 @@
 
 import pytest
 
-from ricochet.rules.masking import SECRET_WORDS, masked
+from ricochet.values.masking import SECRET_WORDS, masked
 
 
 @pytest.mark.parametrize(

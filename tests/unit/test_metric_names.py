@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ricochet.metric_names import Metric
+from ricochet.metrics import Metric
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(

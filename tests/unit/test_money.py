@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from ricochet.errors import InvalidAmountError, InvalidCurrencyError
-from ricochet.models.earning import Wallet
-from ricochet.models.money import json_number, parse_amount, parse_currency, plain
+from ricochet.ledger.earning import Wallet
+from ricochet.values.money import json_number, parse_amount, parse_currency, plain
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from ricochet import presets
-from ricochet.rules.preset import Reads
+from ricochet.intake import presets
+from ricochet.intake.preset import Reads
 from tests.guides import text
 
 ROWS = {

@@ -18,15 +18,15 @@ from ops.health import troubles
 from ops.listing import every
 from ops.stacks import OperatorError, Stack
 from ops.target import Target
-from ricochet.models.delivery import DeliveryState
-from ricochet.models.health import PARTNER, Breaker, PartnerHealth
-from ricochet.models.product import Lifecycle
+from ricochet.clicks.manage_products import ProductInput
+from ricochet.delivery.delivery import DeliveryState
+from ricochet.delivery.partners.manage_partners import PartnerInput
+from ricochet.delivery.partners.partner_health import PARTNER, Breaker, PartnerHealth
+from ricochet.delivery.redrive_deliveries import Redriven
+from ricochet.delivery.replay_deliveries import ReplayReport, ReplayRequest
+from ricochet.dynamodb.paging import Page
 from ricochet.settings import ManageReceiptsSettings, PartnerSettings, PartnerWordSettings
-from ricochet.tables.paging import Page
-from ricochet.use_cases.manage_partners import PartnerInput
-from ricochet.use_cases.manage_products import ProductInput
-from ricochet.use_cases.redrive_deliveries import Redriven
-from ricochet.use_cases.replay_deliveries import ReplayReport, ReplayRequest
+from ricochet.values.lifecycle import Lifecycle
 from tests.template.cloudformation import load
 from tests.unit.builders import IN_AN_HOUR, NOON, a_delivery, a_partner
 

@@ -8,12 +8,17 @@ from ops.doctor import examined
 from ops.facts import Alarm, Deployment, OpenDeliveries, Queue, Reach, SourceReceipts, Trigger
 from ops.stacks import Stack
 from ops.target import Target
-from ricochet.models import times
-from ricochet.models.delivery import DeliveryState, Hold
-from ricochet.models.health import PARTNER, Breaker, PartnerHealth
-from ricochet.models.product import Lifecycle
-from ricochet.rules.partner_health import PAUSE_AFTER_ATTEMPTS, PAUSE_AFTER_HOURS
-from ricochet.use_cases.manage_partners import PAUSED_BY_OPERATOR
+from ricochet.delivery.delivery import DeliveryState, Hold
+from ricochet.delivery.partners.manage_partners import PAUSED_BY_OPERATOR
+from ricochet.delivery.partners.partner_health import (
+    PARTNER,
+    PAUSE_AFTER_ATTEMPTS,
+    PAUSE_AFTER_HOURS,
+    Breaker,
+    PartnerHealth,
+)
+from ricochet.values import times
+from ricochet.values.lifecycle import Lifecycle
 from tests.unit.builders import IN_AN_HOUR, a_delivery, a_partner, an_attempt
 
 NOW = IN_AN_HOUR

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from ops.user import compare, difference
-from ricochet.models.earning import ApprovalStatus, Earning, EarningStatus, EarningType, Wallet
+from ricochet.ledger.earning import ApprovalStatus, Earning, EarningStatus, EarningType, Wallet
 from tests.unit.builders import NOON
 
 

@@ -6,11 +6,12 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import requests
 
+from ricochet.delivery.partners.partner import ContentType
+from ricochet.delivery.request import MAX_BODY_BYTES, MAX_URL_BYTES, compose
 from ricochet.errors import CompositionError
-from ricochet.models.delivery import Notice
-from ricochet.models.partner import ContentType, Method
-from ricochet.rules import signing
-from ricochet.rules.outbound import MAX_BODY_BYTES, MAX_URL_BYTES, compose
+from ricochet.http.outbound import Method
+from ricochet.ledger.notice import Notice
+from ricochet.values import signing
 from tests.unit.builders import CLICK_ID, IN_AN_HOUR, NOON, SECRET, TOMORROW, a_delivery, a_notice, a_partner
 
 AN_HOUR_IN_EPOCH = 1772370000

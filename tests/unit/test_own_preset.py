@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from ricochet import presets
-from ricochet.models.statuses import Status
+from ricochet.intake import presets
+from ricochet.values.statuses import Status
 
 PRESET = '''"""Made up: says "ja" and "nein", and signs with a plain secret."""
 
-from ricochet.models.statuses import Status
-from ricochet.rules import proofs
-from ricochet.rules.preset import Acknowledgement, Preset
+from ricochet.values.statuses import Status
+from ricochet.intake import signatures as proofs
+from ricochet.intake.preset import Acknowledgement, Preset
 
 PRESET = Preset(
     title="Made up",

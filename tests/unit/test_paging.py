@@ -6,8 +6,8 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
+from ricochet.dynamodb.paging import Page, checked_key, decode_cursor, encode_cursor, parse_limit, starting_at
 from ricochet.errors import InvalidCursorError, InvalidLimitError
-from ricochet.tables.paging import Page, checked_key, decode_cursor, encode_cursor, parse_limit, starting_at
 
 KEY = {"userId": "user_1", "earningId": "EARN-1"}
 SCOPE = "earnings:user_1"

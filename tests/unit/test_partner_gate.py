@@ -2,14 +2,14 @@
 
 import pytest
 
+from ricochet.delivery.delivery import Hold
+from ricochet.delivery.partners.partner_gate import PROBE_SECONDS, PartnerGate
+from ricochet.delivery.partners.partner_health import PARTNER, Breaker, PartnerHealth
+from ricochet.delivery.retry_schedule import RetrySchedule
+from ricochet.delivery.transitions import Wait
 from ricochet.errors import QueueRefusedError
-from ricochet.models import times
-from ricochet.models.delivery import Hold
-from ricochet.models.health import PARTNER, Breaker, PartnerHealth
-from ricochet.models.product import Lifecycle
-from ricochet.rules.delivery_progress import Wait
-from ricochet.rules.retry_schedule import RetrySchedule
-from ricochet.use_cases.partner_gate import PROBE_SECONDS, PartnerGate
+from ricochet.values import times
+from ricochet.values.lifecycle import Lifecycle
 from tests.unit.builders import IN_AN_HOUR, NOON, a_partner, an_attempt
 
 SCHEDULE = RetrySchedule((10, 60))

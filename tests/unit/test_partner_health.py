@@ -2,13 +2,14 @@
 
 import pytest
 
-from ricochet.models import times
-from ricochet.models.health import PARTNER, Breaker, PartnerHealth
-from ricochet.rules.partner_health import (
+from ricochet.delivery.partners.partner_health import (
     FULL_RATE,
     GONE_IN_A_ROW,
     OPEN_AFTER,
+    PARTNER,
     TIMEOUTS_IN_A_ROW,
+    Breaker,
+    PartnerHealth,
     Tally,
     after,
     notice_due,
@@ -16,7 +17,8 @@ from ricochet.rules.partner_health import (
     resumed,
     way_to_pause,
 )
-from ricochet.rules.retry_schedule import RetrySchedule
+from ricochet.delivery.retry_schedule import RetrySchedule
+from ricochet.values import times
 from tests.unit.builders import IN_AN_HOUR, NOON, an_attempt
 
 SCHEDULE = RetrySchedule((10, 60, 300, 900, 3600))

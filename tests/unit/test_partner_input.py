@@ -6,26 +6,16 @@ import socket
 
 import pytest
 
-from ricochet.errors import (
-    InvalidRequestError,
-    PartnerExistsError,
-    PartnerNotFoundError,
-    PartnerUrlNotAllowedError,
-)
-from ricochet.models import times
-from ricochet.models.delivery import Notice
-from ricochet.models.partner import ALL_EVENTS, Filters, Partner
-from ricochet.models.statuses import Status
-from ricochet.models.validation import validate
-from ricochet.rules import macros
-from ricochet.rules.addresses import AllowedTargets
-from ricochet.use_cases import manage_partners
-from ricochet.use_cases.manage_partners import (
-    ManagePartners,
-    PartnerInput,
-    check_body_template,
-    shown,
-)
+from ricochet.delivery.partners import macros, manage_partners
+from ricochet.delivery.partners.manage_partners import ManagePartners, PartnerInput, check_body_template, shown
+from ricochet.delivery.partners.partner import ALL_EVENTS, Filters, Partner
+from ricochet.delivery.request import macro_values
+from ricochet.errors import InvalidRequestError, PartnerExistsError, PartnerNotFoundError, PartnerUrlNotAllowedError
+from ricochet.http.addresses import AllowedTargets
+from ricochet.ledger.notice import Notice
+from ricochet.values import times
+from ricochet.values.inputs import validate
+from ricochet.values.statuses import Status
 from tests.unit.builders import NOON, a_delivery, a_notice, a_partner
 from tests.unit.hosts import INSIDE_IN_ANY_NOTATION, NO_HOSTS
 
@@ -206,7 +196,7 @@ def test_a_template_that_does_not_become_json_is_refused(template):
 
 @pytest.mark.parametrize("template", ['{"id": {click_id}}', '{"s": {status}}', '{"p": {payout}, "s": {sub1}}'])
 def test_a_template_is_taken_only_if_real_values_make_it_json(template):
-    values = macros.values(a_delivery(a_notice()), a_partner())
+    values = macro_values(a_delivery(a_notice()), a_partner())
     with pytest.raises(ValueError, match="Expecting"):
         json.loads(macros.fill(template, values, macros.in_json))
     with pytest.raises(InvalidRequestError):

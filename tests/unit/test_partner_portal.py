@@ -4,6 +4,13 @@ import socket
 
 import pytest
 
+from ricochet.clicks.user import User
+from ricochet.delivery.delivery import DeliveryState
+from ricochet.delivery.manage_deliveries import ListingQuery
+from ricochet.delivery.partners.partner import Filters, Partner
+from ricochet.delivery.partners.partner_deliveries import PartnerDeliveries, shown, shown_attempt, summary
+from ricochet.delivery.partners.partner_logins import PartnerLogins
+from ricochet.delivery.partners.partner_profile import PartnerProfile, SampleRequest, profile
 from ricochet.errors import (
     ChangedMeanwhileError,
     DeliveryNotFoundError,
@@ -11,17 +18,10 @@ from ricochet.errors import (
     InvalidRequestError,
     PartnerUrlNotAllowedError,
 )
-from ricochet.models.delivery import DeliveryState
-from ricochet.models.partner import Filters, Partner
-from ricochet.models.product import Lifecycle
-from ricochet.models.statuses import Status
-from ricochet.models.user import User
-from ricochet.rules.addresses import AllowedTargets
-from ricochet.sender.http import Sent
-from ricochet.use_cases.manage_deliveries import ListingQuery
-from ricochet.use_cases.partner_deliveries import PartnerDeliveries, shown, shown_attempt, summary
-from ricochet.use_cases.partner_logins import PartnerLogins
-from ricochet.use_cases.partner_profile import PartnerProfile, SampleRequest, profile
+from ricochet.http.addresses import AllowedTargets
+from ricochet.http.client import Sent
+from ricochet.values.lifecycle import Lifecycle
+from ricochet.values.statuses import Status
 from tests.unit.builders import IN_AN_HOUR, SECRET, a_delivery, a_notice, a_partner, an_attempt
 
 PUBLIC = "https://1.1.1.1/cb?c={click_id}"

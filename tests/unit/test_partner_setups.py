@@ -5,13 +5,13 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
+from ricochet.clicks.users_table import Users
+from ricochet.delivery.partners.health_table import Health
+from ricochet.delivery.partners.partner_health import PARTNER, PartnerHealth
+from ricochet.delivery.partners.partner_setups import PartnerSetups
+from ricochet.delivery.partners.partners_table import Partners
+from ricochet.dynamodb.wire import to_wire
 from ricochet.errors import ChangedMeanwhileError, LoginTakenError, PartnerExistsError
-from ricochet.models.health import PARTNER, PartnerHealth
-from ricochet.tables.catalog import Partners
-from ricochet.tables.health import Health
-from ricochet.tables.items import to_wire
-from ricochet.tables.partner_setups import PartnerSetups
-from ricochet.tables.users import Users
 from tests.unit.builders import NOON, a_partner
 
 HELD, FAILED = {"Code": "None"}, {"Code": "ConditionalCheckFailed"}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ricochet.models.product import Approval, PostbackAuth, hash_token
-from ricochet.rules.advertiser_proofs import may_speak_for
+from ricochet.clicks.product import Approval, PostbackAuth, hash_token
+from ricochet.intake.advertiser_authentication import may_speak_for
 from tests.unit.builders import a_postback, a_product
 
 BY_IP = PostbackAuth(mode="ip", allowed_cidrs=("192.0.2.0/24", "2001:db8::/32", "198.51.100.7"))

@@ -4,11 +4,11 @@ from decimal import Decimal
 
 import pytest
 
+from ricochet.clicks.manage_products import ManageProducts, ProductInput, shown, shown_to_users, warnings
+from ricochet.clicks.product import Approval, Caps, hash_token
 from ricochet.errors import ChangedMeanwhileError, InvalidRequestError, ProductExistsError, ProductNotFoundError
-from ricochet.models.product import Approval, Caps, hash_token
-from ricochet.models.validation import validate
-from ricochet.rules.advertiser_proofs import may_speak_for
-from ricochet.use_cases.manage_products import ManageProducts, ProductInput, shown, shown_to_users, warnings
+from ricochet.intake.advertiser_authentication import may_speak_for
+from ricochet.values.inputs import validate
 from tests.unit.builders import NOON, a_postback, a_product
 
 LEAST = {"name": "Shop", "taskUrl": "https://shop.example/offer", "earnUpTo": Decimal(5)}

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ricochet.tables.catalog import Products
-from ricochet.tables.items import to_wire
-from ricochet.tables.recent import KEPT_SECONDS
+from ricochet.clicks.products_table import Products
+from ricochet.dynamodb.recent import KEPT_SECONDS
+from ricochet.dynamodb.wire import to_wire
 from tests.unit.builders import a_product
 
 

@@ -5,11 +5,12 @@ import json
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from ricochet.delivery.delivery import new_delivery
+from ricochet.delivery.queues import HIDDEN_SECONDS, DeliveryMessage, DeliveryQueue, ParkingQueue
 from ricochet.errors import QueueRefusedError
-from ricochet.models import times
-from ricochet.models.delivery import new_delivery
-from ricochet.models.postback import RawPostback
-from ricochet.sender.queues import HIDDEN_SECONDS, DeliveryMessage, DeliveryQueue, ParkingQueue, PostbackQueue
+from ricochet.intake.postback_queue import PostbackQueue
+from ricochet.intake.raw_postback import RawPostback
+from ricochet.values import times
 from tests.unit.builders import IN_AN_HOUR, a_delivery, a_notice, a_postback
 
 

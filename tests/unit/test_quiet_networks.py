@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from ricochet.models import times
-from ricochet.use_cases.find_quiet_networks import FindQuietNetworks
+from ricochet.intake.find_quiet_networks import FindQuietNetworks
+from ricochet.values import times
 
 NOW = "2026-03-20T15:00:00.000Z"
 EACH_DAY = range(1, 10)

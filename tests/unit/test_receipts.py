@@ -6,9 +6,10 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from ricochet.models import ids, times
-from ricochet.models.postback import KEPT_OF_STRANGERS, strangers_days
-from ricochet.models.postback import receipt_of as receipt_without
+from ricochet.intake.raw_postback import KEPT_OF_STRANGERS
+from ricochet.intake.raw_postback import receipt_of as receipt_without
+from ricochet.ledger.receipt import strangers_days
+from ricochet.values import ids, times
 from tests.unit.builders import IN_AN_HOUR, a_postback
 
 SECRETS = frozenset({"token"})

@@ -4,6 +4,8 @@ from decimal import Decimal
 
 import pytest
 
+from ricochet.clicks.click import ClickStatus
+from ricochet.clicks.product import Caps, PostbackAuth
 from ricochet.errors import (
     ClickIdRequiredError,
     ClickNotFoundError,
@@ -17,13 +19,11 @@ from ricochet.errors import (
     RequestError,
     UnknownStatusError,
 )
-from ricochet.models.click import ClickStatus
-from ricochet.models.conversion import HoldReason
-from ricochet.models.product import Caps, PostbackAuth
-from ricochet.models.statuses import Status
-from ricochet.tables.ledger import CapReachedError, ClickTakenError, ConversionMovedError
-from ricochet.use_cases.advertisers import Advertisers
-from ricochet.use_cases.intake import Intake
+from ricochet.intake.advertiser_source import Advertisers
+from ricochet.intake.intake import Intake
+from ricochet.ledger.conversion import HoldReason
+from ricochet.ledger.transaction import CapReachedError, ClickTakenError, ConversionMovedError
+from ricochet.values.statuses import Status
 from tests.unit.builders import CLICK_ID, IN_AN_HOUR, RATE, a_click, a_postback, a_product
 
 

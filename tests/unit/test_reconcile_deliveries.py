@@ -4,13 +4,14 @@ import itertools
 
 import pytest
 
+from ricochet.delivery.delivery import DeliveryState, new_delivery
+from ricochet.delivery.reconcile_deliveries import LAST_DAYS, ReconcileDeliveries
 from ricochet.errors import QueueRefusedError
-from ricochet.models import times
-from ricochet.models.conversion import PastVersion
-from ricochet.models.delivery import DeliveryState, new_delivery, versions_of
-from ricochet.models.product import Lifecycle
-from ricochet.models.statuses import Status
-from ricochet.use_cases.reconcile_deliveries import LAST_DAYS, ReconcileDeliveries
+from ricochet.ledger.conversion import PastVersion
+from ricochet.ledger.notice import versions_of
+from ricochet.values import times
+from ricochet.values.lifecycle import Lifecycle
+from ricochet.values.statuses import Status
 from tests.unit.builders import IN_AN_HOUR, NOON, TOMORROW, a_conversion, a_delivery, a_notice, a_partner
 
 LEAD_THEN_PURCHASE = a_conversion(

@@ -2,11 +2,11 @@
 
 import pytest
 
-from ricochet.models.delivery import DeliveryState
-from ricochet.models.product import Lifecycle
-from ricochet.models.validation import validate
-from ricochet.sender.queues import DeliveryMessage, ParkedMessage
-from ricochet.use_cases.redrive_deliveries import RedriveDeliveries, Redriven, RedriveRequest
+from ricochet.delivery.delivery import DeliveryState
+from ricochet.delivery.queues import DeliveryMessage, ParkedMessage
+from ricochet.delivery.redrive_deliveries import RedriveDeliveries, Redriven, RedriveRequest
+from ricochet.values.inputs import validate
+from ricochet.values.lifecycle import Lifecycle
 from tests.unit.builders import IN_AN_HOUR, NOON, TOMORROW, a_delivery, a_partner
 
 RETRYING, DELIVERED, SUPERSEDED, PARKED = DeliveryState

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from ricochet.models.user import User
-from ricochet.rules.referral import commission_change, referrer_at_credit
+from ricochet.clicks.user import User
+from ricochet.ledger.commission import commission_change, referrer_at_credit
 from tests.unit.builders import IN_AN_HOUR, NOON, TOMORROW, a_conversion
 
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from ricochet.clicks.set_referrer import ReferrerRequest, SetReferrer
+from ricochet.clicks.user import User
 from ricochet.errors import (
     InvalidRequestError,
     ReferrerAlreadySetError,
@@ -9,10 +11,8 @@ from ricochet.errors import (
     ReferrerIsSelfError,
     ReferrerNotFoundError,
 )
-from ricochet.models import ids
-from ricochet.models.user import User
-from ricochet.models.validation import validate
-from ricochet.use_cases.set_referrer import ReferrerRequest, SetReferrer
+from ricochet.values import ids
+from ricochet.values.inputs import validate
 from tests.unit.builders import NOON
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from ricochet.models import times
-from ricochet.models.health import PARTNER, Breaker, PartnerHealth
-from ricochet.models.product import Lifecycle
-from ricochet.rules.delivery_progress import queue_delay
-from ricochet.use_cases.release_due_deliveries import EACH_SECONDS, RATE, ReleaseDueDeliveries
+from ricochet.delivery.partners.partner_health import PARTNER, Breaker, PartnerHealth
+from ricochet.delivery.release_due_deliveries import EACH_SECONDS, RATE, ReleaseDueDeliveries
+from ricochet.delivery.transitions import queue_delay
+from ricochet.values import times
+from ricochet.values.lifecycle import Lifecycle
 from tests.unit.builders import IN_AN_HOUR, NOON, a_delivery, a_partner
 
 AN_HOUR = 3600.0

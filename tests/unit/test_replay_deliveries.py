@@ -5,18 +5,18 @@ from itertools import count
 
 import pytest
 
+from ricochet.delivery import replay_deliveries
+from ricochet.delivery.deliveries_table import Position
+from ricochet.delivery.delivery import DeliveryState, new_delivery
+from ricochet.delivery.partners.partner import Filters
+from ricochet.delivery.replay_deliveries import ReplayDeliveries, ReplayRequest
 from ricochet.errors import InvalidCursorError, InvalidRequestError, PartnerArchivedError, PartnerNotFoundError
-from ricochet.models import times
-from ricochet.models.conversion import PastVersion
-from ricochet.models.delivery import DeliveryState, new_delivery
-from ricochet.models.partner import Filters
-from ricochet.models.product import Lifecycle
-from ricochet.models.statuses import Status
-from ricochet.models.validation import validate
-from ricochet.tables.conversions import day_key
-from ricochet.tables.deliveries import Position
-from ricochet.use_cases import replay_deliveries
-from ricochet.use_cases.replay_deliveries import ReplayDeliveries, ReplayRequest
+from ricochet.ledger.conversion import PastVersion
+from ricochet.ledger.conversions_table import day_key
+from ricochet.values import times
+from ricochet.values.inputs import validate
+from ricochet.values.lifecycle import Lifecycle
+from ricochet.values.statuses import Status
 from tests.unit.builders import IN_AN_HOUR, NOON, TOMORROW, a_conversion, a_notice, a_partner
 
 RETRYING, DELIVERED, SUPERSEDED, PARKED = DeliveryState

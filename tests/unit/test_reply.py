@@ -2,8 +2,8 @@
 
 import pytest
 
-from ricochet.models.statuses import Status
-from ricochet.rules.reply import named_status
+from ricochet.delivery.partner_reply import named_status
+from ricochet.values.statuses import Status
 from tests.unit.builders import a_partner
 
 OWN_WORDS = a_partner(status_words={"approved": "1", "rejected": "2", "reversed": "2", "trash": "Müll"})

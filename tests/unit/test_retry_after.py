@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ricochet.sender.http import _retry_after
+from ricochet.http.client import _retry_after
 
 
 @pytest.mark.parametrize(("value", "seconds"), [("0", 0), ("120", 120), (" 7 ", 7), ("9" * 40, 999_999_999)])

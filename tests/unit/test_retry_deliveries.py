@@ -2,14 +2,14 @@
 
 import pytest
 
+from ricochet.delivery.delivery import DeliveryState, Hold
+from ricochet.delivery.queues import DeliveryMessage
+from ricochet.delivery.retry_deliveries import LEASE_SECONDS, RetryDeliveries, parse_messages
+from ricochet.delivery.retry_schedule import RetrySchedule
+from ricochet.delivery.transitions import Wait, after_attempt
 from ricochet.errors import DeliveryBusyError, QueueRefusedError
-from ricochet.models import times
-from ricochet.models.delivery import DeliveryState, Hold
-from ricochet.models.product import Lifecycle
-from ricochet.rules.delivery_progress import Wait, after_attempt
-from ricochet.rules.retry_schedule import RetrySchedule
-from ricochet.sender.queues import DeliveryMessage
-from ricochet.use_cases.retry_deliveries import LEASE_SECONDS, RetryDeliveries, parse_messages
+from ricochet.values import times
+from ricochet.values.lifecycle import Lifecycle
 from tests.unit.builders import IN_AN_HOUR, NOON, TOMORROW, OpenGate, a_delivery, a_partner, an_attempt
 
 RETRYING, DELIVERED, SUPERSEDED, PARKED = DeliveryState

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ricochet.rules.retry_schedule import MAX_RETRY_AFTER, RetrySchedule, is_refusal
+from ricochet.delivery.retry_schedule import MAX_RETRY_AFTER, RetrySchedule, is_refusal
 from tests.unit.builders import an_attempt
 
 SCHEDULE = RetrySchedule.parse("10,60,300,900,3600")

@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from ricochet import settings
-from ricochet.rules.addresses import AllowedTargets
-from ricochet.rules.retry_schedule import RetrySchedule
+from ricochet.delivery.retry_schedule import RetrySchedule
+from ricochet.http.addresses import AllowedTargets
 
 MODELS = [
     model

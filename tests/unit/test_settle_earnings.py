@@ -3,9 +3,9 @@
 import pytest
 
 from ricochet.errors import ConversionNotFoundError, LedgerBusyError
-from ricochet.models.statuses import Status
-from ricochet.tables.ledger import ConversionMovedError
-from ricochet.use_cases.settle_earnings import SettleEarnings
+from ricochet.ledger.credit_held_earnings import SettleEarnings
+from ricochet.ledger.transaction import ConversionMovedError
+from ricochet.values.statuses import Status
 from tests.unit.builders import Books, a_product, a_report
 
 DUE = "2026-03-08T13:00:00.000Z"

@@ -5,15 +5,15 @@ from decimal import Decimal
 
 import pytest
 
+from ricochet.clicks.click import ClickStatus, Outcome
+from ricochet.clicks.product import Approval, PostbackAuth
 from ricochet.errors import ClickAlreadyConvertedError, ClickExpiredError, ConflictError, ConflictingReplayError
-from ricochet.models import times
-from ricochet.models.click import ClickStatus, Outcome
-from ricochet.models.conversion import HoldReason
-from ricochet.models.earning import ApprovalStatus, EarningStatus, EarningType, WalletChange
-from ricochet.models.product import Approval, PostbackAuth
-from ricochet.models.statuses import Status
-from ricochet.rules.settlement import check_open, outcome_of, repeats, settle
-from ricochet.use_cases.advertisers import advertiser_terms
+from ricochet.intake.advertiser_source import advertiser_terms
+from ricochet.ledger.conversion import HoldReason
+from ricochet.ledger.earning import ApprovalStatus, EarningStatus, EarningType, WalletChange
+from ricochet.ledger.settlement import check_open, outcome_of, repeats, settle
+from ricochet.values import times
+from ricochet.values.statuses import Status
 from tests.unit.builders import CLICK_ID, IN_AN_HOUR, NOON, RATE, TOMORROW, Books, a_click, a_product, a_report
 
 PENDING, APPROVED, REJECTED, TRASH, REVERSED = Status

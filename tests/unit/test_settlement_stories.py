@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from ricochet.errors import ConflictError
-from ricochet.models.statuses import Status
-from ricochet.rules.settlement import repeats
+from ricochet.ledger.settlement import repeats
+from ricochet.values.statuses import Status
 from tests.unit.builders import Books, a_report
 
 PENDING, APPROVED, REJECTED, TRASH, REVERSED = Status

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
+from ricochet.dynamodb.paging import encode_cursor
+from ricochet.dynamodb.sharded_index import ShardedIndex
+from ricochet.dynamodb.wire import from_wire, to_wire
 from ricochet.errors import InvalidCursorError
-from ricochet.tables.items import from_wire, to_wire
-from ricochet.tables.paging import encode_cursor
-from ricochet.tables.shards import ShardedIndex
 
 SHARDS = ["s#0", "s#1", "s#2"]
 

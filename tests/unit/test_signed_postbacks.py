@@ -6,9 +6,9 @@ import hmac
 
 import pytest
 
-from ricochet.models import times
-from ricochet.models.product import PostbackAuth
-from ricochet.rules.advertiser_proofs import may_speak_for
+from ricochet.clicks.product import PostbackAuth
+from ricochet.intake.advertiser_authentication import may_speak_for
+from ricochet.values import times
 from tests.unit.builders import IN_AN_HOUR, SECRET, a_postback, a_product
 
 PRODUCT = a_product(postback_auth=PostbackAuth(mode="signature"), postback_secret=SECRET)

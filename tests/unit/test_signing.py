@@ -8,7 +8,7 @@ import time
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from ricochet.rules import signing
+from ricochet.values import signing
 from tests.unit.builders import SECRET
 
 ANOTHER = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ricochet.models.statuses import LEAD_WORDS, Status, next_status, parse_status
+from ricochet.values.statuses import LEAD_WORDS, Status, next_status, parse_status
 
 # Rows: what the conversion is. Columns: what its source reports. A dot: it stays as it is.
 TABLE = """

@@ -11,6 +11,11 @@ from types import SimpleNamespace
 import pytest
 
 from ricochet import telemetry
+from ricochet.delivery.delivery import DeliveryState, Hold
+from ricochet.delivery.partner_reply import PartnerWord
+from ricochet.delivery.partners import partner_gate
+from ricochet.delivery.partners.partner_gate import HealthChange, Learned
+from ricochet.delivery.partners.partner_health import Breaker, PartnerHealth
 from ricochet.errors import (
     ClickExpiredError,
     ConflictingReplayError,
@@ -18,18 +23,14 @@ from ricochet.errors import (
     NetworkNotFoundError,
     PostbackNotAuthenticatedError,
 )
-from ricochet.metric_names import Metric
-from ricochet.models.conversion import Conversion
-from ricochet.models.delivery import DeliveryState, Hold
-from ricochet.models.earning import ApprovalStatus, Earning, EarningStatus, EarningType
-from ricochet.models.health import Breaker, PartnerHealth
-from ricochet.models.statuses import Status
-from ricochet.rules import settlement as settlements
-from ricochet.sender.queues import PartnerWord
-from ricochet.use_cases import intake, partner_gate
-from ricochet.use_cases.intake import IntakeReply
-from ricochet.use_cases.partner_gate import HealthChange, Learned
-from ricochet.use_cases.settle_earnings import Settled
+from ricochet.intake import intake
+from ricochet.intake.intake import IntakeReply
+from ricochet.ledger import settlement as settlements
+from ricochet.ledger.conversion import Conversion
+from ricochet.ledger.credit_held_earnings import Settled
+from ricochet.ledger.earning import ApprovalStatus, Earning, EarningStatus, EarningType
+from ricochet.metrics import Metric
+from ricochet.values.statuses import Status
 from tests.unit.builders import (
     CLICK_ID,
     IN_AN_HOUR,

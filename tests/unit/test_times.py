@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from ricochet.models import times
+from ricochet.values import times
 
 
 def test_a_moment_is_written_in_utc_with_milliseconds():

@@ -6,9 +6,9 @@ import pytest
 from pydantic import Field, field_validator
 
 from ricochet.errors import InvalidRequestError
-from ricochet.models.entity import Entity
-from ricochet.models.money import Price
-from ricochet.models.validation import as_api_names, ignored_fields, validate
+from ricochet.values.entity import Entity
+from ricochet.values.inputs import as_api_names, ignored_fields, validate
+from ricochet.values.money import Price
 
 
 class Inner(Entity):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 
+from ricochet.dynamodb.paging import parse_limit
 from ricochet.errors import (
     BodyTooLargeError,
     ClickExpiredError,
@@ -21,13 +22,12 @@ from ricochet.errors import (
     RicochetError,
     UnknownStatusError,
 )
-from ricochet.metric_names import Metric
-from ricochet.models.money import json_number
-from ricochet.models.postback import MAX_BODY_BYTES, parse_json_object
-from ricochet.models.product import Lifecycle
-from ricochet.models.validation import validate
-from ricochet.tables.paging import parse_limit
+from ricochet.intake.raw_postback import MAX_BODY_BYTES
+from ricochet.metrics import Metric
 from ricochet.telemetry import count, logger, tell_own_failure
+from ricochet.values.inputs import parse_json_object, validate
+from ricochet.values.lifecycle import Lifecycle
+from ricochet.values.money import json_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
     from pydantic import BaseModel
 
-    from ricochet.models.postback import RawPostback
-    from ricochet.sender.queues import PostbackQueue
-    from ricochet.use_cases.intake import Source
+    from ricochet.intake.intake import Source
+    from ricochet.intake.postback_queue import PostbackQueue
+    from ricochet.intake.raw_postback import RawPostback
 
 # The most special class of an error decides; anything that is not here is a 500.
 STATUS_OF: Mapping[type[RicochetError], int] = {

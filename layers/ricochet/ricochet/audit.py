@@ -6,10 +6,9 @@ import logging
 import re
 from typing import Any
 
-from ricochet.models.entity import Entity
-from ricochet.models.postback import MASK
-from ricochet.rules.masking import masked
 from ricochet.telemetry import logger
+from ricochet.values.entity import Entity
+from ricochet.values.masking import MASK, masked
 
 # Below the logger of all else, whose handler, format and keys it has, but not its level: LogLevel=ERROR silences no
 # change of an operator's.

@@ -7,9 +7,9 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from ricochet.models.money import Currency, Price
-from ricochet.rules.addresses import AllowedTargets
-from ricochet.rules.retry_schedule import RetrySchedule
+from ricochet.delivery.retry_schedule import RetrySchedule
+from ricochet.http.addresses import AllowedTargets
+from ricochet.values.money import Currency, Price
 
 Schedule = Annotated[RetrySchedule, BeforeValidator(RetrySchedule.parse)]
 Targets = Annotated[AllowedTargets, BeforeValidator(AllowedTargets.parse)]

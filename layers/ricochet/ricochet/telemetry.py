@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
-from ricochet.metric_names import Metric
+from ricochet.metrics import Metric
 
 if TYPE_CHECKING:
+    from ricochet.delivery.delivery import Delivery
+    from ricochet.delivery.partner_reply import PartnerWord
+    from ricochet.delivery.partners.partner_gate import Learned
     from ricochet.errors import RequestError
-    from ricochet.models.conversion import Conversion
-    from ricochet.models.delivery import Delivery
-    from ricochet.models.earning import Earning
-    from ricochet.rules.settlement import Settlement
-    from ricochet.sender.queues import PartnerWord
-    from ricochet.use_cases.intake import IntakeReply, Source
-    from ricochet.use_cases.partner_gate import Learned
-    from ricochet.use_cases.settle_earnings import Settled
+    from ricochet.intake.intake import IntakeReply, Source
+    from ricochet.ledger.conversion import Conversion
+    from ricochet.ledger.credit_held_earnings import Settled
+    from ricochet.ledger.earning import Earning
+    from ricochet.ledger.settlement import Settlement
 
 SERVICE = "ricochet"
 """The dimension of every metric, the same for all functions: an alarm on a sum over several would need arithmetic."""

@@ -15,8 +15,8 @@ import pytest
 
 from local.stack import Stack
 from local.workspace import ROOT, clean_environment
-from ricochet.models.delivery import Delivery, DeliveryState
-from ricochet.sender.queues import DeliveryMessage
+from ricochet.delivery.delivery import Delivery, DeliveryState
+from ricochet.delivery.queues import DeliveryMessage
 from tests.integration.conftest import (
     Rows,
     admin,

@@ -19,9 +19,9 @@ from typing import Any
 from botocore.awsrequest import AWSResponse
 
 from ricochet import clients
-from ricochet.sender.http import Sender
-from ricochet.sender.queues import DeliveryQueue
-from ricochet.tables.deliveries import Deliveries
+from ricochet.delivery.deliveries_table import Deliveries
+from ricochet.delivery.queues import DeliveryQueue
+from ricochet.http.client import Sender
 
 SECONDS = 30
 

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from ricochet.models.delivery import DeliveryState
-from ricochet.sender.queues import DeliveryMessage
+from ricochet.delivery.delivery import DeliveryState
+from ricochet.delivery.queues import DeliveryMessage
 from tests.faults.deployed.conftest import QUEUE_READER, STREAM_READER
 from tests.integration.conftest import eventually
 from tests.integration.telling import path

@@ -1,0 +1,1 @@
+"""Products, clicks and users: how a user sets out for an advertiser."""

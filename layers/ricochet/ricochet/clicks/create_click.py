@@ -1,0 +1,98 @@
+"""A user sets out for an advertiser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import StringConstraints
+
+from ricochet.clicks import task_urls
+from ricochet.clicks.click import Click, ttl_of
+from ricochet.clicks.clicks_table import Clicks
+from ricochet.clicks.product import Product
+from ricochet.clicks.products_table import Products
+from ricochet.errors import ProductNotFoundError, ProductPausedError, RequestError
+from ricochet.http.plain_url import check_task_url
+from ricochet.values import ids, times
+from ricochet.values.entity import Entity
+from ricochet.values.lifecycle import Lifecycle
+
+Tag = Annotated[str, StringConstraints(max_length=128)]
+
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2}$", to_upper=True)]
+
+_USER_AGENT_LENGTH = 160
+
+
+class ClickRequest(Entity):
+    """What an app may say when it asks for a click; all of it is optional."""
+
+    task_url: Annotated[str, StringConstraints(min_length=1)] | None = None
+    offer_id: Tag | None = None
+    subid: Tag | None = None
+    sub1: Tag | None = None
+    sub2: Tag | None = None
+    sub3: Tag | None = None
+    sub4: Tag | None = None
+    sub5: Tag | None = None
+    prelanding: Tag | None = None
+    landing: Tag | None = None
+    px: Tag | None = None
+    domain: Tag | None = None
+    country: Country | None = None
+
+
+class CreateClick:
+    def __init__(self, products: Products, clicks: Clicks, clock: Callable[[], str] = times.now) -> None:
+        self._products = products
+        self._clicks = clicks
+        self._clock = clock
+
+    def __call__(
+        self, user_id: str, product_id: str, request: ClickRequest, *, ip: str, user_agent: str, public_base_url: str
+    ) -> dict[str, Any]:
+        """`clickId`, `redirectUrl`, `expiresAt`, `trackingUrl` of a new click.
+
+        ProductNotFoundError, ProductPausedError; TaskUrlNotAllowedError for a URL that is not the product's.
+        """
+        product, task_url = self._product_and_url(product_id, request.task_url)
+        moment = self._clock()
+        expires_at = times.plus(moment, hours=product.click_ttl_hours)
+        click = Click(
+            click_id=ids.new_click_id(),
+            user_id=user_id,
+            product_id=product_id,
+            ip=ip,
+            user_agent=user_agent[:_USER_AGENT_LENGTH] or None,
+            created_at=moment,
+            expires_at=expires_at,
+            ttl=ttl_of(expires_at),
+            **request.model_dump() | {"task_url": task_url},
+        )
+        self._clicks.create(click)
+        postback_url = task_urls.postback_url(public_base_url, click.click_id)
+        return {
+            "clickId": click.click_id,
+            "redirectUrl": task_urls.redirect_url(task_url, click.click_id, postback_url),
+            "expiresAt": expires_at,
+            "trackingUrl": postback_url,
+        }
+
+    def _product_and_url(self, product_id: str, task_url: str | None) -> tuple[Product, str]:
+        """The product and where to go, by the product as it is now if by what we remember of it there was no way."""
+        refusal: RequestError = ProductNotFoundError("there is no such product")
+        for product in self._products.versions(product_id):
+            try:
+                return product, _checked_url(product, task_url)
+            except RequestError as error:
+                refusal = error
+        raise refusal
+
+
+def _checked_url(product: Product, task_url: str | None) -> str:
+    if product.status is Lifecycle.ARCHIVED:
+        raise ProductNotFoundError("there is no such product")
+    if product.status is Lifecycle.PAUSED:
+        raise ProductPausedError("this product is paused")
+    return check_task_url(task_url or product.task_url, product.allowed_hosts)

@@ -1,0 +1,210 @@
+"""Operators set up what users can earn from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
+
+from ricochet.clicks.product import Approval, AuthMode, Caps, PostbackAuth, Product, hash_token
+from ricochet.clicks.products_table import Products
+from ricochet.dynamodb.paging import Page
+from ricochet.errors import ChangedMeanwhileError, ProductExistsError, ProductNotFoundError, TaskUrlNotAllowedError
+from ricochet.http.plain_url import host_of
+from ricochet.values import ids, signing, times
+from ricochet.values.entity import Entity
+from ricochet.values.inputs import Cidr, Name, RowId, as_api_names, validate
+from ricochet.values.lifecycle import Lifecycle
+from ricochet.values.money import Currency, Price
+from ricochet.values.statuses import Status
+
+MAX_TTL_HOURS = 24 * 90
+
+MAX_HOLD_DAYS = 90
+
+HIDDEN = {"postback_token_hash", "postback_secret", "revision"}
+
+FOR_USERS = {"product_id", "name", "task_url", "earn_up_to", "currency", "click_ttl_hours"}
+
+OPEN_AND_AUTO = (
+    "anyone who knows a click id, the user included, can post this product's conversions, "
+    "and they are credited without a person looking at them"
+)
+
+
+def _plain_url(url: str) -> str:
+    try:
+        host_of(url)
+    except TaskUrlNotAllowedError as error:
+        raise ValueError(error.message) from error
+    return url
+
+
+def _host(text: str) -> str:
+    if host_of(_plain_url(f"https://{text}")) != text.lower():
+        raise ValueError("must be a host, or host:port where the port is not the scheme's own")
+    return text.lower()
+
+
+TaskUrl = Annotated[str, AfterValidator(_plain_url)]
+
+Host = Annotated[str, AfterValidator(_host)]
+
+Cap = Annotated[int, Field(ge=1, le=10**9)]
+
+
+class AuthInput(Entity):
+    mode: AuthMode = AuthMode.SECRET
+    allowed_cidrs: tuple[Cidr, ...] = ()
+
+    @model_validator(mode="after")
+    def _ip_needs_addresses(self) -> Self:
+        if self.mode is AuthMode.IP and not self.allowed_cidrs:
+            raise ValueError("mode ip needs allowedCidrs")
+        return self
+
+
+class CapsInput(Entity):
+    """A name that is no cap is refused and not ignored: the operator would believe in it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    per_user: Cap | None = None
+    per_user_per_day: Cap | None = None
+    per_day: Cap | None = None
+    min_seconds: Annotated[int, Field(ge=1, le=MAX_TTL_HOURS * 3600)] | None = None
+
+
+class ProductInput(Entity):
+    """Everything an operator may say about a product; a PATCH says it over what is there."""
+
+    product_id: RowId | None = None
+    name: Name
+    task_url: TaskUrl
+    allowed_hosts: Annotated[tuple[Host, ...], Field(max_length=20)] = ()
+    earn_up_to: Price
+    currency: Currency = ""  # empty: the deployment's default
+    click_ttl_hours: Annotated[int, Field(ge=1, le=MAX_TTL_HOURS)] = 24
+    postback_auth: AuthInput = AuthInput()
+    approval: Approval | None = None
+    default_status: Status = Status.APPROVED
+    multiple_conversions: bool = False
+    referral_rate: Price | None = None
+    hold_days: Annotated[int, Field(ge=0, le=MAX_HOLD_DAYS)] = 0
+    caps: CapsInput = CapsInput()
+    status: Lifecycle = Lifecycle.ACTIVE
+    rotate_postback_token: bool = False
+
+    @model_validator(mode="after")
+    def _own_host(self) -> Self:
+        if self.allowed_hosts and host_of(self.task_url) not in self.allowed_hosts:
+            raise ValueError(f"allowedHosts must hold the host of taskUrl, {host_of(self.task_url)}")
+        return self
+
+    @field_validator("referral_rate")
+    @classmethod
+    def _share(cls, rate: Price | None) -> Price | None:
+        if rate is not None and rate > 1:
+            raise ValueError("is a share: from 0 to 1")
+        return rate
+
+
+def shown(product: Product) -> dict[str, Any]:
+    """A product as operators see it: its token is not in it."""
+    return product.to_json(leave_out=HIDDEN) | {"approval": product.effective_approval}
+
+
+def shown_to_users(product: Product) -> dict[str, Any]:
+    return product.to_json(include_only=FOR_USERS)
+
+
+def warnings(product: Product) -> list[str]:
+    if product.postback_auth.mode is AuthMode.OPEN and product.approval is Approval.AUTO:
+        return [OPEN_AND_AUTO]
+    return []
+
+
+class ManageProducts:
+    def __init__(self, products: Products, default_currency: str, clock: Callable[[], str] = times.now) -> None:
+        self._products = products
+        self._default_currency = default_currency
+        self._clock = clock
+
+    def create(self, given: ProductInput) -> tuple[Product, str | None]:
+        """The product, and its postback token or signing secret in clear if it has one: the only time it is shown."""
+        moment = self._clock()
+        proof = _new_proof(given.postback_auth.mode)
+        product = self._product(given, given.product_id or ids.new_id("prod"), moment, moment)
+        product = product.with_changes(**proof.stored)
+        if not self._products.create(product):
+            raise ProductExistsError(f"product {product.product_id} exists already")
+        return product, proof.shown
+
+    def get(self, product_id: str) -> Product:
+        product = self._products.get(product_id)
+        if product is None:
+            raise ProductNotFoundError("there is no such product")
+        return product
+
+    def update(self, before: Product, patch: dict[str, Any]) -> tuple[Product, str | None]:
+        """The product with `patch` said over it, and a new token or secret if one was asked for or needed.
+
+        ChangedMeanwhileError if it is no longer as it was `before`.
+        """
+        patch = as_api_names(patch, ProductInput)
+        given = validate(_as_input(before, patch) | patch, ProductInput)
+        mode = given.postback_auth.mode
+        proof = _Proof({"postback_token_hash": before.postback_token_hash, "postback_secret": before.postback_secret})
+        if given.rotate_postback_token or mode is not before.postback_auth.mode:
+            proof = _new_proof(mode)
+        after = self._product(given, before.product_id, before.created_at, self._clock())
+        after = after.with_changes(revision=before.revision + 1, **proof.stored)
+        if not self._products.replace(after, before.revision):
+            raise ChangedMeanwhileError("the product was changed meanwhile; read it again")
+        return after, proof.shown
+
+    def list_page(self, status: Lifecycle | None, limit: int, cursor: str | None) -> Page[Product]:
+        return self._products.list_page(status, limit, cursor)
+
+    def _product(self, given: ProductInput, product_id: str, created_at: str, moment: str) -> Product:
+        fields = given.model_dump(exclude={"product_id", "rotate_postback_token"})
+        return Product(
+            **fields
+            | {
+                "product_id": product_id,
+                "allowed_hosts": given.allowed_hosts or (host_of(given.task_url),),
+                "currency": given.currency or self._default_currency,
+                "postback_auth": PostbackAuth(**given.postback_auth.model_dump()),
+                "caps": Caps(**given.caps.model_dump()),
+                "created_at": created_at,
+                "updated_at": moment,
+            }
+        )
+
+
+def _as_input(product: Product, patch: dict[str, Any]) -> dict[str, Any]:
+    """The product as it could have been given; hosts that followed from the task URL follow from the next one."""
+    fields = product.to_item()
+    if "taskUrl" in patch and product.allowed_hosts == (host_of(product.task_url),):
+        del fields["allowedHosts"]
+    return fields
+
+
+@dataclass(frozen=True)
+class _Proof:
+    """What the product keeps to check postbacks by, and what its advertiser is shown once."""
+
+    stored: dict[str, str | None]
+    shown: str | None = None
+
+
+def _new_proof(mode: AuthMode) -> _Proof:
+    if mode is AuthMode.SECRET:
+        token = ids.new_token("pbt")
+        return _Proof({"postback_token_hash": hash_token(token), "postback_secret": None}, token)
+    if mode is AuthMode.SIGNATURE:
+        secret = signing.new_secret()
+        return _Proof({"postback_token_hash": None, "postback_secret": secret}, secret)
+    return _Proof({"postback_token_hash": None, "postback_secret": None})

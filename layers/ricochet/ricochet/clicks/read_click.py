@@ -1,0 +1,45 @@
+"""What became of a click, for its user; and that it was opened, for us."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ricochet.clicks import task_urls
+from ricochet.clicks.click import Click
+from ricochet.clicks.clicks_table import Clicks
+from ricochet.errors import ClickNotFoundError, InvalidClickIdError
+from ricochet.values import ids, times
+
+
+class ReadClick:
+    def __init__(self, clicks: Clicks, clock: Callable[[], str] = times.now) -> None:
+        self._clicks = clicks
+        self._clock = clock
+
+    def own(self, user_id: str, click_id: str, public_base_url: str) -> dict[str, Any]:
+        """The click log; ClickNotFoundError for another user's click too, so that nobody learns that it exists."""
+        click = self._clicks.get(_parsed(click_id))
+        if click is None or click.user_id != user_id:
+            raise _not_found()
+        postback_url = task_urls.postback_url(public_base_url, click.click_id)
+        return click.to_app(self._clock(), task_urls.redirect_url(click.task_url, click.click_id, postback_url))
+
+    def visited(self, click_id: str) -> dict[str, str]:
+        """`clickId` and `status` of a click whose visit is counted by this."""
+        moment = self._clock()
+        click: Click | None = self._clicks.count_visit(_parsed(click_id), moment)
+        if click is None:
+            raise _not_found()
+        return {"clickId": click.click_id, "status": click.shown_status(moment)}
+
+
+def _parsed(click_id: str) -> str:
+    try:
+        return ids.parse_click_id(click_id)
+    except InvalidClickIdError as error:
+        raise _not_found() from error
+
+
+def _not_found() -> ClickNotFoundError:
+    return ClickNotFoundError("there is no such click")

@@ -1,0 +1,62 @@
+"""A user says who brought them: once, never themselves, never someone they brought."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from ricochet.clicks.users_table import Users
+from ricochet.errors import InvalidRequestError, ReferrerAlreadySetError, ReferrerIsSelfError, ReferrerNotFoundError
+from ricochet.values import ids, times
+from ricochet.values.entity import Entity
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=128, strip_whitespace=True)]
+
+
+class ReferrerRequest(Entity):
+    """Either the referrer's code, as people pass it on, or the user id, as a deep link may carry it."""
+
+    referral_code: Text | None = None
+    referrer_id: Text | None = None
+
+
+class SetReferrer:
+    def __init__(self, users: Users, clock: Callable[[], str] = times.now) -> None:
+        self._users = users
+        self._clock = clock
+
+    def own_code(self, user_id: str) -> dict[str, str | None]:
+        """The code by which this user brings others, and who brought this user."""
+        user = self._users.register_code(user_id, ids.referral_code(user_id))
+        return {"referralCode": user.referral_code, "referrerId": user.referrer_id}
+
+    def __call__(self, user_id: str, request: ReferrerRequest) -> dict[str, str | None]:
+        """`referrerId` as it is now; saying the same again is no error.
+
+        ReferrerIsSelfError, ReferrerNotFoundError, ReferrerAlreadySetError, ReferrerCycleError.
+        """
+        referrer_id = self._referrer(user_id, request)
+        if referrer_id == user_id:
+            raise ReferrerIsSelfError("nobody refers themselves")
+        try:
+            self._users.set_referrer(user_id, referrer_id, self._clock())
+        except ReferrerAlreadySetError:
+            user = self._users.get(user_id)
+            if user is None or user.referrer_id != referrer_id:
+                raise
+        return {"referrerId": referrer_id}
+
+    def _referrer(self, user_id: str, request: ReferrerRequest) -> str:
+        if request.referrer_id and not request.referral_code:
+            return request.referrer_id
+        if not request.referral_code or request.referrer_id:
+            raise InvalidRequestError("give either referralCode or referrerId", ["referralCode: missing"])
+        code = request.referral_code.upper()
+        if code == ids.referral_code(user_id):
+            return user_id
+        referrer_id = self._users.find_by_code(code)
+        if referrer_id is None:
+            raise ReferrerNotFoundError("nobody has this referral code")
+        return referrer_id

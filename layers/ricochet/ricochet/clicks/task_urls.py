@@ -1,0 +1,23 @@
+"""Task URLs: where a user is sent, and nowhere else."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, unquote_plus, urlsplit, urlunsplit
+
+OUR_PARAMETERS = ("click_id", "postback_url")
+
+
+def redirect_url(task_url: str, click_id: str, postback_url: str) -> str:
+    """`task_url` with its own query kept as it is written, plus our two parameters (never its own of that name)."""
+    parts = urlsplit(task_url)
+    kept = [pair for pair in parts.query.split("&") if pair and _name(pair) not in OUR_PARAMETERS]
+    ours = [f"click_id={click_id}", f"postback_url={quote(postback_url, safe='')}"]
+    return urlunsplit(parts._replace(query="&".join(kept + ours)))
+
+
+def postback_url(public_base_url: str, click_id: str) -> str:
+    return f"{public_base_url}/api/v1/earn/postback?click_id={click_id}"
+
+
+def _name(pair: str) -> str:
+    return unquote_plus(pair.partition("=")[0]).strip().lower()

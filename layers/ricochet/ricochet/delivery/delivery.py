@@ -1,0 +1,154 @@
+"""A delivery: one version of one conversion on its way to one partner, and the attempts at it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from pydantic import computed_field
+
+from ricochet.http.attempt import Attempt
+from ricochet.ledger.notice import Notice
+from ricochet.values import ids, times
+from ricochet.values.entity import Entity
+from ricochet.values.statuses import Status
+
+KEPT_DAYS = 90
+
+SHARDS = 8
+
+
+class DeliveryState(StrEnum):
+    RETRYING = "retrying"  # failed so far; a message or a due time says when it is tried again
+    DELIVERED = "delivered"
+    SUPERSEDED = "superseded"  # the partner knows a newer version already
+    PARKED = "parked"  # gave up; an operator may replay it
+
+    @property
+    def is_terminal(self) -> bool:
+        return self is not DeliveryState.RETRYING
+
+
+OPEN_STATES = (DeliveryState.RETRYING, DeliveryState.PARKED)
+"""What the index `byState` lists."""
+
+
+def shards_of(name: str) -> list[str]:
+    """Every partition of the index `byPartner` for a partner's id, or of `byState` for a state."""
+    return [f"{name}#{number}" for number in range(SHARDS)]
+
+
+class Hold(StrEnum):
+    """What a delivery waits for, other than its own next attempt."""
+
+    BREAKER = "breaker"  # the partner's server is unwell
+    RATE = "rate"  # the partner gets no more than so many a second
+    PAUSED = "paused"  # the partner is paused; nothing is sent until it is active again
+    SLOW = "slow"  # the partner has had its share of this invocation's time
+    OTHER_VERSION = "other_version"  # an attempt at another version of the conversion is under way
+
+
+class Delivery(Entity):
+    conversion_id: str
+    delivery_key: str  # version#partnerId
+    delivery_id: str
+    version: int
+    partner_id: str
+    state: DeliveryState
+    notice: Notice
+    url: str | None = None  # as last sent, secrets masked
+    attempt_count: int = 0
+    attempts: tuple[Attempt, ...] = ()
+    tries_from: int | None = None  # how many attempts had been made when it was replayed: the schedule began anew
+    next_attempt_at: str | None = None
+    lease_until: str | None = None  # an attempt is under way until then at the latest
+    due_at: str | None = None  # only while it waits without a message, in the due index
+    held_by: Hold | None = None
+    partner_status: Status | None = None  # what the partner's reply calls the conversion
+    detail: str | None = None  # why it ended as it did, where the attempts do not say
+    created_at: str
+    updated_at: str
+    ttl: int
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def partner_shard(self) -> str:
+        """The partition of the index `byPartner` that this row is in."""
+        return ids.pick(self.delivery_id, shards_of(self.partner_id))
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def state_shard(self) -> str | None:
+        """The partition of the index `byState`; None for what went well, which is not in it."""
+        return ids.pick(self.delivery_id, shards_of(self.state)) if self.state in OPEN_STATES else None
+
+    @property
+    def was_taken(self) -> bool:
+        """Whether the partner was told, be it that it is to be told once more."""
+        return any(attempt.is_success for attempt in self.attempts)
+
+    @property
+    def tries(self) -> int:
+        """Attempts made on the present schedule."""
+        return self.attempt_count - (self.tries_from or 0)
+
+    @property
+    def value(self) -> Decimal:
+        """The payout that the partner learns of; a Lead has earned nobody anything yet, and a Reject never will."""
+        return Decimal(self.notice.payout) if self.notice.status is Status.APPROVED else Decimal(0)
+
+    @property
+    def seconds_since_news(self) -> float:
+        """From the moment that the partner is told of to this row's last change."""
+        return times.seconds_between(self.notice.timestamp, self.updated_at)
+
+    @property
+    def seconds_on_record(self) -> float:
+        return times.seconds_between(self.created_at, self.updated_at)
+
+    def for_log(self) -> dict[str, Any]:
+        last = self.attempts[-1] if self.attempts else None
+        return {
+            "delivery_id": self.delivery_id,
+            "conversion_id": self.conversion_id,
+            "partner_id": self.partner_id,
+            "state": self.state,
+            "held_by": self.held_by,
+            "attempt": self.attempt_count,
+            "status_code": last.status_code if last else None,
+            "reason": last.error if last else None,
+            "ms": last.ms if last else None,
+        }
+
+
+def delivery_key(version: int, partner_id: str) -> str:
+    return f"{version_prefix(version)}{partner_id}"
+
+
+def version_prefix(version: int) -> str:
+    return f"{version:06d}#"
+
+
+def expiry_after(moment: str) -> int:
+    """When a row that was made or replayed at `moment` is cleared away, in epoch seconds."""
+    return times.epoch_seconds(moment) + KEPT_DAYS * 86_400
+
+
+def new_delivery(
+    conversion_id: str, version: int, partner_id: str, notice: Notice, moment: str, **state: Any
+) -> Delivery:
+    """A row for a delivery that nothing was done for yet, to be tried at once unless `state` says otherwise."""
+    state = {"state": DeliveryState.RETRYING, "next_attempt_at": moment} | state
+    return Delivery(
+        conversion_id=conversion_id,
+        delivery_key=delivery_key(version, partner_id),
+        delivery_id=ids.delivery_id(conversion_id, version, partner_id),
+        version=version,
+        partner_id=partner_id,
+        notice=notice,
+        created_at=moment,
+        updated_at=moment,
+        ttl=expiry_after(moment),
+        **state,
+    )

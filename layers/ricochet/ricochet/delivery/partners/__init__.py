@@ -1,0 +1,1 @@
+"""Partners: what each receives, how its server is doing, and what it may see."""

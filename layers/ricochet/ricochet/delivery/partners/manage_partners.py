@@ -1,0 +1,297 @@
+"""Operators set up who is told of conversions, and how."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from ricochet.clicks.users_table import Users
+from ricochet.delivery.partners import macros
+from ricochet.delivery.partners.health_table import Health
+from ricochet.delivery.partners.partner import ALL_EVENTS, ContentType, Filters, Partner
+from ricochet.delivery.partners.partner_setups import PartnerSetups
+from ricochet.delivery.partners.partners_table import Partners
+from ricochet.dynamodb.paging import Page
+from ricochet.errors import (
+    CompositionError,
+    InvalidRequestError,
+    PartnerNotFoundError,
+    PartnerUrlNotAllowedError,
+    TargetRefusedError,
+    TaskUrlNotAllowedError,
+)
+from ricochet.http.addresses import AllowedTargets, literal_address, may_connect
+from ricochet.http.outbound import Method
+from ricochet.http.plain_url import split_task_url
+from ricochet.http.resolver import AddressInfo, BoundedLookup, Lookup, vetted_addresses
+from ricochet.values import ids, signing, times
+from ricochet.values.entity import Entity
+from ricochet.values.inputs import Name, RowId, as_api_names, validate
+from ricochet.values.lifecycle import Lifecycle
+from ricochet.values.money import Price
+from ricochet.values.statuses import LEAD_WORDS, Status
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from ricochet.settings import PartnerSettings
+
+MAX_TEMPLATE = 8192
+
+MAX_FILTERS = 4096  # in all, as JSON: a partner's row keeps what it wanted before, too
+
+BOTH_SECRETS_HOURS = 24
+"""How long the secret before a rotation goes on signing beside the new one."""
+
+PAUSED_BY_OPERATOR = "an operator paused it"
+
+HIDDEN = {"signing_secret", "previous_secret", "spells", "revision"}
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+_MACRO_IN_HOST = re.compile(r"[^/?#]*(//[^/?#]*)?[{}]")
+
+_SAMPLE = dict.fromkeys(macros.NAMES, 'a "word"') | dict.fromkeys(macros.NUMBERS, "1.5")
+
+_EVENTS = {word.lower(): word for word in ALL_EVENTS}
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+Ids = Annotated[tuple[Id, ...], Field(max_length=100)]
+
+TAGS = ("subid", "sub1", "sub2", "sub3", "sub4", "sub5", "prelanding", "landing", "px", "domain")
+
+
+def _look_up(host: str, port: int, **options: Any) -> AddressInfo:
+    return socket.getaddrinfo(host, port, **options)
+
+
+_bounded_lookup = partial(BoundedLookup(_look_up), seconds=3.0)
+
+
+class FiltersInput(Entity):
+    offer_ids: Ids = ()
+    product_ids: Ids = ()
+    network_ids: Ids = ()
+    own_clicks: dict[str, Annotated[tuple[Id, ...], Field(min_length=1, max_length=100)]] = {}
+
+    @model_validator(mode="after")
+    def _not_too_long(self) -> Self:
+        if len(self.model_dump_json()) > MAX_FILTERS:
+            raise ValueError(f"filters are {MAX_FILTERS} characters at most")
+        return self
+
+    @field_validator("own_clicks")
+    @classmethod
+    def _known_tags(cls, tags: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        unknown = [tag for tag in tags if tag not in TAGS]
+        if unknown:
+            raise ValueError(f"{unknown[0]} is no tag of a click; there are {', '.join(TAGS)}")
+        return tags
+
+
+class PartnerInput(Entity):
+    """Everything an operator may say about a partner; a PATCH says it over what is there."""
+
+    partner_id: RowId | None = None
+    name: Name
+    postback_url: Annotated[str, StringConstraints(min_length=1, max_length=2048)]
+    method: Method = Method.GET
+    content_type: ContentType = ContentType.JSON
+    body_template: Annotated[str, StringConstraints(max_length=MAX_TEMPLATE)] | None = None
+    events: Annotated[tuple[str, ...], Field(min_length=1)] = ALL_EVENTS
+    status_words: dict[str, Annotated[str, StringConstraints(min_length=1, max_length=64)]] = {}
+    filters: FiltersInput = FiltersInput()
+    max_per_second: Annotated[Price, Field(ge=Decimal("0.01"), le=1000)] | None = None
+    reply_updates_status: bool = False
+    logins: Annotated[tuple[Id, ...], Field(max_length=20)] = ()
+    status: Lifecycle = Lifecycle.ACTIVE
+    rotate_signing_secret: bool = False
+
+    @field_validator("events")
+    @classmethod
+    def _known_events(cls, events: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [event for event in events if event.lower() not in _EVENTS]
+        if unknown:
+            raise ValueError(f"{unknown[0]} is no event; there are {', '.join(ALL_EVENTS)}")
+        return tuple(dict.fromkeys(_EVENTS[event.lower()] for event in events))
+
+    @field_validator("status_words")
+    @classmethod
+    def _known_statuses(cls, words: dict[str, str]) -> dict[str, str]:
+        """Keys may be lead words (`Purchase`) or canonical ones (`approved`); the latter are kept."""
+        canonical: dict[str, str] = {}
+        for name, word in words.items():
+            meant = [status for status in Status if name.lower() in (status, LEAD_WORDS[status].lower())]
+            if not meant:
+                raise ValueError(f"{name} is no status; there are {', '.join(Status)} and {', '.join(ALL_EVENTS)}")
+            exact = name.lower() in set(Status)
+            canonical |= {status: word for status in meant if exact or status not in canonical}
+        return canonical
+
+    @field_validator("postback_url", "body_template")
+    @classmethod
+    def _known_macros(cls, template: str | None) -> str | None:
+        complaints = macros.unknown_macros(template or "")
+        if complaints:
+            raise ValueError("; ".join(complaints))
+        return template
+
+
+def shown(partner: Partner) -> dict[str, Any]:
+    """A partner as operators see it: its secrets are not in it."""
+    return partner.to_json(leave_out=HIDDEN)
+
+
+@dataclass(frozen=True)
+class SavedPartner:
+    """A partner as it is now; its secret, the only time it is shown; and what to mind."""
+
+    partner: Partner
+    secret: str | None = None
+    warnings: list[str] = field(default_factory=list)
+    missed: Gap | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        secret = {"signingSecret": self.secret} if self.secret else {}
+        return shown(self.partner) | secret | ({"missed": self.missed.to_json()} if self.missed else {})
+
+
+class Gap(Entity):
+    """A time in which a partner was paused: what happened then can be replayed to it."""
+
+    since: str
+    until: str
+    replay: str = "POST /api/v1/admin/deliveries/replay"
+
+
+class ManagePartners:
+    def __init__(
+        self,
+        partners: Partners,
+        setups: PartnerSetups,
+        allowed: AllowedTargets,
+        clock: Callable[[], str] = times.now,
+    ) -> None:
+        self._partners = partners
+        self._setups = setups
+        self._allowed = allowed
+        self._clock = clock
+
+    @classmethod
+    def over(cls, client: DynamoDBClient, settings: PartnerSettings) -> Self:
+        partners, users = Partners(client, settings.partners_table), Users(client, settings.users_table)
+        setups = PartnerSetups(partners, users, Health(client, settings.health_table))
+        return cls(partners, setups, settings.allowed_targets)
+
+    def create(self, given: PartnerInput) -> SavedPartner:
+        """The partner and its secret. PartnerExistsError, LoginTakenError: nothing was saved."""
+        warnings = check(given, self._allowed)
+        moment, secret = self._clock(), signing.new_secret()
+        partner = Partner(
+            **_settings(given),
+            partner_id=given.partner_id or ids.new_id("part"),
+            signing_secret=secret,
+            created_at=moment,
+            updated_at=moment,
+        ).with_spells(moment)
+        self._setups.create(partner)
+        return SavedPartner(partner, secret, warnings)
+
+    def get(self, partner_id: str) -> Partner:
+        partner = self._partners.get(partner_id)
+        if partner is None:
+            raise PartnerNotFoundError("there is no such partner")
+        return partner
+
+    def update(self, before: Partner, patch: dict[str, Any]) -> SavedPartner:
+        """The partner with `patch` said over it, and a new secret if one was asked for.
+
+        LoginTakenError, ChangedMeanwhileError: nothing was saved.
+        """
+        saved = restated(before, patch, self._allowed, self._clock())
+        after = saved.partner
+        resumes = before.status is not Lifecycle.ACTIVE and after.status is Lifecycle.ACTIVE
+        self._setups.replace(after, before, forgiving=resumes)
+        gap = Gap(since=before.paused_at or before.updated_at, until=after.updated_at)
+        return replace(saved, missed=gap if resumes else None)
+
+    def list_page(self, status: Lifecycle | None, limit: int, cursor: str | None) -> Page[Partner]:
+        return self._partners.list_page(status, limit, cursor)
+
+
+def restated(before: Partner, patch: dict[str, Any], allowed: AllowedTargets, moment: str) -> SavedPartner:
+    """The partner with `patch` said over it, checked and not saved yet; a new secret if one was asked for.
+
+    The secret until now goes on signing beside a new one for a while; the one before it ends with that.
+    """
+    given = validate(before.to_item() | as_api_names(patch, PartnerInput), PartnerInput)
+    warnings = check(given, allowed)
+    secret = signing.new_secret() if given.rotate_signing_secret else None
+    after = before.with_changes(**_settings(given), revision=before.revision + 1, updated_at=moment)
+    if secret is not None:
+        until = times.plus(moment, hours=BOTH_SECRETS_HOURS)
+        after = after.with_changes(
+            signing_secret=secret, previous_secret=before.signing_secret, previous_secret_until=until
+        )
+    if given.status is not Lifecycle.PAUSED:
+        after = after.with_changes(paused_at=None, pause_reason=None)
+    elif before.status is not Lifecycle.PAUSED:
+        after = after.with_changes(paused_at=moment, pause_reason=PAUSED_BY_OPERATOR)
+    return SavedPartner(after.with_spells(moment), secret, warnings)
+
+
+def check(given: PartnerInput, allowed: AllowedTargets) -> list[str]:
+    """Warnings; InvalidRequestError and PartnerUrlNotAllowedError for what deliveries could not be made with."""
+    check_body_template(given)
+    return check_postback_url(given.postback_url, allowed)
+
+
+def check_postback_url(url: str, allowed: AllowedTargets, lookup: Lookup = _bounded_lookup) -> list[str]:
+    """Warnings; PartnerUrlNotAllowedError for a URL that deliveries would refuse."""
+    if _MACRO_IN_HOST.match(url):
+        raise PartnerUrlNotAllowedError("postbackUrl: macros belong in the path and the query, not in the host")
+    try:
+        parts = split_task_url(url)
+    except TaskUrlNotAllowedError as error:
+        raise PartnerUrlNotAllowedError(error.message.replace("taskUrl", "postbackUrl")) from error
+    try:
+        macros.fill_url(url, _SAMPLE)
+    except CompositionError as error:
+        raise PartnerUrlNotAllowedError(f"postbackUrl: {error.message}") from error
+    host, port = parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme]
+    literal = literal_address(host)
+    if literal is not None:
+        if not may_connect(literal, port, host, allowed):
+            raise PartnerUrlNotAllowedError(f"postbackUrl leads to {literal}:{port}, which is not a public address")
+        return []
+    try:
+        vetted_addresses(host, port, allowed, lookup)
+    except TargetRefusedError as error:
+        raise PartnerUrlNotAllowedError(f"postbackUrl: {error.message}") from error
+    except (socket.gaierror, UnicodeError, TimeoutError):
+        return [f"{host} has no address at the moment"]
+    return []
+
+
+def check_body_template(given: PartnerInput) -> None:
+    """InvalidRequestError for a JSON template that would not be JSON once it is filled in."""
+    if given.body_template is None or given.content_type is not ContentType.JSON:
+        return
+    try:
+        macros.fill_json(given.body_template, _SAMPLE)
+    except CompositionError as error:
+        detail = f"bodyTemplate: {error.message}"
+        raise InvalidRequestError(detail, [detail]) from error
+
+
+def _settings(given: PartnerInput) -> dict[str, Any]:
+    fields = given.model_dump(exclude={"partner_id", "rotate_signing_secret"})
+    return fields | {"filters": Filters(**given.filters.model_dump())}

@@ -1,0 +1,134 @@
+"""A partner: someone who receives our postbacks."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+from ricochet.http.outbound import Method
+from ricochet.ledger.notice import Notice
+from ricochet.values import times
+from ricochet.values.entity import Entity
+from ricochet.values.lifecycle import Lifecycle
+from ricochet.values.money import Price
+from ricochet.values.statuses import LEAD_WORDS, Status
+
+KEPT_SPELLS = 20
+
+SPELLS_KEPT_DAYS = 90  # as long as deliveries are
+
+ALL_EVENTS = tuple(dict.fromkeys(LEAD_WORDS.values()))
+
+
+class ContentType(StrEnum):
+    JSON = "json"
+    FORM = "form"
+
+
+class Filters(Entity):
+    """Which conversions a partner hears of; an empty list means all."""
+
+    offer_ids: tuple[str, ...] = ()
+    product_ids: tuple[str, ...] = ()
+    network_ids: tuple[str, ...] = ()
+    own_clicks: dict[str, tuple[str, ...]] = {}  # a click's tag -> the values by which the partner's clicks are known
+
+    def match(self, notice: Notice) -> bool:
+        return (
+            (not self.offer_ids or notice.offer_id in self.offer_ids)
+            and (not self.product_ids or notice.product_id in self.product_ids)
+            and (not self.network_ids or notice.network in self.network_ids)
+            and all(getattr(notice, tag, "") in values for tag, values in self.own_clicks.items())
+        )
+
+
+class Spell(Entity):
+    """A time in which a partner was active and wanted the same; `until` is None for the present one."""
+
+    since: str
+    until: str | None = None
+    events: tuple[str, ...]
+    filters: Filters
+
+    def covers(self, notice: Notice) -> bool:
+        """Whether the partner is to be told, going by when the conversion got this version."""
+        inside = self.since <= notice.timestamp and (self.until is None or notice.timestamp < self.until)
+        return inside and notice.status.lead_word in self.events and self.filters.match(notice)
+
+
+class Partner(Entity):
+    partner_id: str
+    name: str
+    postback_url: str  # with macros
+    method: Method = Method.GET
+    content_type: ContentType = ContentType.JSON
+    body_template: str | None = None
+    events: tuple[str, ...] = ALL_EVENTS  # lead words
+    status_words: dict[str, str] = {}  # canonical status -> the partner's own word
+    filters: Filters = Filters()
+    signing_secret: str
+    previous_secret: str | None = None
+    previous_secret_until: str | None = None
+    max_per_second: Price | None = None  # None: as fast as it answers
+    reply_updates_status: bool = False
+    logins: tuple[str, ...] = ()  # user ids that may see and set up this partner
+    status: Lifecycle = Lifecycle.ACTIVE
+    paused_at: str | None = None
+    pause_reason: str | None = None
+    spells: tuple[Spell, ...] = ()  # the latest, oldest first
+    revision: int = 1
+    created_at: str
+    updated_at: str
+
+    @property
+    def rate(self) -> float | None:
+        """Postbacks a second at most; None: no limit."""
+        return None if self.max_per_second is None else float(self.max_per_second)
+
+    @property
+    def mark(self) -> str:
+        """By which conversions that it moved itself are known."""
+        return f"partner:{self.partner_id}"
+
+    def paused(self, reason: str, moment: str) -> Self:
+        """The partner as it is when we give up on it."""
+        paused = self.with_changes(
+            status=Lifecycle.PAUSED,
+            paused_at=moment,
+            pause_reason=reason,
+            revision=self.revision + 1,
+            updated_at=moment,
+        )
+        return paused.with_spells(moment)
+
+    def with_spells(self, moment: str) -> Self:
+        """The partner, its present spell ended if it is another now, and begun if it is active."""
+        now = Spell(since=moment, events=self.events, filters=self.filters)
+        spells = list(self.spells)
+        last = spells[-1] if spells and spells[-1].until is None else None
+        active = self.status is Lifecycle.ACTIVE
+        if last is not None and active and (last.events, last.filters) == (now.events, now.filters):
+            return self
+        if last is not None:
+            spells[-1] = last.with_changes(until=moment)
+        if active:
+            spells.append(now)
+        oldest = times.plus(moment, days=-SPELLS_KEPT_DAYS)
+        kept = [spell for spell in spells if spell.until is None or spell.until > oldest]
+        return self.with_changes(spells=tuple(kept[-KEPT_SPELLS:]))
+
+    def was_to_be_told(self, notice: Notice) -> bool:
+        """Whether the partner was active, and wanted this, when it happened."""
+        return any(spell.covers(notice) for spell in self.spells)
+
+    def secrets_at(self, moment: str) -> tuple[str, ...]:
+        """What a request at `moment` is signed with, newest first: the secret before a rotation goes on for a while."""
+        if self.previous_secret and self.previous_secret_until and moment < self.previous_secret_until:
+            return self.signing_secret, self.previous_secret
+        return (self.signing_secret,)
+
+    def wants(self, notice: Notice) -> bool:
+        return notice.status.lead_word in self.events and self.filters.match(notice)
+
+    def word_for(self, status: Status) -> str:
+        return self.status_words.get(status, status.lead_word)

@@ -1,0 +1,182 @@
+"""Proves that everybody was told: what has no delivery, or one that waits for a message that was lost, is made due."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import batched
+from typing import TYPE_CHECKING, Self
+
+from ricochet.delivery.deliveries_table import Deliveries
+from ricochet.delivery.delivery import Delivery, DeliveryState, shards_of
+from ricochet.delivery.partners.partner import Partner
+from ricochet.delivery.partners.partners_table import Partners
+from ricochet.delivery.queues import BATCH, DeliveryQueue
+from ricochet.delivery.sweeps_table import Sweeps
+from ricochet.delivery.transitions import due_delivery, ended, in_due_index, is_owed
+from ricochet.ledger.conversion import Conversion, day_shards
+from ricochet.ledger.conversions_table import Conversions
+from ricochet.ledger.notice import versions_of
+from ricochet.values import times
+from ricochet.values.lifecycle import Lifecycle
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
+
+    from ricochet.settings import ReconcileSettings
+
+GRACE_MINUTES = 30
+"""What is younger may still be on its way: the stream may lag, and a batch may have to be tried again."""
+
+STRANDED_HOURS = 2
+"""A message waits 15 minutes at most, and then in a queue that is worked off; after this it is lost."""
+
+OVERLAP_HOURS = 1
+
+FIRST_SWEEP_HOURS = 24
+
+REMEMBERED_DAYS = 80
+"""Deliveries are kept for 90 days: of what is older nothing can be said."""
+
+LAST_DAYS = 30
+"""A delivery that still waits, as for a partner that stays paused, is parked so long before its row expires."""
+
+THREADS = 16
+
+SLICE_MINUTES = 5
+
+
+@dataclass
+class Reconciliation:
+    """What a sweep found and mended. `until`: how far everything is proven; not complete if time ran out before."""
+
+    until: str
+    conversions: int = 0
+    missing: list[Delivery] = field(default_factory=list)
+    stranded: list[Delivery] = field(default_factory=list)
+    given_up: list[Delivery] = field(default_factory=list)
+    is_complete: bool = True
+
+    @property
+    def gaps(self) -> int:
+        return len(self.missing) + len(self.stranded)
+
+
+class ReconcileDeliveries:
+    def __init__(
+        self,
+        partners: Partners,
+        conversions: Conversions,
+        deliveries: Deliveries,
+        sweeps: Sweeps,
+        parking: DeliveryQueue,
+        clock: Callable[[], str] = times.now,
+    ) -> None:
+        self._partners = partners
+        self._conversions = conversions
+        self._deliveries = deliveries
+        self._sweeps = sweeps
+        self._parking = parking
+        self._clock = clock
+
+    @classmethod
+    def over(cls, dynamodb: DynamoDBClient, sqs: SQSClient, settings: ReconcileSettings) -> Self:
+        return cls(
+            Partners(dynamodb, settings.partners_table),
+            Conversions(dynamodb, settings.conversions_table),
+            Deliveries(dynamodb, settings.deliveries_table),
+            Sweeps(dynamodb, settings.health_table),
+            DeliveryQueue(sqs, settings.parking_queue_url),
+        )
+
+    def __call__(
+        self, has_time: Callable[[], bool], since: str | None = None, until: str | None = None
+    ) -> Reconciliation:
+        """Sweeps what changed from where the last sweep ended to half an hour ago, or from `since` to `until`.
+
+        What is found is due at once, and is released at its partner's rate like all that waits.
+        """
+        moment = self._clock()
+        latest = until or times.plus(moment, minutes=-GRACE_MINUTES)
+        result = Reconciliation(until=since or self._begin(latest))
+        partners = [partner for partner in self._partners.all() if partner.status is not Lifecycle.ARCHIVED]
+        for start, end in _slices(result.until, latest):
+            if not has_time():
+                result.is_complete = False
+                break
+            self._sweep(partners, start, end, result)
+            result.until = end
+            if since is None and until is None:
+                self._sweeps.advance(end)
+        self._look_after_waiting(until or times.plus(moment, hours=-STRANDED_HOURS), has_time, result)
+        return result
+
+    def _begin(self, latest: str) -> str:
+        swept = self._sweeps.swept_until()
+        return times.plus(swept, hours=-OVERLAP_HOURS) if swept else times.plus(latest, hours=-FIRST_SWEEP_HOURS)
+
+    def _sweep(self, partners: list[Partner], start: str, end: str, result: Reconciliation) -> None:
+        shards = [shard for day in dict.fromkeys((start[:10], end[:10])) for shard in day_shards(day)]
+        changed = (row for shard in shards for row in self._conversions.changed(shard, start, end))
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="sweep") as pool:
+            for batch in batched(changed, 20 * THREADS, strict=False):
+                for found in pool.map(lambda conversion: self._missing(conversion, partners), batch):
+                    result.conversions += 1
+                    result.missing += [row for row in found if self._deliveries.put_first(row)]
+
+    def _missing(self, conversion: Conversion, partners: list[Partner]) -> list[Delivery]:
+        if conversion.is_tombstone:
+            return []
+        moment = self._clock()
+        oldest = times.plus(moment, days=-REMEMBERED_DAYS)
+        wanted = [
+            (version, partner)
+            for version in versions_of(conversion)
+            for partner in partners
+            if version.notice.timestamp > oldest and is_owed(version, partner)
+        ]
+        if not wanted:
+            return []
+        recorded = {(row.version, row.partner_id) for row in self._deliveries.of_conversion(conversion.conversion_id)}
+        return [
+            due_delivery(conversion.conversion_id, version, partner, moment)
+            for version, partner in wanted
+            if (version.version, partner.partner_id) not in recorded
+        ]
+
+    def _look_after_waiting(self, latest: str, has_time: Callable[[], bool], result: Reconciliation) -> None:
+        moment = self._clock()
+        waiting = (row for shard in shards_of(DeliveryState.RETRYING) for row in self._deliveries.in_state(shard))
+        for batch in batched(waiting, BATCH, strict=False):
+            if not has_time():
+                result.is_complete = False
+                return
+            self._give_up([row for row in batch if _is_about_to_expire(row, moment)], moment, result)
+            stranded = [row for row in batch if _is_stranded(row, latest) and not _is_about_to_expire(row, moment)]
+            result.stranded += [
+                row for row in stranded if self._deliveries.replace(in_due_index(row, moment, moment), row)
+            ]
+
+    def _give_up(self, rows: list[Delivery], moment: str, result: Reconciliation) -> None:
+        """Messages first: one too many is passed over, but a row that is parked without one nobody would look for."""
+        ends = [ended(row, DeliveryState.PARKED, moment, "it waited until its row was about to expire") for row in rows]
+        self._parking.send(ends, moment)
+        result.given_up += [end for end, row in zip(ends, rows, strict=True) if self._deliveries.replace(end, row)]
+
+
+def _is_about_to_expire(row: Delivery, moment: str) -> bool:
+    return row.ttl < times.epoch_seconds(times.plus(moment, days=LAST_DAYS))
+
+
+def _is_stranded(row: Delivery, latest: str) -> bool:
+    """Whether the row waits for a message that should have come long ago."""
+    return row.due_at is None and max(row.next_attempt_at or "", row.lease_until or "", row.updated_at) < latest
+
+
+def _slices(start: str, end: str) -> Iterable[tuple[str, str]]:
+    while start < end:
+        stop = min(times.plus(start, minutes=SLICE_MINUTES), end)
+        yield start, stop
+        start = stop

@@ -1,0 +1,91 @@
+"""Operators have the parking queue worked off: what was given up is tried anew."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from ricochet.delivery.deliveries_table import Deliveries
+from ricochet.delivery.delivery import Delivery, DeliveryState
+from ricochet.delivery.partners.partners_table import Partners
+from ricochet.delivery.queues import DeliveryMessage, ParkedMessage, ParkingQueue
+from ricochet.delivery.transitions import in_due_index, replayed
+from ricochet.values import times
+from ricochet.values.entity import Entity
+from ricochet.values.lifecycle import Lifecycle
+
+
+class RedriveRequest(Entity):
+    limit: Annotated[int, Field(ge=1, le=100)] = 100
+    dry_run: bool = True
+
+
+class Redriven(StrEnum):
+    """What became of a message; the first three are done with and leave the queue."""
+
+    REPLAYED = "replayed"
+    RESUMED = "resumed"  # our own side had failed on it, not the partner: it goes on where it was
+    STALE = "stale"  # its delivery has gone on without it
+    KEPT = "kept"  # the partner is archived, or the delivery was changed in the same moment
+    UNREADABLE = "unreadable"  # none of ours: a person must look
+
+
+_DONE = frozenset({Redriven.REPLAYED, Redriven.RESUMED, Redriven.STALE})
+
+
+class RedriveDeliveries:
+    def __init__(
+        self,
+        partners: Partners,
+        deliveries: Deliveries,
+        parking: ParkingQueue,
+        clock: Callable[[], str] = times.now,
+    ) -> None:
+        self._partners = partners
+        self._deliveries = deliveries
+        self._parking = parking
+        self._clock = clock
+
+    def count(self) -> dict[str, int]:
+        """About how many messages there are, and how many deliveries are parked, with or without one."""
+        return {"messages": self._parking.size(), "parked": self._deliveries.count(DeliveryState.PARKED)}
+
+    def __call__(self, limit: int, has_time: Callable[[], bool]) -> dict[str, int]:
+        """What became of at most `limit` messages; each leaves the queue only when its row is written."""
+        outcomes: Counter[Redriven] = Counter()
+        for message in self._parking.take(limit):
+            outcome = self._redrive(message)
+            if outcome in _DONE:
+                self._parking.delete(message)
+            outcomes[outcome] += 1
+            if not has_time():
+                break
+        return {"received": outcomes.total()} | {outcome: outcomes[outcome] for outcome in Redriven}
+
+    def _redrive(self, parked: ParkedMessage) -> Redriven:
+        try:
+            message = DeliveryMessage.parse(parked.body)
+        except (ValueError, KeyError, TypeError):
+            return Redriven.UNREADABLE
+        row = self._deliveries.get(message.conversion_id, message.delivery_key)
+        if row is None or row.state in (DeliveryState.DELIVERED, DeliveryState.SUPERSEDED):
+            return Redriven.STALE
+        if row.state is DeliveryState.RETRYING:
+            return self._resume(row, message)
+        partner = self._partners.get(row.partner_id)
+        if partner is None or partner.status is Lifecycle.ARCHIVED:
+            return Redriven.KEPT
+        return Redriven.REPLAYED if self._deliveries.replace(replayed(row, self._clock()), row) else Redriven.KEPT
+
+    def _resume(self, row: Delivery, message: DeliveryMessage) -> Redriven:
+        """A message that SQS itself parked, since we failed on it again and again, was the only one of its row."""
+        if row.due_at is not None or (row.lease_until is None and row.attempt_count != message.attempt):
+            return Redriven.STALE
+        moment = self._clock()
+        if row.lease_until is not None and row.lease_until > moment:
+            return Redriven.KEPT
+        return Redriven.RESUMED if self._deliveries.replace(in_due_index(row, moment, moment), row) else Redriven.KEPT

@@ -1,0 +1,163 @@
+"""All that a partner was or was not told in a time is sent to it once more; how much that is can be asked first."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from ricochet.delivery.deliveries_table import Deliveries, Listing, Position
+from ricochet.delivery.delivery import KEPT_DAYS, Delivery, DeliveryState
+from ricochet.delivery.manage_deliveries import Moment
+from ricochet.delivery.partners.partner import Partner
+from ricochet.delivery.partners.partners_table import Partners
+from ricochet.delivery.transitions import due_delivery, replayed
+from ricochet.dynamodb.paging import decode_cursor, encode_cursor
+from ricochet.errors import InvalidRequestError, PartnerArchivedError, PartnerNotFoundError
+from ricochet.ledger.conversion import Conversion
+from ricochet.ledger.conversions_table import Conversions, day_key
+from ricochet.ledger.notice import versions_of
+from ricochet.values import times
+from ricochet.values.entity import Entity
+from ricochet.values.lifecycle import Lifecycle
+
+AT_ONCE = 500
+"""How many one call replays, or a few more; a count may look at as many as there is time for."""
+
+Step = tuple[list[Delivery], dict[str, str]]
+"""What is to be replayed of one thing that was looked at, and where to go on after it."""
+
+
+class Replayable(StrEnum):
+    PARKED = "parked"
+    DELIVERED = "delivered"
+    MISSING = "missing"  # never recorded, as while the partner was paused
+
+
+class ReplayRequest(Entity):
+    partner_id: str
+    since: Annotated[Moment, Field(alias="from")]
+    until: Annotated[Moment, Field(alias="to")]
+    state: Replayable
+    dry_run: bool = True
+    cursor: str | None = None
+
+    @model_validator(mode="after")
+    def _forwards(self) -> Self:
+        if self.since > self.until:
+            raise ValueError("from must not be after to")
+        return self
+
+    @property
+    def scope(self) -> str:
+        return f"replay:{self.partner_id}:{self.state}:{self.since}:{self.until}"
+
+
+@dataclass
+class ReplayReport:
+    """What one call found, and what it replayed of that; `cursor` goes on where it stopped."""
+
+    dry_run: bool
+    matched: int = 0
+    replayed: int = 0
+    value: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    cursor: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "dryRun": self.dry_run,
+            "matched": self.matched,
+            "value": {currency: value for currency, value in self.value.items() if value},
+            "replayed": self.replayed,
+            "complete": self.cursor is None,
+            "nextCursor": self.cursor,
+        }
+
+
+class ReplayDeliveries:
+    def __init__(
+        self,
+        partners: Partners,
+        deliveries: Deliveries,
+        conversions: Conversions,
+        clock: Callable[[], str] = times.now,
+    ) -> None:
+        self._partners = partners
+        self._deliveries = deliveries
+        self._conversions = conversions
+        self._clock = clock
+
+    def __call__(self, request: ReplayRequest, has_time: Callable[[], bool]) -> ReplayReport:
+        """Each delivery is due at once and goes out at the partner's rate; one below a newer version is left alone.
+
+        Repeated, a call goes on with what is left; but what is delivered again meanwhile is found again.
+
+        PartnerNotFoundError, PartnerArchivedError, InvalidCursorError; InvalidRequestError for a time too long ago.
+        """
+        partner = self._partner(request.partner_id)
+        start = decode_cursor(request.scope, request.cursor)
+        is_gap = request.state is Replayable.MISSING
+        steps = self._missing(partner, request, start) if is_gap else self._recorded(request, start)
+        write = self._deliveries.put_first if is_gap else self._again
+        report = ReplayReport(request.dry_run)
+        for found, here in steps:
+            for row in found:
+                report.matched += 1
+                report.value[row.notice.currency] += row.value
+                report.replayed += 0 if request.dry_run else write(row)
+            if report.replayed >= AT_ONCE or not has_time():
+                report.cursor = encode_cursor(request.scope, here)
+                break
+        return report
+
+    def _partner(self, partner_id: str) -> Partner:
+        partner = self._partners.get(partner_id)
+        if partner is None:
+            raise PartnerNotFoundError("there is no such partner")
+        if partner.status is Lifecycle.ARCHIVED:
+            raise PartnerArchivedError("the partner is archived")
+        return partner
+
+    def _recorded(self, request: ReplayRequest, start: dict[str, str] | None) -> Iterator[Step]:
+        """Oldest first, so that versions go out in their order."""
+        listing = Listing(request.partner_id, DeliveryState(request.state), request.since, request.until)
+        for row in self._deliveries.walk(listing, Position.from_key(start) if start else None, newest_first=False):
+            yield [row] if row in listing and self._is_latest(row) else [], Position.of(row)._asdict()
+
+    def _is_latest(self, row: Delivery) -> bool:
+        """Whether the partner has not been told of a later version, after which this one would only be superseded."""
+        versions = self._deliveries.of_conversion(row.conversion_id)
+        mine = [one for one in versions if one.partner_id == row.partner_id]
+        return not any(one.version > row.version and one.was_taken for one in mine)
+
+    def _again(self, row: Delivery) -> bool:
+        return self._deliveries.replace(replayed(row, self._clock()), row)
+
+    def _missing(self, partner: Partner, request: ReplayRequest, start: dict[str, str] | None) -> Iterator[Step]:
+        """By the days of the conversions' last changes: what changed in the time stands there, or later."""
+        today = self._clock()
+        if request.since < times.plus(today, days=-KEPT_DAYS):
+            detail = f"from: deliveries are kept for {KEPT_DAYS} days; what is older cannot be told from missing"
+            raise InvalidRequestError(detail, [detail])
+        for conversion in self._conversions.of_days(_days(request.since, today), start):
+            rows = self._wanted(partner, conversion, request)
+            missing = [row for row in rows if self._deliveries.get(row.conversion_id, row.delivery_key) is None]
+            yield missing, day_key(conversion)
+
+    def _wanted(self, partner: Partner, conversion: Conversion, request: ReplayRequest) -> Iterator[Delivery]:
+        """A row for each version that the partner, as it is now, would have been told of in the time."""
+        for told in versions_of(conversion):
+            inside = request.since <= told.notice.timestamp <= request.until
+            if inside and told.changed_by != partner.mark and partner.wants(told.notice):
+                yield due_delivery(conversion.conversion_id, told, partner, self._clock())
+
+
+def _days(since: str, until: str) -> list[str]:
+    first, last = times.parse(since).date(), times.parse(until).date()
+    return [(first + timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]

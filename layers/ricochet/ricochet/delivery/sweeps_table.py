@@ -1,0 +1,34 @@
+"""How far the completeness sweep has come; kept in the table of partner health."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ricochet.dynamodb.table import Table
+from ricochet.values.entity import Entity
+
+SWEEP = "sweep"
+
+
+class SweepProgress(Entity):
+    """Until when all deliveries are known to be on record."""
+
+    kind: str  # always SWEEP
+    subject: str
+    swept_until: str
+
+
+class Sweeps(Table[SweepProgress]):
+    """Lies in the same table."""
+
+    entity = SweepProgress
+    _key: ClassVar = {"kind": SWEEP, "subject": "deliveries"}
+
+    def swept_until(self) -> str | None:
+        progress = self._get(self._key)
+        return progress.swept_until if progress else None
+
+    def advance(self, until: str) -> None:
+        """Never backwards, should two sweeps overlap."""
+        progress = SweepProgress(**self._key, swept_until=until)
+        self._put_if(progress, "attribute_not_exists(subject) OR sweptUntil < :until", {":until": until})

@@ -1,0 +1,91 @@
+"""Pages of a long listing, and the opaque cursors between them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ricochet.errors import InvalidCursorError, InvalidLimitError
+from ricochet.values.ids import digest
+
+DEFAULT_LIMIT = 20
+
+MAX_LIMIT = 100
+
+NOT_OURS = "cursor is not one of ours"
+
+_REFUSALS_OF_A_KEY = {"ValidationException", "SerializationException"}
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,2}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Page[E]:
+    items: list[E]
+    cursor: str | None
+
+    def to_json[J](self, name: str, show: Callable[[E], J]) -> dict[str, list[J] | str | None]:
+        return {name: [show(item) for item in self.items], "nextCursor": self.cursor}
+
+
+def parse_limit(text: str | None) -> int:
+    """A page size from 1 to 100; InvalidLimitError for anything else."""
+    if text is None:
+        return DEFAULT_LIMIT
+    if not _NUMBER.fullmatch(text) or int(text) > MAX_LIMIT:
+        raise InvalidLimitError(f"limit must be a number from 1 to {MAX_LIMIT}")
+    return int(text)
+
+
+def encode_cursor(scope: str, key: Mapping[str, Any]) -> str:
+    """An opaque text for `key`; good only within `scope` (a user's earnings, a filter), and if left as it is."""
+    payload = json.dumps([key, _seal(scope, key)], separators=(",", ":"))
+    return base64.urlsafe_b64encode(payload.encode()).decode().rstrip("=")
+
+
+def decode_cursor(scope: str, cursor: str | None) -> dict[str, Any] | None:
+    """The key behind a cursor of `encode_cursor`; InvalidCursorError if it was changed or belongs elsewhere.
+
+    Its seal finds mistakes, and is no secret: whoever made the cursor up gets past it. So a key is a
+    `checked_key` before anything is made of it, and what is read from it is read `starting_at` it.
+    """
+    if cursor is None:
+        return None
+    try:
+        key, seal = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        sound = isinstance(key, dict) and seal == _seal(scope, key)
+    except (ValueError, TypeError) as error:
+        raise InvalidCursorError(NOT_OURS) from error
+    if not sound:
+        raise InvalidCursorError(NOT_OURS)
+    return dict(key)
+
+
+def checked_key(key: Any, names: Collection[str] = ()) -> dict[str, str]:
+    """`key`, if it is texts under just these names (any, if none are given); InvalidCursorError otherwise."""
+    is_key = isinstance(key, dict) and all(isinstance(value, str) for value in key.values())
+    if not is_key or (names and set(key) != set(names)):
+        raise InvalidCursorError(NOT_OURS)
+    return dict(key)
+
+
+@contextmanager
+def starting_at(key: object) -> Iterator[None]:
+    """InvalidCursorError where DynamoDB cannot start to read at a cursor's key."""
+    try:
+        yield
+    except ClientError as error:
+        if key and error.response.get("Error", {}).get("Code") in _REFUSALS_OF_A_KEY:
+            raise InvalidCursorError(NOT_OURS) from error
+        raise
+
+
+def _seal(scope: str, key: Mapping[str, Any]) -> str:
+    return digest("cursor", scope, json.dumps(key, sort_keys=True))[:12]

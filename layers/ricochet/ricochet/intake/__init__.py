@@ -1,0 +1,1 @@
+"""The one way in: advertisers' and networks' postbacks become reports for the ledger."""

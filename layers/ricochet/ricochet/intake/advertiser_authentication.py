@@ -1,0 +1,48 @@
+"""How an advertiser's postback proves that it may speak for a product."""
+
+from __future__ import annotations
+
+import hmac
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address, ip_network
+
+from ricochet.clicks.product import AuthMode, Product, hash_token
+from ricochet.intake.raw_postback import RawPostback
+from ricochet.values import times
+
+TOLERANCE = timedelta(minutes=5)
+
+
+def may_speak_for(product: Product, token: str | None, raw: RawPostback) -> bool:
+    """Whether a postback with this token, from where it comes and signed as it is, is the product's advertiser's."""
+    match product.postback_auth.mode:
+        case AuthMode.SECRET:
+            expected = product.postback_token_hash
+            return bool(token and expected) and hmac.compare_digest(hash_token(token or ""), expected or "")
+        case AuthMode.SIGNATURE:
+            return product.postback_secret is not None and is_signed(raw, product.postback_secret)
+        case AuthMode.IP:
+            address = ip_address(raw.source_ip)
+            return any(address in ip_network(cidr) for cidr in product.postback_auth.allowed_cidrs)
+        case AuthMode.OPEN:
+            return True
+
+
+def is_signed(raw: RawPostback, secret: str) -> bool:
+    """Whether the Standard Webhooks headers fit, and were no more than five minutes off when the postback arrived.
+
+    What is signed is the body; of a request without one it is the path and the query.
+    """
+    from standardwebhooks import Webhook  # noqa: PLC0415 - for products that ask for it
+
+    message_id, timestamp = raw.header("webhook-id"), raw.header("webhook-timestamp")
+    payload = raw.body or f"{raw.path}?{raw.query}".encode()
+    try:
+        sent = datetime.fromtimestamp(int(timestamp or ""), UTC)
+        expected = Webhook(secret).sign(message_id or "", sent, payload.decode())
+    except (ValueError, OverflowError, OSError):
+        return False
+    on_time = abs(times.parse(raw.received_at) - sent) <= TOLERANCE
+    given = (raw.header("webhook-signature") or "").split()
+    fits = any(hmac.compare_digest(one.encode(), expected.encode()) for one in given)
+    return bool(message_id) and on_time and fits

@@ -1,0 +1,43 @@
+"""Finds networks that usually post and have sent nothing for some hours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Self
+
+from ricochet.intake.networks_table import Networks
+from ricochet.intake.quiet_networks import days_before, is_usual, recent_days, silent_since
+from ricochet.ledger.receipts_table import Receipts
+from ricochet.values import times
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from ricochet.settings import QuietNetworksSettings
+
+
+class FindQuietNetworks:
+    def __init__(self, networks: Networks, receipts: Receipts, clock: Callable[[], str] = times.now) -> None:
+        self._networks = networks
+        self._receipts = receipts
+        self._clock = clock
+
+    @classmethod
+    def over(cls, client: DynamoDBClient, settings: QuietNetworksSettings) -> Self:
+        return cls(Networks(client, settings.networks_table), Receipts(client, settings.receipts_table))
+
+    def __call__(self, hours: int) -> list[str]:
+        """The ids of active networks that are silent for so many hours, and were not before; for 0 hours none."""
+        moment = self._clock()
+        ids = self._networks.active_ids() if hours else []
+        return [network_id for network_id in ids if self._is_quiet(f"network:{network_id}", moment, hours)]
+
+    def _is_quiet(self, source: str, moment: str, hours: int) -> bool:
+        since = silent_since(moment, hours)
+        for day in recent_days(moment, hours):
+            last = self._receipts.last_of_day(source, day)
+            if last is not None:
+                if last.received_at > since:
+                    return False
+                break
+        return is_usual([day for day in days_before(moment, hours) if self._receipts.last_of_day(source, day)])

@@ -1,0 +1,28 @@
+"""The queue of postbacks that our own side failed on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ricochet.errors import QueueRefusedError
+from ricochet.intake.raw_postback import RawPostback
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+
+class PostbackQueue:
+    """Postbacks to be taken in again, exactly as they arrived."""
+
+    def __init__(self, client: SQSClient, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def put(self, raw: RawPostback) -> None:
+        """QueueRefusedError if it could not be put there."""
+        try:
+            self._client.send_message(QueueUrl=self._url, MessageBody=raw.to_message())
+        except (BotoCoreError, ClientError) as error:
+            raise QueueRefusedError("the postback could not be taken in; please send it again") from error

@@ -1,0 +1,52 @@
+"""What a product lets be credited without a person looking: how many conversions, and how soon after the click."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ricochet.clicks.click import Click
+from ricochet.clicks.product import Product
+from ricochet.ledger.conversion import HoldReason
+from ricochet.values import times
+from ricochet.values.entity import Entity
+
+KEPT_DAYS = 30
+"""How long the counters of a day are kept after it."""
+
+
+def is_too_fast(product: Product, click: Click, received_at: str) -> bool:
+    seconds = product.caps.min_seconds
+    return seconds is not None and received_at < times.plus(click.created_at, seconds=seconds)
+
+
+def counts(product: Product, user_id: str, moment: str, *, enforced: bool) -> Iterator[Count]:
+    """What one more conversion counts towards: nothing for a product without such caps."""
+    caps, day = product.caps, moment[:10]
+    until = times.epoch_seconds(f"{day}T00:00:00.000Z") + KEPT_DAYS * 86_400
+    for limit, reason, parts, ttl in (
+        (caps.per_user, HoldReason.OVER_USER_CAP, (user_id,), None),
+        (caps.per_user_per_day, HoldReason.OVER_USER_DAILY_CAP, (day, user_id), until),
+        (caps.per_day, HoldReason.OVER_DAILY_CAP, (day,), until),
+    ):
+        if limit is not None:
+            counter_id = "#".join((reason, product.product_id, *parts))
+            yield Count(counter_id, reason, limit if enforced else None, ttl)
+
+
+class Counter(Entity):
+    counter_id: str
+    counted: int
+    ttl: int | None = None
+
+
+@dataclass(frozen=True)
+class Count:
+    """One more on a counter."""
+
+    counter_id: str
+    reason: HoldReason
+    """What it means that the counter has reached its limit."""
+    limit: int | None
+    """None: counted whatever it comes to."""
+    ttl: int | None = None

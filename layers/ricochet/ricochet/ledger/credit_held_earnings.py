@@ -1,0 +1,82 @@
+"""What a product's hold days have kept back is credited when they are over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from ricochet.errors import ConversionNotFoundError, LedgerBusyError
+from ricochet.ledger.earnings_table import Earnings
+from ricochet.ledger.settlement import Settlement, release
+from ricochet.ledger.transaction import ConversionMovedError, Ledger, LedgerTables
+from ricochet.values import times
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from ricochet.settings import SettleSettings
+
+_TRIES = 4
+
+
+@dataclass
+class Settled:
+    """What one run did; `gone`: how many were credited or reversed by somebody else meanwhile."""
+
+    credited: list[Settlement] = field(default_factory=list)
+    gone: int = 0
+    failed: dict[str, Exception] = field(default_factory=dict)
+    """By earning id."""
+
+
+class SettleEarnings:
+    def __init__(self, earnings: Earnings, ledger: Ledger, clock: Callable[[], str] = times.now) -> None:
+        self._earnings = earnings
+        self._ledger = ledger
+        self._clock = clock
+
+    @classmethod
+    def over(cls, client: DynamoDBClient, settings: SettleSettings) -> Self:
+        names = LedgerTables(
+            conversions=settings.conversions_table, earnings=settings.earnings_table, wallets=settings.wallets_table
+        )
+        return cls(Earnings(client, settings.earnings_table), Ledger(client, names))
+
+    def __call__(self, has_time: Callable[[], bool]) -> Settled:
+        """Credits what is due until there is no time; what is left is found by the next run.
+
+        One earning's failure keeps no other from being credited.
+        """
+        result = Settled()
+        for conversion_id, earning_id in self._earnings.due(self._clock()):
+            if not has_time():
+                break
+            try:
+                credited = self._credit(conversion_id, earning_id)
+            except Exception as error:  # noqa: BLE001 - told by the caller, and due until it is credited
+                result.failed[earning_id] = error
+                continue
+            if credited is None:
+                result.gone += 1
+            else:
+                result.credited.append(credited)
+        return result
+
+    def _credit(self, conversion_id: str, earning_id: str) -> Settlement | None:
+        """What was written; None if this row is not owed any more, or not yet."""
+        conversion = self._ledger.conversion(conversion_id)
+        if conversion is None:
+            raise ConversionNotFoundError(f"{earning_id} is of no conversion")
+        for _ in range(_TRIES):
+            moment = self._clock()
+            if not conversion.is_due(earning_id, moment):
+                return None
+            settlement = release(conversion, moment)
+            try:
+                self._ledger.write(settlement)
+            except ConversionMovedError as moved:
+                conversion = moved.conversion
+            else:
+                return settlement
+        raise LedgerBusyError("the conversion kept moving")

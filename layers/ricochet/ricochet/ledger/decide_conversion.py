@@ -1,0 +1,87 @@
+"""A decision about a conversion by others than its source, entered in the books as a postback would be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Self
+
+from ricochet.clicks.click import Click
+from ricochet.clicks.clicks_table import Clicks
+from ricochet.clicks.product import Product
+from ricochet.clicks.products_table import Products
+from ricochet.errors import ConversionNotFoundError, LedgerBusyError
+from ricochet.ledger.conversion import Conversion
+from ricochet.ledger.decision import Decision, decide
+from ricochet.ledger.receipt import Receipt, receipt_of_decision
+from ricochet.ledger.settlement import Settlement
+from ricochet.ledger.transaction import CapReachedError, ClickTakenError, ConversionMovedError, Ledger
+from ricochet.values import times
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from ricochet.settings import PartnerWordSettings
+
+_TRIES = 4
+
+
+class Decisions:
+    def __init__(
+        self, ledger: Ledger, products: Products, clicks: Clicks, clock: Callable[[], str] = times.now
+    ) -> None:
+        self._ledger = ledger
+        self._products = products
+        self._clicks = clicks
+        self._clock = clock
+
+    @classmethod
+    def over(cls, client: DynamoDBClient, settings: PartnerWordSettings) -> Self:
+        return cls(
+            Ledger.over(client, settings),
+            Products(client, settings.products_table),
+            Clicks(client, settings.clicks_table),
+        )
+
+    def conversion(self, conversion_id: str) -> Conversion:
+        conversion = self._ledger.conversion(conversion_id)
+        if conversion is None:
+            raise ConversionNotFoundError("there is no such conversion")
+        return conversion
+
+    def __call__(self, decision: Decision, conversion_id: str, check: Callable[[Conversion], None]) -> Settlement:
+        """What was written. `check` raises where the conversion, as it is by then, does not allow the decision."""
+        prior, cap_reached = self.conversion(conversion_id), None
+        for _ in range(_TRIES):
+            check(prior)
+            settlement = decide(decision, prior, *self._click_and_product(prior), self._clock(), cap_reached)
+            try:
+                self._ledger.write(settlement, _receipt(decision, settlement))
+            except ConversionMovedError as moved:
+                prior = moved.conversion
+            except CapReachedError as cap:
+                cap_reached = cap.reason
+            except ClickTakenError:
+                continue
+            else:
+                return settlement
+        raise LedgerBusyError("the conversion kept moving")
+
+    def _click_and_product(self, conversion: Conversion) -> tuple[Click | None, Product | None]:
+        """Both belong to a conversion that was credited by its click, and to no other."""
+        if conversion.product_id is None or conversion.click_id is None:
+            return None, None
+        product = next(self._products.versions(conversion.product_id), None)
+        return self._clicks.get(conversion.click_id), product
+
+
+def _receipt(decision: Decision, settlement: Settlement) -> Receipt:
+    conversion = settlement.conversion
+    return receipt_of_decision(
+        decision.by,
+        conversion.updated_at,
+        settlement.outcome,
+        click_id=conversion.click_id,
+        conversion_id=conversion.conversion_id,
+        earning_id=conversion.earning_id,
+        detail=decision.reason,
+    )

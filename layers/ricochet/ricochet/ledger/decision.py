@@ -1,0 +1,83 @@
+"""What others than its source decide about a conversion, by the same state machine.
+
+What a person decides is held no more; a partner's word is subject to the product's rules like a source's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ricochet.clicks.click import Click
+from ricochet.clicks.product import Approval, Product
+from ricochet.errors import EarningNotWaitingError, StatusNotPossibleError
+from ricochet.ledger.conversion import Conversion, HoldReason
+from ricochet.ledger.report import Report
+from ricochet.ledger.settlement import Settlement, Terms, release, settle
+from ricochet.values.statuses import Status, next_status
+
+
+@dataclass(frozen=True)
+class Decision:
+    by: str  # `operator:<sub>`, `partner:<partnerId>`
+    status: Status
+    reason: str | None = None
+    is_reviewed: bool = True  # by a person
+
+
+def decide(
+    decision: Decision,
+    prior: Conversion,
+    click: Click | None,
+    product: Product | None,
+    moment: str,
+    cap_reached: HoldReason | None = None,
+) -> Settlement:
+    """`click` and `product` are the conversion's own, as far as there are any."""
+    if decision.is_reviewed and decision.status is Status.APPROVED and prior.credit_after is not None:
+        return release(prior, moment, by_hand=True)
+    report = Report(
+        source=prior.source,
+        click_id=prior.click_id,
+        status=decision.status,
+        source_status=decision.status,
+        changed_by=decision.by,
+        received_at=moment,
+    )
+    terms = Terms(
+        currency=prior.currency,
+        referral_rate=prior.referral_rate,
+        user_id=prior.user_id,
+        click=click,
+        product=product,
+        needs_approval=product is not None and product.effective_approval is Approval.MANUAL,
+        allow_reapproval=decision.is_reviewed,
+        is_reviewed=decision.is_reviewed,
+        cap_reached=cap_reached,
+    )
+    return settle(report, terms, prior, moment)
+
+
+def check_status(wanted: Status, prior: Conversion) -> None:
+    """StatusNotPossibleError unless the conversion can become exactly what is wanted."""
+    if next_status(prior.status, wanted, allow_reapproval=True) is not wanted:
+        raise StatusNotPossibleError(f"a conversion that is {prior.status} cannot become {wanted}")
+
+
+def check_word(word: Status, version: int, prior: Conversion) -> None:
+    """StatusNotPossibleError where a partner's word changes nothing, or where a person is to decide first.
+
+    It answers one version: of what has come since the partner knew nothing.
+    """
+    if prior.version != version:
+        raise StatusNotPossibleError("the conversion has gone on since the partner was told")
+    if prior.hold_reason is not None and word is Status.APPROVED:
+        raise StatusNotPossibleError(f"the money is held ({prior.hold_reason}): a person decides")
+    if next_status(prior.status, word) is None:
+        raise StatusNotPossibleError(f"a conversion that is {prior.status} does not become {word}")
+
+
+def check_waiting(earning_id: str, prior: Conversion) -> None:
+    """EarningNotWaitingError unless this very row is still undecided, or approved and not yet credited."""
+    is_undecided = prior.status is Status.PENDING or prior.credit_after is not None
+    if prior.earning_id != earning_id or not is_undecided:
+        raise EarningNotWaitingError(f"this earning waits for nobody: its conversion is {prior.status}")

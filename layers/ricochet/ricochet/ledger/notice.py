@@ -1,0 +1,89 @@
+"""What partners are told of a conversion: one notice for each version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from ricochet.ledger.conversion import Conversion, PastVersion
+from ricochet.values.entity import Entity
+from ricochet.values.statuses import Status
+
+
+class Notice(Entity):
+    """What a partner is told: one version of a conversion. Attributes are named as the macros are."""
+
+    click_id: str = ""
+    status: Status
+    original_status: str
+    payout: str
+    currency: str
+    offer_id: str = ""
+    offer_name: str = ""
+    product_id: str = ""
+    conversion_id: str
+    transaction_id: str = ""
+    user_id: str = ""
+    network: str = ""
+    event: str = ""
+    subid: str = ""
+    sub1: str = ""
+    sub2: str = ""
+    sub3: str = ""
+    sub4: str = ""
+    sub5: str = ""
+    prelanding: str = ""
+    landing: str = ""
+    px: str = ""
+    domain: str = ""
+    country: str = ""
+    ip: str = ""
+    timestamp: str
+
+    @classmethod
+    def of(cls, conversion: Conversion) -> Self:
+        return cls(
+            status=conversion.status,
+            original_status=conversion.source_status,
+            payout=_paid(conversion),
+            currency=conversion.currency,
+            conversion_id=conversion.shown_id,
+            network=conversion.network_id or "",
+            timestamp=conversion.since,
+            **{name: getattr(conversion, name) or "" for name in _AS_IN_CONVERSION},
+        )
+
+    def as_of(self, past: PastVersion) -> Self:
+        """The same conversion as it was in an earlier version."""
+        return self.with_changes(
+            status=past.status, original_status=past.source_status, payout=_paid(past), timestamp=past.at
+        )
+
+
+def _paid(version: Conversion | PastVersion) -> str:
+    return format(version.amount if version.payout is None else version.payout, "f")
+
+
+@dataclass(frozen=True)
+class VersionTold:
+    """One version of a conversion as partners are to hear of it."""
+
+    version: int
+    notice: Notice
+    changed_by: str | None = None
+
+
+def versions_of(conversion: Conversion) -> list[VersionTold]:
+    """Every version that partners are told of, the oldest first.
+
+    A reversal whose sale nobody has heard of is none.
+    """
+    present = Notice.of(conversion)
+    told = [VersionTold(past.version, present.as_of(past), past.changed_by) for past in conversion.versions]
+    told.append(VersionTold(conversion.version, present, conversion.changed_by))
+    return [one for one in told if one.version > 1 or one.notice.status is not Status.REVERSED]
+
+
+_AS_IN_CONVERSION = (frozenset(Notice.model_fields) & frozenset(Conversion.model_fields)) - {
+    *("status", "payout", "currency", "conversion_id"),
+}

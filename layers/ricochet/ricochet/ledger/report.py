@@ -1,0 +1,48 @@
+"""One report of a conversion: what an authenticated postback, an operator or a partner says of it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from ricochet.values import ids
+from ricochet.values.entity import Entity
+from ricochet.values.money import Currency, Price
+from ricochet.values.statuses import Status
+
+
+class Report(Entity):
+    """What one authenticated postback says, in our words; or what somebody else says of a conversion that is known."""
+
+    source: str  # `product:<productId>` or `network:<networkId>`: transaction ids are unique within it
+    click_id: str | None = None
+    user_id: str | None = None
+    network_id: str | None = None
+    status: Status
+    source_status: str
+    amount: Price | None = None  # the user's; None: not said
+    currency: Currency | None = None
+    transaction_id: str | None = None
+    source_conversion_id: str | None = None
+    event: str | None = None
+    offer_id: str | None = None
+    payout: Price | None = None
+    is_rebill: bool = False  # a conversion of its own on a click that has converted
+    changed_by: str | None = None  # `operator:<sub>`, `partner:<partnerId>`; None: the conversion's own source
+    received_at: str
+
+    @cached_property
+    def conversion_id(self) -> str:
+        return ids.conversion_id(self.source, self._dedupe_key())
+
+    @cached_property
+    def key(self) -> str:
+        """The same for the same report sent again."""
+        return ids.digest(self.source_status.lower(), self.amount)[:8]
+
+    def _dedupe_key(self) -> tuple[str, ...]:
+        event = self.event or ""
+        if self.transaction_id:
+            return ("transaction", self.transaction_id, event)
+        if self.source_conversion_id:
+            return ("conversion", self.source_conversion_id)
+        return ("click", self.click_id or self.user_id or "", event)

@@ -1,1 +1,0 @@
-"""What leaves for partners and queues."""

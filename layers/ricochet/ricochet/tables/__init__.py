@@ -1,1 +1,0 @@
-"""The tables, one module each: what is read and written, and under which conditions."""

@@ -1,1 +1,0 @@
-"""One module for each thing that Ricochet does for somebody; functions call exactly one of them."""

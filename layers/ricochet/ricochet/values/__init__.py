@@ -1,0 +1,1 @@
+"""Values that everything speaks of: money, ids, times, statuses. They know no table and no network."""

@@ -1,0 +1,94 @@
+"""From what a caller sent to a model, or to an error that names each field that is wrong."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from ipaddress import ip_network
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    StringConstraints,
+    ValidationError,
+)
+
+from ricochet.errors import (
+    InvalidBodyError,
+    InvalidRequestError,
+)
+
+
+def validate[M: BaseModel](fields: Mapping[str, Any], model: type[M]) -> M:
+    """InvalidRequestError with one detail, `field: what is wrong`, for each field that does not fit."""
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        details = [
+            f"{_path(item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors(include_url=False)
+        ]
+        raise InvalidRequestError(details[0], details) from error
+
+
+def as_api_names(patch: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
+    """`patch` by the API's names, by which it can be said over what is stored; for a field given both ways those count.
+
+    `validate` takes Python's names too, but none that stands beside the API's.
+    """
+    aliases = {name: field.alias or name for name, field in model.model_fields.items()}
+    pythons = {aliases[name]: value for name, value in patch.items() if name in aliases}
+    return pythons | {name: value for name, value in patch.items() if name not in aliases}
+
+
+def ignored_fields(fields: Iterable[str], model: type[BaseModel]) -> list[str]:
+    """A warning for each field that `model` does not know, naming the nearest that it does."""
+    given, known = set(fields), [field.alias or name for name, field in model.model_fields.items()]
+    own = {name for name, field in model.model_fields.items() if field.alias not in given}
+    warnings = []
+    for name in sorted(given):
+        if name not in known and name not in own:
+            near = difflib.get_close_matches(name, known, n=1)
+            warnings.append(f"{name} is not a field and was ignored" + (f"; did you mean {near[0]}?" if near else ""))
+    return warnings
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, location)) or "body"
+
+
+def parse_json_object(text: str) -> dict[str, Any]:
+    """A JSON object with exact numbers; InvalidBodyError for anything else.
+
+    NaN and Infinity, which are not JSON, become their names: whoever wants a number there refuses them by field.
+    """
+    try:
+        value = json.loads(text, parse_float=_exact, parse_int=_exact, parse_constant=str)
+        json.dumps(value, default=str, ensure_ascii=False).encode()  # half a character (\\ud800) can't be stored
+    except (ValueError, RecursionError) as error:
+        raise InvalidBodyError("the body is not valid JSON") from error
+    if not isinstance(value, dict):
+        raise InvalidBodyError("the body must be a JSON object")
+    return value
+
+
+def _exact(digits: str) -> Decimal:
+    try:
+        return Decimal(digits)
+    except InvalidOperation as error:
+        raise ValueError(f"{digits[:32]} is out of range") from error
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+
+RowId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+def _cidr(text: str) -> str:
+    return str(ip_network(text))
+
+
+Cidr = Annotated[str, AfterValidator(_cidr)]
