@@ -17,7 +17,7 @@ from ricochet.values import times
 from ricochet.values.signing import new_secret
 from tests.unit.builders import SECRET, a_delivery, a_notice, a_partner
 
-TEXT = (Path(__file__).parents[2] / "docs" / "partners.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[3] / "docs" / "partners.md").read_text(encoding="utf-8")
 OTHER = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 ASK_NODE = """
 const { secret, headers, payload } = JSON.parse(require("node:fs").readFileSync(0, "utf8"));

@@ -9,7 +9,7 @@ from ricochet.ledger.decision import check_status, check_waiting
 from ricochet.ledger.earning import ApprovalStatus, EarningStatus, EarningType
 from ricochet.values.statuses import Status
 from tests.unit.builders import NOON, Books, a_conversion, a_product, a_report
-from tests.unit.test_settlement_stories import LenientBooks
+from tests.unit.ledger.test_settlement_stories import LenientBooks
 
 PENDING, APPROVED, REJECTED, TRASH, REVERSED = Status
 POSSIBLE = {
