@@ -69,7 +69,7 @@ def _update_product(stack: Stack, product_id: str, patch: Resource) -> Saved:
 
 
 def _partners(stack: Stack) -> ManagePartners:
-    return ManagePartners.over(stack.dynamodb, stack.settings(PartnerSettings))
+    return ManagePartners.from_settings(stack.dynamodb, stack.settings(PartnerSettings))
 
 
 def _update_partner(stack: Stack, partner_id: str, patch: Resource) -> Saved:

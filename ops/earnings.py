@@ -12,11 +12,11 @@ from ops.listing import every
 from ops.stacks import Stack
 from ops.story import Story
 from ops.target import Json, Yes, stack_of
-from ricochet.ledger.decide_conversion import Decisions
+from ricochet.ledger.decide_conversion import DecideConversion
 from ricochet.ledger.decision import Decision, check_waiting
 from ricochet.ledger.earning import Earning
 from ricochet.ledger.manage_earnings import ApprovalInput, ManageEarnings, RejectionInput, shown
-from ricochet.settings import PartnerWordSettings
+from ricochet.settings import PartnerReplySettings
 from ricochet.values.inputs import validate
 from ricochet.values.statuses import Status
 
@@ -72,7 +72,7 @@ def reject(
 
 
 def _decide(stack: Stack, conversion_id: str, status: Status, reason: str | None, *, yes: bool, as_json: bool) -> None:
-    decisions = Decisions.over(stack.dynamodb, stack.settings(PartnerWordSettings))
+    decisions = DecideConversion.from_settings(stack.dynamodb, stack.settings(PartnerReplySettings))
     conversion = decisions.conversion(conversion_id)
     user_id, earning_id = conversion.user_id or "", conversion.earning_id or ""
     check_waiting(earning_id, conversion)

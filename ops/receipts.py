@@ -14,13 +14,13 @@ from ops.listing import every
 from ops.stacks import Stack
 from ops.target import Json, stack_of
 from ricochet.intake.manage_receipts import ManageReceipts, ReceiptQuery, shown, summary
-from ricochet.intake.reprocess_postback import Replay
+from ricochet.intake.reprocess_postback import ReprocessPostback
 from ricochet.ledger.receipt import Receipt
 from ricochet.settings import ManageReceiptsSettings
 from ricochet.values import times
 
 WHOSE = ("networkId", "productId", "strangers", "clickId")
-STRANGERS: dict[str, str | None] = {"strangers": "true"}
+UNIDENTIFIED: dict[str, str | None] = {"strangers": "true"}
 Limit = Annotated[int, typer.Option(help="how many at most, the newest", min=1, max=1000)]
 
 
@@ -45,7 +45,7 @@ def receipts(
         render.resource(shown(manager(stack).get(receipt_id)), as_json=as_json)
         return
     given = {"networkId": network, "productId": product, "clickId": click, "outcome": outcome}
-    given |= STRANGERS if strangers else {}
+    given |= UNIDENTIFIED if strangers else {}
     rows = newest(stack, given | {"day": day or times.now()[:10]}, limit)
     if as_json:
         render.show_json({"items": [summary(row) for row in rows]})
@@ -55,7 +55,9 @@ def receipts(
 
 
 def manager(stack: Stack) -> ManageReceipts:
-    return ManageReceipts(stack.receipts, Replay.over(stack.dynamodb, stack.settings(ManageReceiptsSettings)))
+    return ManageReceipts(
+        stack.receipts, ReprocessPostback.from_settings(stack.dynamodb, stack.settings(ManageReceiptsSettings))
+    )
 
 
 def newest(stack: Stack, given: dict[str, str | None], limit: int) -> list[Receipt]:
@@ -76,7 +78,7 @@ def _sources(stack: Stack) -> list[dict[str, str | None]]:
     sources: list[dict[str, str | None]] = [{"networkId": one.network_id} for one in every(stack.networks.list_page)]
     products = every(lambda *page: stack.products.list_page(None, *page))
     sources += [{"productId": one.product_id} for one in products]
-    return [*sources, STRANGERS]
+    return [*sources, UNIDENTIFIED]
 
 
 def _line(row: Receipt) -> tuple[object, ...]:

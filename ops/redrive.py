@@ -11,7 +11,7 @@ from ops import journal, render
 from ops.replay import DryRun
 from ops.target import Json, Yes, stack_of
 from ricochet.delivery.queues import BATCH, ParkingQueue
-from ricochet.delivery.redrive_deliveries import RedriveDeliveries, Redriven
+from ricochet.delivery.redrive_deliveries import Redriven, RedriveParked
 
 MEANING = {
     Redriven.REPLAYED: "due now, with all their tries before them",
@@ -38,7 +38,7 @@ def redrive(
     """
     stack = stack_of(ctx)
     parking = ParkingQueue(stack.sqs, stack.output("ParkedDeliveriesQueueUrl"))
-    use_case = RedriveDeliveries(stack.partners, stack.deliveries, parking)
+    use_case = RedriveParked(stack.partners, stack.deliveries, parking)
     counted = use_case.count()
     if not (as_json and (yes or dry_run)):
         _show(counted, stderr=as_json)
@@ -64,7 +64,7 @@ def redrive(
         render.table(("", "", ""), lines, "nothing was taken from the queue")
 
 
-def run(use_case: RedriveDeliveries, wanted: int, total: dict[str, int], told: Callable[[int], None]) -> None:
+def run(use_case: RedriveParked, wanted: int, total: dict[str, int], told: Callable[[int], None]) -> None:
     """Adds what became of so many messages, or of as many as there are, to `total`; `told` of each few."""
     while total["received"] < wanted:
         some = use_case(min(BATCH, wanted - total["received"]), lambda: True)

@@ -16,18 +16,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic.alias_generators import to_snake
 
 from local.workspace import CREDENTIALS, STACK_FILE
-from ricochet.clicks.clicks_table import Clicks
-from ricochet.clicks.products_table import Products
-from ricochet.clicks.users_table import Users
-from ricochet.delivery.deliveries_table import Deliveries
-from ricochet.delivery.partners.health_table import Health
-from ricochet.delivery.partners.partners_table import Partners
+from ricochet.clicks.clicks_table import ClicksTable
+from ricochet.clicks.products_table import ProductsTable
+from ricochet.clicks.users_table import UsersTable
+from ricochet.delivery.deliveries_table import DeliveriesTable
+from ricochet.delivery.partners.health_table import HealthTable
+from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.dynamodb.table import Table
-from ricochet.intake.networks_table import Networks
-from ricochet.ledger.conversions_table import Conversions
-from ricochet.ledger.earnings_table import Earnings
-from ricochet.ledger.receipts_table import Receipts
-from ricochet.ledger.wallets_table import Wallets
+from ricochet.intake.networks_table import NetworksTable
+from ricochet.ledger.conversions_table import ConversionsTable
+from ricochet.ledger.earnings_table import EarningsTable
+from ricochet.ledger.receipts_table import ReceiptsTable
+from ricochet.ledger.wallets_table import WalletsTable
 from ricochet.settings import Settings
 
 if TYPE_CHECKING:
@@ -130,48 +130,48 @@ class Stack:
         return cast("SQSClient", self._client("sqs"))
 
     @cached_property
-    def clicks(self) -> Clicks:
-        return self._table(Clicks)
+    def clicks(self) -> ClicksTable:
+        return self._table(ClicksTable)
 
     @cached_property
-    def conversions(self) -> Conversions:
-        return self._table(Conversions)
+    def conversions(self) -> ConversionsTable:
+        return self._table(ConversionsTable)
 
     @cached_property
-    def deliveries(self) -> Deliveries:
-        return self._table(Deliveries)
+    def deliveries(self) -> DeliveriesTable:
+        return self._table(DeliveriesTable)
 
     @cached_property
-    def earnings(self) -> Earnings:
-        return self._table(Earnings)
+    def earnings(self) -> EarningsTable:
+        return self._table(EarningsTable)
 
     @cached_property
-    def health(self) -> Health:
-        return self._table(Health)
+    def health(self) -> HealthTable:
+        return self._table(HealthTable)
 
     @cached_property
-    def networks(self) -> Networks:
-        return self._table(Networks)
+    def networks(self) -> NetworksTable:
+        return self._table(NetworksTable)
 
     @cached_property
-    def partners(self) -> Partners:
-        return self._table(Partners)
+    def partners(self) -> PartnersTable:
+        return self._table(PartnersTable)
 
     @cached_property
-    def products(self) -> Products:
-        return self._table(Products)
+    def products(self) -> ProductsTable:
+        return self._table(ProductsTable)
 
     @cached_property
-    def receipts(self) -> Receipts:
-        return self._table(Receipts)
+    def receipts(self) -> ReceiptsTable:
+        return self._table(ReceiptsTable)
 
     @cached_property
-    def users(self) -> Users:
-        return self._table(Users)
+    def users(self) -> UsersTable:
+        return self._table(UsersTable)
 
     @cached_property
-    def wallets(self) -> Wallets:
-        return self._table(Wallets)
+    def wallets(self) -> WalletsTable:
+        return self._table(WalletsTable)
 
     def _table[T: Table[Any]](self, kind: type[T]) -> T:
         return kind(self.dynamodb, self.output(f"{kind.__name__}Table"))

@@ -6,9 +6,9 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import parse_body, public_base_url, resolver, success, user_of
-from ricochet.clicks.clicks_table import Clicks
+from ricochet.clicks.clicks_table import ClicksTable
 from ricochet.clicks.create_click import ClickRequest, CreateClick
-from ricochet.clicks.products_table import Products
+from ricochet.clicks.products_table import ProductsTable
 from ricochet.clients import dynamodb
 from ricochet.metrics import Metric
 from ricochet.settings import CreateClickSettings
@@ -16,7 +16,9 @@ from ricochet.telemetry import count, logger, metrics
 
 app = resolver()
 settings = CreateClickSettings.load(os.environ)
-create_click = CreateClick(Products(dynamodb(), settings.products_table), Clicks(dynamodb(), settings.clicks_table))
+create_click = CreateClick(
+    ProductsTable(dynamodb(), settings.products_table), ClicksTable(dynamodb(), settings.clicks_table)
+)
 
 
 @app.post("/api/v1/earn/products/<product_id>/click")

@@ -7,9 +7,9 @@ from ricochet.clients import dynamodb
 from ricochet.ledger.conversions_table import images
 from ricochet.ledger.credit_referrals import CreditReferral
 from ricochet.settings import ReferralSettings
-from ricochet.telemetry import logger, metrics, tell_changes, tell_commission
+from ricochet.telemetry import logger, metrics, record_changes, record_commission
 
-credit_referral = CreditReferral.over(dynamodb(), ReferralSettings.load(os.environ))
+credit_referral = CreditReferral.from_settings(dynamodb(), ReferralSettings.load(os.environ))
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -22,5 +22,5 @@ def handler(event: dict[str, Any], context: Any) -> None:
     for record in event["Records"]:
         earning = credit_referral(record)
         if earning:
-            tell_commission(earning)
-    tell_changes(map(images, event["Records"]))
+            record_commission(earning)
+    record_changes(map(images, event["Records"]))

@@ -7,12 +7,14 @@ from ricochet.clients import dynamodb, events, sqs, when_needed
 from ricochet.delivery.distribute_conversions import DistributeConversions
 from ricochet.http.client import FIRST_ATTEMPT
 from ricochet.settings import DeliverySettings
-from ricochet.telemetry import logger, metrics, tell_deliveries, tell_health
+from ricochet.telemetry import logger, metrics, record_deliveries, record_health_changes
 
 SPARE_MILLISECONDS = 10_000
 
 settings = DeliverySettings.load(os.environ)
-distribute = DistributeConversions.over(dynamodb(), when_needed(sqs), when_needed(events), settings, FIRST_ATTEMPT)
+distribute = DistributeConversions.from_settings(
+    dynamodb(), when_needed(sqs), when_needed(events), settings, FIRST_ATTEMPT
+)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -20,5 +22,5 @@ distribute = DistributeConversions.over(dynamodb(), when_needed(sqs), when_neede
 def handler(event: dict[str, Any], context: Any) -> None:
     """Raises only where our own side failed: deliveries are idempotent, and the stream brings the records again."""
     result = distribute(event["Records"], lambda: context.get_remaining_time_in_millis() > SPARE_MILLISECONDS)
-    tell_deliveries(result.rows)
-    tell_health(result.learned)
+    record_deliveries(result.rows)
+    record_health_changes(result.health_changes)

@@ -6,10 +6,10 @@ from typing import Any
 from ricochet.clients import dynamodb
 from ricochet.intake.find_quiet_networks import FindQuietNetworks
 from ricochet.settings import QuietNetworksSettings
-from ricochet.telemetry import logger, metrics, tell_quiet_networks
+from ricochet.telemetry import logger, metrics, record_quiet_networks
 
 settings = QuietNetworksSettings.load(os.environ)
-find = FindQuietNetworks.over(dynamodb(), settings)
+find = FindQuietNetworks.from_settings(dynamodb(), settings)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -17,5 +17,5 @@ find = FindQuietNetworks.over(dynamodb(), settings)
 def handler(event: dict[str, Any], context: Any) -> dict[str, list[str]]:
     """An operator may give `hours` to ask about another time than `QuietHours`."""
     quiet = find(event.get("hours", settings.quiet_hours))
-    tell_quiet_networks(quiet)
+    record_quiet_networks(quiet)
     return {"quiet": quiet}

@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import public_base_url, resolver, success, user_of
-from ricochet.clicks.clicks_table import Clicks
+from ricochet.clicks.clicks_table import ClicksTable
 from ricochet.clicks.read_click import ReadClick
 from ricochet.clients import dynamodb
 from ricochet.settings import ClickSettings
@@ -14,7 +14,7 @@ from ricochet.telemetry import logger
 
 app = resolver()
 settings = ClickSettings.load(os.environ)
-read_click = ReadClick(Clicks(dynamodb(), settings.clicks_table))
+read_click = ReadClick(ClicksTable(dynamodb(), settings.clicks_table))
 
 
 @app.get("/api/v1/earn/clicks/<click_id>")

@@ -8,13 +8,13 @@ from aws_lambda_powertools.event_handler import Response
 from ricochet.api import resolver, success, user_of
 from ricochet.clients import dynamodb
 from ricochet.ledger.earning import Wallet
-from ricochet.ledger.wallets_table import Wallets
+from ricochet.ledger.wallets_table import WalletsTable
 from ricochet.settings import WalletSettings
 from ricochet.telemetry import logger
 
 app = resolver()
 settings = WalletSettings.load(os.environ)
-wallets = Wallets(dynamodb(), settings.wallets_table)
+wallets = WalletsTable(dynamodb(), settings.wallets_table)
 
 
 @app.get("/api/v1/earn/wallet")

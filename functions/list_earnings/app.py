@@ -8,12 +8,12 @@ from aws_lambda_powertools.event_handler import Response
 from ricochet.api import page_of, resolver, success, user_of
 from ricochet.clients import dynamodb
 from ricochet.ledger.earning import Earning
-from ricochet.ledger.earnings_table import Earnings
+from ricochet.ledger.earnings_table import EarningsTable
 from ricochet.settings import EarningSettings
 from ricochet.telemetry import logger
 
 app = resolver()
-earnings = Earnings(dynamodb(), EarningSettings.load(os.environ).earnings_table)
+earnings = EarningsTable(dynamodb(), EarningSettings.load(os.environ).earnings_table)
 
 
 @app.get("/api/v1/earn/earnings")

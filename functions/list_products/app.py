@@ -7,14 +7,14 @@ from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import page_of, resolver, success
 from ricochet.clicks.manage_products import shown_to_users
-from ricochet.clicks.products_table import Products
+from ricochet.clicks.products_table import ProductsTable
 from ricochet.clients import dynamodb
 from ricochet.settings import ProductSettings
 from ricochet.telemetry import logger
 from ricochet.values.lifecycle import Lifecycle
 
 app = resolver()
-products = Products(dynamodb(), ProductSettings.load(os.environ).products_table)
+products = ProductsTable(dynamodb(), ProductSettings.load(os.environ).products_table)
 
 
 @app.get("/api/v1/earn/products")

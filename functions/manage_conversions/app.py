@@ -8,10 +8,10 @@ from aws_lambda_powertools.event_handler import Response
 from ricochet.api import admins_only, page_of, parse_body, resolver, success, user_of
 from ricochet.audit import audit
 from ricochet.clients import dynamodb
-from ricochet.ledger.conversions_table import Conversions
-from ricochet.ledger.decide_conversion import Decisions
+from ricochet.ledger.conversions_table import ConversionsTable
+from ricochet.ledger.decide_conversion import DecideConversion
 from ricochet.ledger.decision import Decision
-from ricochet.ledger.earnings_table import Earnings
+from ricochet.ledger.earnings_table import EarningsTable
 from ricochet.ledger.manage_conversions import ConversionQuery, ManageConversions, StatusInput, summary
 from ricochet.settings import DecisionSettings
 from ricochet.telemetry import logger
@@ -20,9 +20,9 @@ app = resolver()
 settings = DecisionSettings.load(os.environ)
 admins_only(app, settings.groups_claim)
 manage = ManageConversions(
-    Conversions(dynamodb(), settings.conversions_table),
-    Earnings(dynamodb(), settings.earnings_table),
-    Decisions.over(dynamodb(), settings),
+    ConversionsTable(dynamodb(), settings.conversions_table),
+    EarningsTable(dynamodb(), settings.earnings_table),
+    DecideConversion.from_settings(dynamodb(), settings),
 )
 
 

@@ -8,13 +8,13 @@ from aws_lambda_powertools.event_handler import Response
 from ricochet.api import admins_only, page_of, parse_body, resolver, success, user_of
 from ricochet.audit import audit, audit_run
 from ricochet.clients import dynamodb, sqs
-from ricochet.delivery.deliveries_table import Deliveries
+from ricochet.delivery.deliveries_table import DeliveriesTable
 from ricochet.delivery.manage_deliveries import DeliveryQuery, ManageDeliveries, shown, summary
-from ricochet.delivery.partners.partners_table import Partners
+from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.delivery.queues import ParkingQueue
-from ricochet.delivery.redrive_deliveries import RedriveDeliveries, RedriveRequest
+from ricochet.delivery.redrive_deliveries import RedriveParked, RedriveRequest
 from ricochet.delivery.replay_deliveries import ReplayDeliveries, ReplayRequest
-from ricochet.ledger.conversions_table import Conversions
+from ricochet.ledger.conversions_table import ConversionsTable
 from ricochet.settings import ManageDeliveriesSettings
 from ricochet.telemetry import logger
 
@@ -23,10 +23,13 @@ SPARE_MILLISECONDS = 5_000
 app = resolver()
 settings = ManageDeliveriesSettings.load(os.environ)
 admins_only(app, settings.groups_claim)
-partners, deliveries = Partners(dynamodb(), settings.partners_table), Deliveries(dynamodb(), settings.deliveries_table)
+partners, deliveries = (
+    PartnersTable(dynamodb(), settings.partners_table),
+    DeliveriesTable(dynamodb(), settings.deliveries_table),
+)
 manage = ManageDeliveries(partners, deliveries)
-replay = ReplayDeliveries(partners, deliveries, Conversions(dynamodb(), settings.conversions_table))
-redrive = RedriveDeliveries(partners, deliveries, ParkingQueue(sqs(), settings.parking_queue_url))
+replay = ReplayDeliveries(partners, deliveries, ConversionsTable(dynamodb(), settings.conversions_table))
+redrive = RedriveParked(partners, deliveries, ParkingQueue(sqs(), settings.parking_queue_url))
 
 
 def has_time() -> bool:

@@ -8,9 +8,9 @@ from aws_lambda_powertools.event_handler import Response
 from ricochet.api import admins_only, page_of, parse_body, resolver, success, user_of
 from ricochet.audit import audit
 from ricochet.clients import dynamodb
-from ricochet.ledger.decide_conversion import Decisions
+from ricochet.ledger.decide_conversion import DecideConversion
 from ricochet.ledger.decision import Decision
-from ricochet.ledger.earnings_table import Earnings
+from ricochet.ledger.earnings_table import EarningsTable
 from ricochet.ledger.manage_earnings import ApprovalInput, ManageEarnings, RejectionInput, shown
 from ricochet.settings import DecisionSettings
 from ricochet.telemetry import logger
@@ -19,7 +19,9 @@ from ricochet.values.statuses import Status
 app = resolver()
 settings = DecisionSettings.load(os.environ)
 admins_only(app, settings.groups_claim)
-manage = ManageEarnings(Earnings(dynamodb(), settings.earnings_table), Decisions.over(dynamodb(), settings))
+manage = ManageEarnings(
+    EarningsTable(dynamodb(), settings.earnings_table), DecideConversion.from_settings(dynamodb(), settings)
+)
 
 
 @app.get("/api/v1/admin/earnings")

@@ -10,7 +10,7 @@ from ricochet.audit import audit
 from ricochet.clients import dynamodb
 from ricochet.intake.manage_networks import ManageNetworks, NetworkInput, shown
 from ricochet.intake.network import Network
-from ricochet.intake.networks_table import Networks
+from ricochet.intake.networks_table import NetworksTable
 from ricochet.settings import ManageNetworksSettings
 from ricochet.telemetry import logger
 from ricochet.values.inputs import ignored_fields, validate
@@ -18,7 +18,7 @@ from ricochet.values.inputs import ignored_fields, validate
 app = resolver()
 settings = ManageNetworksSettings.load(os.environ)
 admins_only(app, settings.groups_claim)
-manage = ManageNetworks(Networks(dynamodb(), settings.networks_table))
+manage = ManageNetworks(NetworksTable(dynamodb(), settings.networks_table))
 
 
 @app.post("/api/v1/admin/networks")

@@ -16,7 +16,7 @@ from ricochet.values.inputs import ignored_fields, validate
 app = resolver()
 settings = ManagePartnersSettings.load(os.environ)
 admins_only(app, settings.groups_claim)
-manage = ManagePartners.over(dynamodb(), settings)
+manage = ManagePartners.from_settings(dynamodb(), settings)
 
 
 @app.post("/api/v1/admin/partners")

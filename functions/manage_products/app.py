@@ -9,7 +9,7 @@ from ricochet.api import admins_only, json_object, page_of, resolver, status_fil
 from ricochet.audit import audit
 from ricochet.clicks.manage_products import ManageProducts, ProductInput, shown, warnings
 from ricochet.clicks.product import Product
-from ricochet.clicks.products_table import Products
+from ricochet.clicks.products_table import ProductsTable
 from ricochet.clients import dynamodb
 from ricochet.settings import ManageProductsSettings
 from ricochet.telemetry import logger
@@ -18,7 +18,7 @@ from ricochet.values.inputs import ignored_fields, validate
 app = resolver()
 settings = ManageProductsSettings.load(os.environ)
 admins_only(app, settings.groups_claim)
-manage = ManageProducts(Products(dynamodb(), settings.products_table), settings.default_currency)
+manage = ManageProducts(ProductsTable(dynamodb(), settings.products_table), settings.default_currency)
 
 
 @app.post("/api/v1/admin/products")

@@ -9,15 +9,17 @@ from ricochet.api import admins_only, page_of, resolver, success, user_of
 from ricochet.audit import audit
 from ricochet.clients import dynamodb
 from ricochet.intake.manage_receipts import ManageReceipts, ReceiptQuery, shown, summary
-from ricochet.intake.reprocess_postback import Replay
-from ricochet.ledger.receipts_table import Receipts
+from ricochet.intake.reprocess_postback import ReprocessPostback
+from ricochet.ledger.receipts_table import ReceiptsTable
 from ricochet.settings import ManageReceiptsSettings
 from ricochet.telemetry import logger
 
 app = resolver()
 settings = ManageReceiptsSettings.load(os.environ)
 admins_only(app, settings.groups_claim)
-manage = ManageReceipts(Receipts(dynamodb(), settings.receipts_table), Replay.over(dynamodb(), settings))
+manage = ManageReceipts(
+    ReceiptsTable(dynamodb(), settings.receipts_table), ReprocessPostback.from_settings(dynamodb(), settings)
+)
 
 
 @app.get("/api/v1/admin/receipts")

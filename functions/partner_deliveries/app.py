@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import claims_of, page_of, partners_only, resolver, success, user_of
 from ricochet.clients import dynamodb
-from ricochet.delivery.deliveries_table import Deliveries
+from ricochet.delivery.deliveries_table import DeliveriesTable
 from ricochet.delivery.manage_deliveries import ListingQuery
 from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.partners.partner_deliveries import PartnerDeliveries, shown, summary
@@ -18,8 +18,8 @@ from ricochet.telemetry import logger
 app = resolver()
 settings = PartnerDeliveriesSettings.load(os.environ)
 partners_only(app, settings.groups_claim)
-logins = PartnerLogins.over(dynamodb(), settings)
-deliveries = PartnerDeliveries(Deliveries(dynamodb(), settings.deliveries_table))
+logins = PartnerLogins.from_settings(dynamodb(), settings)
+deliveries = PartnerDeliveries(DeliveriesTable(dynamodb(), settings.deliveries_table))
 
 
 def me() -> Partner:

@@ -11,7 +11,7 @@ from ricochet.clients import dynamodb
 from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.partners.partner_logins import PartnerLogins
 from ricochet.delivery.partners.partner_profile import TEST, PartnerProfile, SampleRequest, profile
-from ricochet.delivery.partners.partners_table import Partners
+from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.http.client import Sender
 from ricochet.settings import PartnerProfileSettings
 from ricochet.telemetry import logger
@@ -19,8 +19,8 @@ from ricochet.telemetry import logger
 app = resolver()
 settings = PartnerProfileSettings.load(os.environ)
 partners_only(app, settings.groups_claim)
-logins, targets = PartnerLogins.over(dynamodb(), settings), settings.allowed_targets
-change = PartnerProfile(Partners(dynamodb(), settings.partners_table), targets, Sender(targets, TEST))
+logins, targets = PartnerLogins.from_settings(dynamodb(), settings), settings.allowed_targets
+change = PartnerProfile(PartnersTable(dynamodb(), settings.partners_table), targets, Sender(targets, TEST))
 
 
 def me() -> Partner:

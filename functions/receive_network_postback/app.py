@@ -9,16 +9,16 @@ from ricochet.api import failure, public_base_url, queued, resolver, status_of
 from ricochet.clients import dynamodb, sqs, when_needed
 from ricochet.errors import NetworkNotFoundError, RequestError
 from ricochet.intake.intake import Intake
-from ricochet.intake.network_source import NetworkSource, NetworkSources
+from ricochet.intake.network_source import NetworkDirectory, NetworkSource
 from ricochet.intake.postback_queue import PostbackQueue
 from ricochet.intake.raw_postback import RawPostback
 from ricochet.settings import NetworkPostbackSettings, PostbackQueueSettings
-from ricochet.telemetry import logger, metrics, tell_refusal, tell_reply
+from ricochet.telemetry import logger, metrics, record_postback, record_refusal
 from ricochet.values import times
 
 app = resolver()
 settings = NetworkPostbackSettings.load(os.environ)
-networks, take_in = NetworkSources.over(dynamodb(), settings), Intake.over(dynamodb(), settings)
+networks, take_in = NetworkDirectory.from_settings(dynamodb(), settings), Intake.from_settings(dynamodb(), settings)
 fallback = PostbackQueue(when_needed(sqs), PostbackQueueSettings.load(os.environ).postback_queue_url)
 
 
@@ -31,7 +31,7 @@ def take_postback(unique_key: str) -> Response[Any]:
         source = networks.source(unique_key, raw.received_at)
         return acknowledge(raw, source)
     except NetworkNotFoundError as refusal:
-        tell_refusal(None, None, refusal)
+        record_refusal(None, None, refusal)
         raise
     except Exception as failure:  # ours to mend: the sender has done its part
         return queued(raw, fallback, failure, source)
@@ -43,11 +43,11 @@ def acknowledge(raw: RawPostback, source: NetworkSource) -> Response[Any]:
     try:
         reply = take_in(raw, source)
     except RequestError as refusal:
-        tell_refusal(raw.receipt_id, source, refusal)
+        record_refusal(raw.receipt_id, source, refusal)
         if status_of(refusal) in (400, 403, 413):
             return failure(refusal)
         return Response(200, answer.content_type, answer.text("refused", refusal.message))
-    tell_reply(raw.receipt_id, source, reply)
+    record_postback(raw.receipt_id, source, reply)
     return Response(200, answer.content_type, answer.text(reply.outcome))
 
 

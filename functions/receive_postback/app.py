@@ -8,17 +8,20 @@ from aws_lambda_powertools.event_handler import Response
 from ricochet.api import queued, resolver, success
 from ricochet.clients import dynamodb, sqs, when_needed
 from ricochet.errors import RequestError
-from ricochet.intake.advertiser_source import Advertisers
+from ricochet.intake.advertiser_source import AdvertiserDirectory
 from ricochet.intake.intake import Intake
 from ricochet.intake.postback_queue import PostbackQueue
 from ricochet.intake.raw_postback import RawPostback
 from ricochet.settings import PostbackQueueSettings, PostbackSettings
-from ricochet.telemetry import logger, metrics, tell_refusal, tell_reply
+from ricochet.telemetry import logger, metrics, record_postback, record_refusal
 from ricochet.values import times
 
 app = resolver()
 settings = PostbackSettings.load(os.environ)
-advertisers, take_in = Advertisers.over(dynamodb(), settings), Intake.over(dynamodb(), settings)
+advertisers, take_in = (
+    AdvertiserDirectory.from_settings(dynamodb(), settings),
+    Intake.from_settings(dynamodb(), settings),
+)
 fallback = PostbackQueue(when_needed(sqs), PostbackQueueSettings.load(os.environ).postback_queue_url)
 
 
@@ -29,11 +32,11 @@ def take_postback() -> Response[Any]:
     try:
         reply = take_in(raw, source)
     except RequestError as refusal:
-        tell_refusal(raw.receipt_id, source, refusal)
+        record_refusal(raw.receipt_id, source, refusal)
         raise
     except Exception as failure:  # ours to mend: the sender has done its part
         return queued(raw, fallback, failure, source)
-    tell_reply(raw.receipt_id, source, reply)
+    record_postback(raw.receipt_id, source, reply)
     return success("Postback received and processed", reply.to_json())
 
 

@@ -11,7 +11,7 @@ from ricochet.telemetry import count, logger, metrics
 
 SPARE_MILLISECONDS = 30_000
 
-reconcile = ReconcileDeliveries.over(dynamodb(), when_needed(sqs), ReconcileSettings.load(os.environ))
+reconcile = ReconcileDeliveries.from_settings(dynamodb(), when_needed(sqs), ReconcileSettings.load(os.environ))
 
 
 @logger.inject_lambda_context(clear_state=True)

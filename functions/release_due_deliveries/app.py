@@ -4,9 +4,9 @@ import os
 from typing import Any
 
 from ricochet.clients import dynamodb, sqs, when_needed
-from ricochet.delivery.deliveries_table import Deliveries
-from ricochet.delivery.partners.health_table import Health
-from ricochet.delivery.partners.partners_table import Partners
+from ricochet.delivery.deliveries_table import DeliveriesTable
+from ricochet.delivery.partners.health_table import HealthTable
+from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.delivery.queues import DeliveryQueue
 from ricochet.delivery.release_due_deliveries import ReleaseDueDeliveries
 from ricochet.metrics import Metric
@@ -17,9 +17,9 @@ SPARE_MILLISECONDS = 10_000
 
 settings = ReleaseSettings.load(os.environ)
 release = ReleaseDueDeliveries(
-    Partners(dynamodb(), settings.partners_table),
-    Deliveries(dynamodb(), settings.deliveries_table),
-    Health(dynamodb(), settings.health_table),
+    PartnersTable(dynamodb(), settings.partners_table),
+    DeliveriesTable(dynamodb(), settings.deliveries_table),
+    HealthTable(dynamodb(), settings.health_table),
     DeliveryQueue(when_needed(sqs), settings.retry_queue_url),
 )
 

@@ -9,9 +9,9 @@ from ricochet.delivery.retry_deliveries import RetryDeliveries, parse_messages
 from ricochet.errors import DeliveryBusyError
 from ricochet.http.client import RETRY
 from ricochet.settings import DeliverySettings
-from ricochet.telemetry import logger, metrics, tell_deliveries, tell_health
+from ricochet.telemetry import logger, metrics, record_deliveries, record_health_changes
 
-retry = RetryDeliveries.over(
+retry = RetryDeliveries.from_settings(
     dynamodb(), when_needed(sqs), when_needed(events), DeliverySettings.load(os.environ), RETRY
 )
 
@@ -32,10 +32,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         for record in event["Records"]
     )
     result = retry(messages)
-    tell_deliveries(result.rows)
+    record_deliveries(result.rows)
     for message_id, reason in result.again.items():
         tell(message_id, messages[message_id], reason)
     for message_id in strange:
         logger.error("message not understood", extra={"message_id": message_id})
-    tell_health(result.learned)
+    record_health_changes(result.health_changes)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in [*result.again, *strange]]}

@@ -9,12 +9,12 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from ricochet.clients import dynamodb
 from ricochet.errors import NetworkNotFoundError, RequestError
 from ricochet.intake.raw_postback import RawPostback
-from ricochet.intake.reprocess_postback import Replay
+from ricochet.intake.reprocess_postback import ReprocessPostback
 from ricochet.settings import NetworkPostbackSettings
-from ricochet.telemetry import logger, metrics, tell_own_failure, tell_refusal, tell_reply
+from ricochet.telemetry import logger, metrics, record_postback, record_refusal, record_server_failure
 
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
-take_again = Replay.over(dynamodb(), NetworkPostbackSettings.load(os.environ))
+take_again = ReprocessPostback.from_settings(dynamodb(), NetworkPostbackSettings.load(os.environ))
 
 
 def take(record: SQSRecord) -> None:
@@ -24,15 +24,15 @@ def take(record: SQSRecord) -> None:
         source = take_again.source(raw)
         reply = take_again(raw, source)
     except NetworkNotFoundError as gone:  # paused or replaced meanwhile: a person must look, and may bring it back
-        tell_own_failure(raw.receipt_id, gone, source)
+        record_server_failure(raw.receipt_id, gone, source)
         raise
     except RequestError as refusal:  # decided after all, and its receipt is written
-        tell_refusal(raw.receipt_id, source, refusal)
+        record_refusal(raw.receipt_id, source, refusal)
     except Exception as failure:
-        tell_own_failure(raw.receipt_id, failure, source)
+        record_server_failure(raw.receipt_id, failure, source)
         raise
     else:
-        tell_reply(raw.receipt_id, source, reply)
+        record_postback(raw.receipt_id, source, reply)
 
 
 @logger.inject_lambda_context(clear_state=True)

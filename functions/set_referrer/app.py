@@ -7,13 +7,13 @@ from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import parse_body, resolver, success, user_of
 from ricochet.clicks.set_referrer import ReferrerRequest, SetReferrer
-from ricochet.clicks.users_table import Users
+from ricochet.clicks.users_table import UsersTable
 from ricochet.clients import dynamodb
 from ricochet.settings import UserSettings
 from ricochet.telemetry import logger
 
 app = resolver()
-set_referrer = SetReferrer(Users(dynamodb(), UserSettings.load(os.environ).users_table))
+set_referrer = SetReferrer(UsersTable(dynamodb(), UserSettings.load(os.environ).users_table))
 
 
 @app.put("/api/v1/earn/referrer")

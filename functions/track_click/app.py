@@ -6,21 +6,21 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import resolver, success
-from ricochet.clicks.clicks_table import Clicks
+from ricochet.clicks.clicks_table import ClicksTable
 from ricochet.clicks.read_click import ReadClick
 from ricochet.clients import dynamodb
 from ricochet.settings import ClickSettings
-from ricochet.telemetry import logger, metrics, tell_visit
+from ricochet.telemetry import logger, metrics, record_visit
 
 app = resolver()
 settings = ClickSettings.load(os.environ)
-read_click = ReadClick(Clicks(dynamodb(), settings.clicks_table))
+read_click = ReadClick(ClicksTable(dynamodb(), settings.clicks_table))
 
 
 @app.get("/api/v1/earn/track/<click_id>")
 def get_track(click_id: str) -> Response[Any]:
     data = read_click.visited(click_id)
-    tell_visit(data["clickId"])
+    record_visit(data["clickId"])
     return success("Click tracked", data)
 
 

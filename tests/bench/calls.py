@@ -13,7 +13,7 @@ from typing import Any
 from botocore.client import BaseClient
 
 from ricochet import clients
-from ricochet.clicks.products_table import Products
+from ricochet.clicks.products_table import ProductsTable
 from tests.bench.deployed import Deployed, become_lambda, invoke, output_counted
 from tests.bench.report import Row
 from tests.bench.sizes import percentile
@@ -137,7 +137,7 @@ def run(running: Deployed) -> Results:
     become_lambda(running)
     outputs = running.stack.outputs.items()
     tables = {name.removesuffix("Table"): table for name, table in outputs if name.endswith("Table")}
-    Products(clients.dynamodb(), tables["Products"]).create(PRODUCT)
+    ProductsTable(clients.dynamodb(), tables["Products"]).create(PRODUCT)
     results = Results(tables={table: name for name, table in tables.items()})
     *everyone, newcomer = visitors()
     with output_counted() as printed:

@@ -17,8 +17,8 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from ricochet import clients
 from ricochet.dynamodb.wire import from_wire
-from ricochet.errors import OwnSideError
-from ricochet.intake.advertiser_source import Advertisers
+from ricochet.errors import ServerFailureError
+from ricochet.intake.advertiser_source import AdvertiserDirectory
 from ricochet.intake.intake import Intake
 from ricochet.intake.postback_queue import PostbackQueue
 from ricochet.intake.raw_postback import RawPostback
@@ -104,14 +104,17 @@ class _Intake:
 
     def __init__(self) -> None:
         settings, client = PostbackSettings.load(os.environ), clients.dynamodb()
-        self._intake, self._advertisers = Intake.over(client, settings), Advertisers.over(client, settings)
+        self._intake, self._advertisers = (
+            Intake.from_settings(client, settings),
+            AdvertiserDirectory.from_settings(client, settings),
+        )
         self._queue = PostbackQueue(clients.sqs(), PostbackQueueSettings.load(os.environ).postback_queue_url)
 
     def __call__(self, event: dict[str, Any]) -> int:
         raw = RawPostback.from_event(event, times.now())
         try:
             self._intake(raw, self._advertisers.source())
-        except OwnSideError:
+        except ServerFailureError:
             self._queue.put(raw)
             return 202
         return 200

@@ -7,11 +7,11 @@ from typing import Any
 
 from local.partner_server import PartnerServer
 from ricochet import clients
-from ricochet.clicks.users_table import Users
-from ricochet.delivery.deliveries_table import Deliveries
+from ricochet.clicks.users_table import UsersTable
+from ricochet.delivery.deliveries_table import DeliveriesTable
 from ricochet.delivery.delivery import DeliveryState
 from ricochet.delivery.partners.partner import Partner
-from ricochet.delivery.partners.partners_table import Partners
+from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.delivery.queues import DeliveryMessage
 from ricochet.values.signing import new_secret
 from tests.bench.calls import Meter, Results, Usage
@@ -45,8 +45,8 @@ def steps(results: Results, server: BenchPartners) -> dict[str, Measured]:
     The conversions that workers are given have ids of their own, which the deployed workers do not know.
     """
     dynamodb, tables = clients.dynamodb(), {logical: table for table, logical in results.tables.items()}
-    partners, users = Partners(dynamodb, tables["Partners"]), Users(dynamodb, tables["Users"])
-    deliveries = Deliveries(dynamodb, tables["Deliveries"])
+    partners, users = PartnersTable(dynamodb, tables["Partners"]), UsersTable(dynamodb, tables["Users"])
+    deliveries = DeliveriesTable(dynamodb, tables["Deliveries"])
     rows = results.items["row of Conversions"][:CONVERSIONS]
     for row in rows:
         users.set_referrer(row["userId"]["S"], "who-brought-them", _LONG_AGO)
@@ -78,7 +78,7 @@ def _used(meter: Meter, function: str, event: dict[str, Any]) -> Usage:
     return meter.take()
 
 
-def _failed(deliveries: Deliveries, record: dict[str, Any]) -> dict[str, Any]:
+def _failed(deliveries: DeliveriesTable, record: dict[str, Any]) -> dict[str, Any]:
     """What the queue of failed deliveries brings once partners were told of this record: one of them was not there."""
     work("distribute_conversions", record)
     rows = deliveries.of_conversion(record["Records"][0]["eventID"])

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from ricochet.http.addresses import AllowedTargets
-from ricochet.http.client import Limits, Sender, Sent
+from ricochet.http.client import Limits, Sender, SendResult
 from ricochet.http.deadline import PunctualSocket
 from ricochet.http.outbound import Method, Outbound
 from tests.faults.certificates import Authority
@@ -53,12 +53,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"{name:<{widths[0]}}  {done:<{widths[1]}}  {outcome}")
 
 
-def outcome_of(*sents: Sent) -> str:
+def outcome_of(*sents: SendResult) -> str:
     """As the table shows it."""
     return ", then ".join(_outcome_of(sent) for sent in sents)
 
 
-def _outcome_of(sent: Sent) -> str:
+def _outcome_of(sent: SendResult) -> str:
     kind = "timed out: " if sent.timed_out else "" if sent.attempt.status_code else "failed: "
     wish = "" if sent.retry_after is None else f", again after {sent.retry_after} s"
     return f"{kind}{sent.attempt.error or sent.attempt.status_code}{wish}"
@@ -122,14 +122,14 @@ class Meeting:
         self._url = url
         self._healthy = healthy
         self._at_once = at_once
-        self._sents: list[Sent] = []
+        self._sents: list[SendResult] = []
         self._hosts = {healthy.host}
 
-    def send(self, method: Method = Method.GET, url: str | None = None, **parts: Any) -> Sent:
+    def send(self, method: Method = Method.GET, url: str | None = None, **parts: Any) -> SendResult:
         """A request with a secret in its URL."""
         return self.send_composed(Outbound(method, f"{url or self._url}?token={SECRET}", **parts))
 
-    def send_composed(self, outbound: Outbound) -> Sent:
+    def send_composed(self, outbound: Outbound) -> SendResult:
         self._hosts.add(urlsplit(outbound.url).netloc)
         self._sents.append(self._sender.send(outbound))
         return self._sents[-1]

@@ -183,8 +183,8 @@ def eventually[V](look: Callable[[], V], what: str, seconds: float = WAIT_SECOND
 
 @pytest.fixture
 def told(person, admin, public, new_product, partners, rows):
-    from tests.integration.telling import Told  # noqa: PLC0415 - it needs what is above
+    from tests.integration.telling import DistributionResult  # noqa: PLC0415 - it needs what is above
 
-    told = Told(person, admin, public, new_product, partners, rows)
+    told = DistributionResult(person, admin, public, new_product, partners, rows)
     yield told
     told.close()

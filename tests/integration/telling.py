@@ -19,7 +19,7 @@ def path(name: str) -> str:
     return f"/{name}/{next(numbers)}"
 
 
-class Told:
+class DistributionResult:
     def __init__(
         self,
         person: Person,

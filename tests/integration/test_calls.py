@@ -9,16 +9,16 @@ import boto3
 import pytest
 
 from local.workspace import REGION
-from ricochet.clicks.clicks_table import Clicks
+from ricochet.clicks.clicks_table import ClicksTable
 from ricochet.clicks.create_click import ClickRequest, CreateClick
-from ricochet.clicks.products_table import Products
+from ricochet.clicks.products_table import ProductsTable
 from ricochet.clicks.read_click import ReadClick
-from ricochet.intake.advertiser_source import Advertisers
+from ricochet.intake.advertiser_source import AdvertiserDirectory
 from ricochet.intake.intake import Intake
-from ricochet.intake.network_source import NetworkSources
+from ricochet.intake.network_source import NetworkDirectory
 from ricochet.intake.raw_postback import RawPostback
-from ricochet.ledger.earnings_table import Earnings
-from ricochet.ledger.wallets_table import Wallets
+from ricochet.ledger.earnings_table import EarningsTable
+from ricochet.ledger.wallets_table import WalletsTable
 from ricochet.settings import NetworkPostbackSettings
 from ricochet.values import times
 
@@ -40,14 +40,14 @@ class Counted:
             default_currency="USD",
         )
         self.create_click = CreateClick(
-            Products(client, settings.products_table), Clicks(client, settings.clicks_table)
+            ProductsTable(client, settings.products_table), ClicksTable(client, settings.clicks_table)
         )
-        self.read_click = ReadClick(Clicks(client, settings.clicks_table))
-        self.earnings = Earnings(client, settings.earnings_table)
-        self.wallets = Wallets(client, settings.wallets_table)
-        self.advertisers = Advertisers.over(client, settings)
-        self.networks = NetworkSources.over(client, settings)
-        self.intake = Intake.over(client, settings)
+        self.read_click = ReadClick(ClicksTable(client, settings.clicks_table))
+        self.earnings = EarningsTable(client, settings.earnings_table)
+        self.wallets = WalletsTable(client, settings.wallets_table)
+        self.advertisers = AdvertiserDirectory.from_settings(client, settings)
+        self.networks = NetworkDirectory.from_settings(client, settings)
+        self.intake = Intake.from_settings(client, settings)
 
     def _count(self, operation_name: str, **_) -> None:
         self.calls.append(operation_name)

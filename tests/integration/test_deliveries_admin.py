@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from local.client import Client
-from ricochet.delivery.deliveries_table import Deliveries, Listing, Position
+from ricochet.delivery.deliveries_table import DeliveriesTable, Listing, Position
 from ricochet.delivery.delivery import Delivery, DeliveryState, new_delivery
 from ricochet.dynamodb.wire import to_wire
 from ricochet.ledger.notice import Notice
 from ricochet.values import times
 from ricochet.values.statuses import Status
 from tests.integration.conftest import eventually
-from tests.integration.telling import Told, path
+from tests.integration.telling import DistributionResult, path
 
 PATH = "/api/v1/admin/deliveries"
 START = "2026-11-01T00:00:00.000Z"
@@ -131,7 +131,7 @@ class TestLooking:
     @pytest.mark.parametrize("newest_first", [True, False])
     def test_a_walk_goes_on_after_any_position(self, recorded, stack, newest_first):
         rows = [row for minute in (2, 1) for row in recorded(6, minute)]
-        table = Deliveries(stack.aws.dynamodb, stack.table("Deliveries"))
+        table = DeliveriesTable(stack.aws.dynamodb, stack.table("Deliveries"))
         listing = Listing(recorded.partner_id)
         expected = sorted(map(Position.of, rows), reverse=newest_first)
         for number, after in enumerate([None, *expected]):
@@ -368,5 +368,5 @@ def replay(admin: Client, given: dict[str, Any]) -> dict[str, Any]:
     return admin.call("POST", f"{PATH}/replay", json=given).data
 
 
-def in_state(told: Told, state: DeliveryState) -> list[Delivery]:
+def in_state(told: DistributionResult, state: DeliveryState) -> list[Delivery]:
     return [row for row in told.all_rows() if row.state is state]

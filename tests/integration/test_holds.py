@@ -10,8 +10,8 @@ import pytest
 
 from local.client import Client
 from ricochet.dynamodb.wire import to_wire
-from ricochet.ledger.credit_held_earnings import SettleEarnings
-from ricochet.ledger.earnings_table import Earnings
+from ricochet.ledger.credit_held_earnings import CreditHeldEarnings
+from ricochet.ledger.earnings_table import EarningsTable
 from ricochet.ledger.transaction import Ledger, LedgerTables
 from ricochet.values import times
 from tests.integration.conftest import Rows, eventually
@@ -36,7 +36,7 @@ def settle(stack):
     """Runs the schedule's function: what it answers, and whether it failed."""
 
     def run(_=None):
-        reply = stack.aws.lambda_.invoke(FunctionName=stack.function("SettleEarnings"), Payload=b"{}")
+        reply = stack.aws.lambda_.invoke(FunctionName=stack.function("CreditHeldEarnings"), Payload=b"{}")
         return json.loads(reply["Payload"].read()), "FunctionError" in reply
 
     return run
@@ -107,7 +107,7 @@ class TestHoldDays:
             make_due(rows, click_id)
         client, table = stack.aws.dynamodb, stack.table
         names = LedgerTables(conversions=table("Conversions"), earnings=table("Earnings"), wallets=table("Wallets"))
-        settle = SettleEarnings(Earnings(client, names.earnings), Ledger(client, names))
+        settle = CreditHeldEarnings(EarningsTable(client, names.earnings), Ledger(client, names))
         assert not settle(lambda: True).failed
         eventually(lambda: money(person) == (12, 0, 12), "all credits")  # the schedule itself may have helped
 

@@ -20,25 +20,25 @@ from hypothesis.stateful import (
 )
 
 from local.stack import Stack
-from ricochet.clicks.clicks_table import Clicks
+from ricochet.clicks.clicks_table import ClicksTable
 from ricochet.clicks.create_click import ClickRequest, CreateClick
 from ricochet.clicks.product import Caps, Product
-from ricochet.clicks.products_table import Products
-from ricochet.clicks.users_table import Users
+from ricochet.clicks.products_table import ProductsTable
+from ricochet.clicks.users_table import UsersTable
 from ricochet.errors import RequestError
 from ricochet.intake.intake import Intake
 from ricochet.intake.network import Network
-from ricochet.intake.network_source import NetworkSources
-from ricochet.intake.networks_table import Networks
+from ricochet.intake.network_source import NetworkDirectory
+from ricochet.intake.networks_table import NetworksTable
 from ricochet.intake.raw_postback import RawPostback
 from ricochet.ledger.conversion import Conversion
-from ricochet.ledger.conversions_table import Conversions
-from ricochet.ledger.credit_held_earnings import SettleEarnings
+from ricochet.ledger.conversions_table import ConversionsTable
+from ricochet.ledger.credit_held_earnings import CreditHeldEarnings
 from ricochet.ledger.credit_referrals import CreditReferral
-from ricochet.ledger.decide_conversion import Decisions
+from ricochet.ledger.decide_conversion import DecideConversion
 from ricochet.ledger.decision import Decision, check_status
-from ricochet.ledger.earnings_table import Earnings
-from ricochet.ledger.receipts_table import Receipts
+from ricochet.ledger.earnings_table import EarningsTable
+from ricochet.ledger.receipts_table import ReceiptsTable
 from ricochet.ledger.transaction import Ledger, LedgerTables
 from ricochet.values import times
 from ricochet.values.statuses import REAPPROVALS, TRANSITIONS, Status
@@ -65,11 +65,11 @@ class Books(RuleBasedStateMachine):
         self.run = next(numbers)
         self.reapproval = reapproval
         moment = times.now()
-        products, clicks = Products(client, table("Products")), Clicks(client, table("Clicks"))
-        networks = Networks(client, table("Networks"))
+        products, clicks = ProductsTable(client, table("Products")), ClicksTable(client, table("Clicks"))
+        networks = NetworksTable(client, table("Networks"))
         self.users = [f"user-{self.run}-{number}" for number in range(2)]
         self.referrer = f"referrer-{self.run}"
-        people = Users(client, table("Users"))
+        people = UsersTable(client, table("Users"))
         people.register_code(self.users[0], "x")
         people.set_referrer(self.users[0], self.referrer, moment)
         product_id = f"books-{self.run}"
@@ -107,13 +107,13 @@ class Books(RuleBasedStateMachine):
         tables = ("Earnings", "Wallets", "Conversions", "Clicks", "Receipts", "Counters")
         names = LedgerTables(*map(table, tables))
         ledger = Ledger(client, names)
-        self.conversions = Conversions(client, names.conversions)
-        self.sources = NetworkSources(networks, products, clicks, Decimal("0.1"), "USD")
-        self.intake = Intake(ledger, Receipts(client, names.receipts))
+        self.conversions = ConversionsTable(client, names.conversions)
+        self.sources = NetworkDirectory(networks, products, clicks, Decimal("0.1"), "USD")
+        self.intake = Intake(ledger, ReceiptsTable(client, names.receipts))
         self.referral = CreditReferral(people, ledger)
-        self.decisions = Decisions(ledger, products, clicks)
+        self.decisions = DecideConversion(ledger, products, clicks)
         in_a_month = times.plus(moment, days=30)
-        self.settle = SettleEarnings(Earnings(client, names.earnings), ledger, clock=lambda: in_a_month)
+        self.settle = CreditHeldEarnings(EarningsTable(client, names.earnings), ledger, clock=lambda: in_a_month)
         self.known: dict[str, Conversion] = {}
         self.credits: dict[str, set[str]] = defaultdict(set)
 
@@ -194,9 +194,9 @@ class Books(RuleBasedStateMachine):
             assert new.updated_at not in self.credits[conversion_id]
             self.credits[conversion_id].add(new.updated_at)
         self.known[conversion_id] = new
-        record: dict[str, Any] = {"dynamodb": {"NewImage": Conversions.wire(new)}}
+        record: dict[str, Any] = {"dynamodb": {"NewImage": ConversionsTable.wire(new)}}
         if old is not None:
-            record["dynamodb"]["OldImage"] = Conversions.wire(old)
+            record["dynamodb"]["OldImage"] = ConversionsTable.wire(old)
         for _ in range(2):
             self.referral(record)
 

@@ -15,7 +15,7 @@ from tests.integration.conftest import Rows, eventually
 from tests.integration.test_own_side_failures import forbidden
 from tests.integration.test_referrals import bring
 
-STRANGERS_ADDRESS = "198.51.100.77"
+UNKNOWN_ADDRESS = "198.51.100.77"
 USER_AGENT = "PhoneOfSomebody/4.2"
 
 
@@ -67,7 +67,7 @@ def story(stack: Stack, partners, admin, public, new_person, new_product) -> Sto
     )
     filters = {"productIds": [product.product_id]}
     partner = admin.create("partners", name="Flaky", postbackUrl=partner_url, filters=filters).data
-    strange = {"User-Agent": USER_AGENT, "X-Forwarded-For": STRANGERS_ADDRESS}
+    strange = {"User-Agent": USER_AGENT, "X-Forwarded-For": UNKNOWN_ADDRESS}
     person.app.call("GET", "/api/v1/earn/wallet", headers=strange)
     told.click_id = person.app.click(product.product_id, sub1="tag-of-the-app").data["clickId"]
     public.track(told.click_id)
@@ -106,7 +106,7 @@ def story(stack: Stack, partners, admin, public, new_person, new_product) -> Sto
         "a referrer": referrer.user_id,
         "a bearer token": person.account.token.split(".")[2],
         "a user agent": USER_AGENT,
-        "an address": STRANGERS_ADDRESS,
+        "an address": UNKNOWN_ADDRESS,
         "a signature": request.headers.get("X-Ayetstudios-Security-Hash", "") or "no signature sent",
     }
     return told

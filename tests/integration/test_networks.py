@@ -15,7 +15,7 @@ from standardwebhooks import Webhook
 
 from ricochet.intake import presets
 from ricochet.ledger.receipt import Receipt, source_day
-from ricochet.ledger.receipts_table import Receipts
+from ricochet.ledger.receipts_table import ReceiptsTable
 from ricochet.values import ids, times
 from tests.integration.conftest import Rows, eventually
 from tests.integration.network_requests import NETWORKS, Conversion, Network, Request, sealed
@@ -583,7 +583,7 @@ class TestReceipts:
 class TestQuietNetworks:
     def test_a_network_that_usually_posts_and_is_silent_now_is_found(self, stack, new_network, admin):
         silent, paused, posting = (new_network("generic").data["networkId"] for _ in range(3))
-        receipts, now = Receipts(stack.aws.dynamodb, stack.table("Receipts")), times.now()
+        receipts, now = ReceiptsTable(stack.aws.dynamodb, stack.table("Receipts")), times.now()
         for network_id, days in ((silent, range(2, 9)), (paused, range(2, 9)), (posting, range(9))):
             for day in days:
                 put_receipt(receipts, f"network:{network_id}", times.plus(now, days=-day))
@@ -598,7 +598,7 @@ class TestQuietNetworks:
         assert eventually(lambda: paused not in found() and found(), "the silent network") == [silent]
 
 
-def put_receipt(receipts: Receipts, source: str, moment: str) -> None:
+def put_receipt(receipts: ReceiptsTable, source: str, moment: str) -> None:
     day = source_day(source, moment[:10])
     receipts.put(
         Receipt(

@@ -13,17 +13,17 @@ import pytest
 
 from local.accounts import sign_in
 from local.client import Client
-from ricochet.clicks.users_table import Users
+from ricochet.clicks.users_table import UsersTable
 from ricochet.delivery.delivery import Delivery, DeliveryState
-from ricochet.delivery.partners.health_table import Health
+from ricochet.delivery.partners.health_table import HealthTable
 from ricochet.delivery.partners.partner_health import PARTNER
 from ricochet.delivery.partners.partner_setups import PartnerSetups
-from ricochet.delivery.partners.partners_table import Partners
+from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.errors import ChangedMeanwhileError
 from ricochet.values.lifecycle import Lifecycle
 from tests.integration.conftest import eventually
 from tests.integration.described import described
-from tests.integration.telling import Told, path
+from tests.integration.telling import DistributionResult, path
 
 PROFILE, DELIVERIES = "/api/v1/partner/profile", "/api/v1/partner/deliveries"
 ROUTES = [
@@ -130,7 +130,7 @@ class TestWhoMay:
         answer = admin.patch("partners", partner_id, logins=[free.user_id, taken.user_id], status="active")
         assert (answer.status, answer.code) == (409, "LOGIN_TAKEN")
         partners, users, unwell = (
-            kind(stack.aws.dynamodb, stack.table(kind.__name__)) for kind in (Partners, Users, Health)
+            kind(stack.aws.dynamodb, stack.table(kind.__name__)) for kind in (PartnersTable, UsersTable, HealthTable)
         )
         seen = partners.get(partner_id)
         admin.patch("partners", partner_id, name="changed meanwhile")
@@ -401,7 +401,7 @@ class TestDeliveries:
         assert first.app.get(DELIVERIES, state="lost").status == 400
 
 
-def ended(told: Told, number: int) -> list[Delivery]:
+def ended(told: DistributionResult, number: int) -> list[Delivery]:
     """The deliveries, once so many have come to their end."""
 
     def look() -> list[Delivery]:

@@ -126,7 +126,7 @@ def test_silence_is_no_alarm_unless_silence_is_what_it_is_about(name):
         "PostbackSignaturesRejected",
         "ConflictingReplays",
         "LedgerBusy",
-        "EarningsNotSettled",
+        "HeldEarningsFailed",
         "OldestDue",
         "QuietNetworks",
     ],

@@ -72,9 +72,9 @@ def test_a_schedule_is_retried_so_often_and_then_told_of(event):
 
 
 def test_money_that_is_due_and_cannot_be_credited_rings_an_alarm_after_a_second_run():
-    (alarm,) = [one for one in ALARMS.values() if one.get("MetricName") == "EarningsNotSettled"]
+    (alarm,) = [one for one in ALARMS.values() if one.get("MetricName") == "HeldEarningsFailed"]
     (schedule,) = [
-        source["Schedule"] for name, source in TEMPLATE.events("Schedule").values() if name == "SettleEarnings"
+        source["Schedule"] for name, source in TEMPLATE.events("Schedule").values() if name == "CreditHeldEarnings"
     ]
     assert schedule == f"rate({alarm['Period'] // 60} minutes)"
     assert (alarm["Threshold"], alarm["DatapointsToAlarm"]) == (0, 2)

@@ -78,7 +78,7 @@ def test_a_conversions_life_is_told_by_all_who_have_a_part_in_it():
     groups = {group["Ref"].removesuffix("Logs") for group in QUERIES["ConversionQuery"]["LogGroupNames"]}
     readers = {name for kind in ("DynamoDB", "SQS") for name, _ in TEMPLATE.events(kind).values()}
     intake = {"TrackClick", "ReceivePostback", "ReceiveNetworkPostback", "ManageReceipts"}
-    later = {"SettleEarnings", "ReconcileDeliveries", "ManageEarnings", "ManageConversions", "ManageDeliveries"}
+    later = {"CreditHeldEarnings", "ReconcileDeliveries", "ManageEarnings", "ManageConversions", "ManageDeliveries"}
     assert readers | intake | later <= groups
 
 

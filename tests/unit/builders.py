@@ -7,7 +7,7 @@ from ricochet.clicks.click import Click
 from ricochet.clicks.product import Product, hash_token
 from ricochet.delivery.delivery import Delivery, DeliveryState, new_delivery
 from ricochet.delivery.partners.partner import Partner
-from ricochet.delivery.partners.partner_gate import Learned
+from ricochet.delivery.partners.partner_gate import HealthChanges
 from ricochet.http.attempt import Attempt
 from ricochet.intake.advertiser_source import advertiser_terms
 from ricochet.intake.raw_postback import RawPostback
@@ -16,7 +16,7 @@ from ricochet.ledger.decision import Decision, check_status, check_waiting, deci
 from ricochet.ledger.earning import Earning, EarningState, EarningStatus
 from ricochet.ledger.notice import Notice
 from ricochet.ledger.report import Report
-from ricochet.ledger.settlement import Settlement, Terms, release, settle
+from ricochet.ledger.settlement import Settlement, Terms, credit_owed, settle
 from ricochet.values.statuses import Status
 
 NOON = "2026-03-01T12:00:00.000Z"
@@ -139,19 +139,19 @@ class OpenGate:
     """A gate that lets everybody through but those whom `waits` names; it keeps what it is told."""
 
     def __init__(self, **waits) -> None:
-        self.waits, self.learned = waits, []
+        self.waits, self.health_changes = waits, []
 
     def opened(self):
         return self
 
-    def admit(self, partner):
+    def check(self, partner):
         return self.waits.get(partner.partner_id)
 
-    def learn(self, partner_id, attempt):
-        self.learned.append((partner_id, attempt.status_code))
+    def record(self, partner_id, attempt):
+        self.health_changes.append((partner_id, attempt.status_code))
 
-    def close(self):
-        return Learned()
+    def flush(self):
+        return HealthChanges()
 
 
 class Books:
@@ -194,7 +194,7 @@ class Books:
 
     def release(self, conversion_id: str, moment: str) -> Settlement:
         """As the schedule that credits what is owed."""
-        return self._entered(release(self.conversions[conversion_id], moment))
+        return self._entered(credit_owed(self.conversions[conversion_id], moment))
 
     def sum_of_rows(self, status: EarningStatus) -> dict[str, Decimal]:
         sums: dict[str, Decimal] = defaultdict(Decimal)

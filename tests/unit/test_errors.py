@@ -16,11 +16,11 @@ STATUSES = {
     errors.ClickExpiredError: 410,
     errors.BodyTooLargeError: 413,
     errors.UnknownStatusError: 422,
-    errors.OwnSideError: 503,
+    errors.ServerFailureError: 503,
 }
 NEVER_ANSWERED = {
     *(errors.RicochetError, errors.RequestError),
-    *(errors.OnlyReceiptError, errors.TargetRefusedError, errors.CompositionError),
+    *(errors.NotAConversionError, errors.TargetRefusedError, errors.CompositionError),
 }
 
 

@@ -19,7 +19,7 @@ ENVIRONMENT = {
         f"{name}_TABLE": name.lower() for name in ("PRODUCTS", "PARTNERS", "USERS", "CLICKS", "CONVERSIONS", "EARNINGS")
     },
     **{f"{name}_TABLE": name.lower() for name in ("WALLETS", "RECEIPTS", "COUNTERS", "DELIVERIES", "HEALTH")},
-    **{f"{name}_QUEUE_URL": f"https://sqs/{name}" for name in ("POSTBACK", "RETRY", "PARKING", "WORD")},
+    **{f"{name}_QUEUE_URL": f"https://sqs/{name}" for name in ("POSTBACK", "RETRY", "PARKING", "REPLY")},
     "DEFAULT_CURRENCY": "USD",
     "DEFAULT_REFERRAL_RATE": "0.10",
     "RETRY_SCHEDULE": "10,60",

@@ -18,13 +18,13 @@ from ricochet.errors import (
     InvalidBodyError,
     InvalidRequestError,
     NotFoundError,
-    OwnSideError,
     RicochetError,
+    ServerFailureError,
     UnknownStatusError,
 )
 from ricochet.intake.raw_postback import MAX_BODY_BYTES
 from ricochet.metrics import Metric
-from ricochet.telemetry import count, logger, tell_own_failure
+from ricochet.telemetry import count, logger, record_server_failure
 from ricochet.values.inputs import parse_json_object, validate
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.money import json_number
@@ -48,7 +48,7 @@ STATUS_OF: Mapping[type[RicochetError], int] = {
     ClickExpiredError: 410,
     BodyTooLargeError: 413,
     UnknownStatusError: 422,
-    OwnSideError: 503,
+    ServerFailureError: 503,
 }
 
 
@@ -68,7 +68,7 @@ def resolver() -> APIGatewayHttpResolver:
     @app.exception_handler(Exception)  # type: ignore[untyped-decorator]
     def fail(error: Exception) -> Response[dict[str, Any]]:
         logger.error("failed", exc_info=error)
-        return failure(OwnSideError("something failed on our side; please try again"), 500)
+        return failure(ServerFailureError("something failed on our side; please try again"), 500)
 
     return app
 
@@ -85,7 +85,7 @@ def queued(
 
     QueueRefusedError if not even the queue takes it.
     """
-    tell_own_failure(raw.receipt_id, failure, source)
+    record_server_failure(raw.receipt_id, failure, source)
     queue.put(raw)
     count(Metric.POSTBACKS_QUEUED)
     return success("Postback accepted, to be processed shortly", {"receiptId": raw.receipt_id}, status=202)

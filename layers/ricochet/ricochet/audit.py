@@ -20,7 +20,7 @@ _UNTOLD = re.compile(r"secret|token|uniqueKey|successor|bodyTemplate|logins", re
 _BOOKKEEPING = {
     "versions",
     "versionAt",
-    "spells",
+    "active_periods",
     "reports",
     "dayShard",
     "waitingShard",

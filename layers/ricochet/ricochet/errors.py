@@ -46,10 +46,10 @@ RicochetError
 │   ├── ClickExpiredError
 │   ├── BodyTooLargeError
 │   └── UnknownStatusError
-├── OnlyReceiptError                 a postback that is kept, and that is all that is to be done with it
+├── NotAConversionError              a postback that is kept, and that is all that is to be done with it
 ├── TargetRefusedError               a delivery would have gone where none may go
 ├── CompositionError                 a delivery has no request that could be sent, and patience will not change that
-└── OwnSideError                     we are wrong, and the same request may succeed later
+└── ServerFailureError               we are wrong, and the same request may succeed later
     ├── LedgerBusyError
     ├── DeliveryBusyError
     └── QueueRefusedError
@@ -259,7 +259,7 @@ class UnknownStatusError(RequestError):
     pass
 
 
-class OnlyReceiptError(RicochetError):
+class NotAConversionError(RicochetError):
     pass
 
 
@@ -271,17 +271,17 @@ class CompositionError(RicochetError):
     pass
 
 
-class OwnSideError(RicochetError):
+class ServerFailureError(RicochetError):
     pass
 
 
-class LedgerBusyError(OwnSideError):
+class LedgerBusyError(ServerFailureError):
     pass
 
 
-class DeliveryBusyError(OwnSideError):
+class DeliveryBusyError(ServerFailureError):
     pass
 
 
-class QueueRefusedError(OwnSideError):
+class QueueRefusedError(ServerFailureError):
     pass

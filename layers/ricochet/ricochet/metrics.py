@@ -37,7 +37,7 @@ class Metric(Enum):
     LEDGER_BUSY = "LedgerBusy"
 
     # Conversions: when they begin, when the first money is credited for them, and by the status that they came to
-    CONVERSIONS_BEGUN = "ConversionsBegun"
+    CONVERSIONS_CREATED = "ConversionsCreated"
     CONVERSIONS_CREDITED = "ConversionsCredited"
     CONVERSIONS_PENDING = "ConversionsPending"
     CONVERSIONS_APPROVED = "ConversionsApproved"
@@ -48,8 +48,8 @@ class Metric(Enum):
     # Money
     AMOUNT_CREDITED = "AmountCredited", MetricUnit.NoUnit, "currency"
     AMOUNT_REVERSED = "AmountReversed", MetricUnit.NoUnit, "currency"
-    EARNINGS_SETTLED = "EarningsSettled"
-    EARNINGS_NOT_SETTLED = "EarningsNotSettled"
+    HELD_EARNINGS_CREDITED = "HeldEarningsCredited"
+    HELD_EARNINGS_FAILED = "HeldEarningsFailed"
     REFERRAL_COMMISSIONS = "ReferralCommissions"
     REFERRAL_CREDITED = "ReferralCredited", MetricUnit.NoUnit, "currency"
     REFERRAL_REVERSED = "ReferralReversed", MetricUnit.NoUnit, "currency"
@@ -76,8 +76,8 @@ class Metric(Enum):
     PARTNER_FAILING = "PartnerFailing"
     PARTNER_PAUSED = "PartnerPaused"
     PARTNER_HEALTH_FAILURES = "PartnerHealthFailures"
-    PARTNER_WORDS_APPLIED = "PartnerWordsApplied"
-    PARTNER_WORDS_IGNORED = "PartnerWordsIgnored"
+    PARTNER_REPLIES_APPLIED = "PartnerRepliesApplied"
+    PARTNER_REPLIES_IGNORED = "PartnerRepliesIgnored"
 
     def __init__(self, title: str, unit: MetricUnit = MetricUnit.Count, dimension: str = "") -> None:
         self.title = title

@@ -110,7 +110,7 @@ class ReconcileSettings(Settings):
 
 class DeliverySettings(ReleaseSettings):
     parking_queue_url: str
-    word_queue_url: str
+    reply_queue_url: str
     retry_schedule: Schedule
     allowed_targets: Targets = AllowedTargets()
 
@@ -132,11 +132,11 @@ class ManageReceiptsSettings(AdminSettings, NetworkPostbackSettings):
     pass
 
 
-class PartnerWordSettings(LedgerSettings, ProductSettings):
+class PartnerReplySettings(LedgerSettings, ProductSettings):
     pass
 
 
-class DecisionSettings(AdminSettings, PartnerWordSettings):
+class DecisionSettings(AdminSettings, PartnerReplySettings):
     pass
 
 

@@ -15,12 +15,12 @@ from ricochet.metrics import Metric
 
 if TYPE_CHECKING:
     from ricochet.delivery.delivery import Delivery
-    from ricochet.delivery.partner_reply import PartnerWord
-    from ricochet.delivery.partners.partner_gate import Learned
+    from ricochet.delivery.partner_reply import PartnerReply
+    from ricochet.delivery.partners.partner_gate import HealthChanges
     from ricochet.errors import RequestError
     from ricochet.intake.intake import IntakeReply, Source
     from ricochet.ledger.conversion import Conversion
-    from ricochet.ledger.credit_held_earnings import Settled
+    from ricochet.ledger.credit_held_earnings import CreditRun
     from ricochet.ledger.earning import Earning
     from ricochet.ledger.settlement import Settlement
 
@@ -80,7 +80,7 @@ def measure(metric: Metric, value: float) -> None:
     metrics.add_metric(metric.title, metric.unit, value)
 
 
-def tell_visit(click_id: str) -> None:
+def record_visit(click_id: str) -> None:
     """Counts a visit; its line of metrics says of which click, at a sixth of what a line of the log would cost."""
     count(Metric.VISITS)
     metrics.add_metadata("message", "visit")
@@ -96,7 +96,7 @@ def speaker(source: Source | None, failure: Exception | None = None) -> dict[str
     return ({f"{kind}_id": name} if kind else {}) | ({"click_id": source.click_id} if source.click_id else {})
 
 
-def tell_reply(receipt_id: str, source: Source, reply: IntakeReply) -> None:
+def record_postback(receipt_id: str, source: Source, reply: IntakeReply) -> None:
     """Counts and logs a postback that was taken in."""
     who = speaker(source)
     count(_OF_OUTCOME.get(reply.outcome, Metric.POSTBACKS_IGNORED))
@@ -105,14 +105,14 @@ def tell_reply(receipt_id: str, source: Source, reply: IntakeReply) -> None:
     logger.info("postback processed", extra=who | reply.for_log(receipt_id))
 
 
-def tell_refusal(receipt_id: str | None, source: Source | None, refusal: RequestError) -> None:
+def record_refusal(receipt_id: str | None, source: Source | None, refusal: RequestError) -> None:
     """Counts and logs a postback that was decided against; one to a key that is not in use has no receipt."""
     count(_OF_REFUSAL.get(refusal.code, Metric.POSTBACKS_REFUSED))
     who = speaker(source, refusal)
     logger.info("postback refused", extra=who | {"receipt_id": receipt_id, "code": refusal.code})
 
 
-def tell_own_failure(receipt_id: str, failure: Exception, source: Source | None) -> None:
+def record_server_failure(receipt_id: str, failure: Exception, source: Source | None) -> None:
     """Logs a postback that our own side failed on; without a source it was not known yet who speaks."""
     who = speaker(source, failure)
     logger.error("postback failed on our side", extra=who | {"receipt_id": receipt_id}, exc_info=failure)
@@ -120,14 +120,14 @@ def tell_own_failure(receipt_id: str, failure: Exception, source: Source | None)
         count(Metric.LEDGER_BUSY)
 
 
-def tell_quiet_networks(network_ids: list[str]) -> None:
+def record_quiet_networks(network_ids: list[str]) -> None:
     """Counts and logs networks that usually post and have fallen silent."""
     for network_id in network_ids:
         logger.warning("network quiet", extra={"network_id": network_id})
     count(Metric.QUIET_NETWORKS, len(network_ids))
 
 
-def tell_changes(changes: Iterable[tuple[Conversion | None, Conversion | None]]) -> None:
+def record_changes(changes: Iterable[tuple[Conversion | None, Conversion | None]]) -> None:
     """Counts the statuses that conversions came to and the money that moved, whoever moved it (before, after)."""
     counts: Counter[Metric] = Counter()
     credited: dict[str, Decimal] = defaultdict(Decimal)
@@ -135,7 +135,7 @@ def tell_changes(changes: Iterable[tuple[Conversion | None, Conversion | None]])
     for before, after in changes:
         if after is None:
             continue
-        counts[Metric.CONVERSIONS_BEGUN] += before is None
+        counts[Metric.CONVERSIONS_CREATED] += before is None
         if before is None or before.version < after.version:
             counts[_OF_STATUS[after.status]] += 1
         credited_before = before.credited if before else Decimal(0)
@@ -149,30 +149,30 @@ def tell_changes(changes: Iterable[tuple[Conversion | None, Conversion | None]])
             _measure_money(change, currency, Metric.AMOUNT_CREDITED, Metric.AMOUNT_REVERSED)
 
 
-def tell_settled(settled: Settled) -> None:
+def record_credit_run(settled: CreditRun) -> None:
     """Counts and logs what was credited when its hold days were over, and what should have been."""
     for settlement in settled.credited:
         conversion = settlement.conversion
         logger.info("credited", extra={"conversion_id": conversion.conversion_id, "earning_id": conversion.earning_id})
     for earning_id, failure in settled.failed.items():
         logger.error("not credited", extra={"earning_id": earning_id}, exc_info=failure)
-    count(Metric.EARNINGS_SETTLED, len(settled.credited))
-    count(Metric.EARNINGS_NOT_SETTLED, len(settled.failed))
+    count(Metric.HELD_EARNINGS_CREDITED, len(settled.credited))
+    count(Metric.HELD_EARNINGS_FAILED, len(settled.failed))
 
 
-def tell_partner_word(word: PartnerWord, settlement: Settlement | None) -> None:
+def record_partner_reply(word: PartnerReply, settlement: Settlement | None) -> None:
     """Counts and logs what a partner called a conversion; without a settlement it was ignored."""
     logger.info("partner word", extra=word.for_log() | {"outcome": settlement.outcome if settlement else "ignored"})
-    count(Metric.PARTNER_WORDS_APPLIED if settlement else Metric.PARTNER_WORDS_IGNORED)
+    count(Metric.PARTNER_REPLIES_APPLIED if settlement else Metric.PARTNER_REPLIES_IGNORED)
 
 
-def tell_commission(earning: Earning) -> None:
+def record_commission(earning: Earning) -> None:
     count(Metric.REFERRAL_COMMISSIONS)
     _measure_money(earning.amount, earning.currency, Metric.REFERRAL_CREDITED, Metric.REFERRAL_REVERSED)
     logger.info("commission", extra={"conversion_id": earning.conversion_id, "earning_id": earning.earning_id})
 
 
-def tell_deliveries(rows: Iterable[Delivery]) -> None:
+def record_deliveries(rows: Iterable[Delivery]) -> None:
     """Counts and logs what became of deliveries, and how late their partners were told."""
     for number, row in enumerate(rows, start=1):
         logger.info("delivery", extra=row.for_log())
@@ -181,12 +181,12 @@ def tell_deliveries(rows: Iterable[Delivery]) -> None:
             metrics.flush_metrics()
 
 
-def tell_health(learned: Learned) -> None:
+def record_health_changes(health_changes: HealthChanges) -> None:
     """Counts and logs what was learned of partners that are or were in trouble."""
-    for change in learned.changes:
+    for change in health_changes.changes:
         logger.warning(change.kind, extra={"partner_id": change.partner_id} | change.detail)
         count(_OF_CHANGE[change.kind])
-    for failure in learned.failures:
+    for failure in health_changes.failures:
         logger.error("partner health not written", exc_info=failure)
         count(Metric.PARTNER_HEALTH_FAILURES)
 

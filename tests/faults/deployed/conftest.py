@@ -32,7 +32,7 @@ from tests.integration.conftest import (
     told,
 )
 from tests.integration.partners import ScriptedPartners
-from tests.integration.telling import Told
+from tests.integration.telling import DistributionResult
 
 STREAM_READER, QUEUE_READER = "DistributeConversions", "RetryDeliveries"
 FUNCTIONS = {STREAM_READER: "distribute_conversions", QUEUE_READER: "retry_deliveries"}
@@ -136,7 +136,7 @@ def platform(stack) -> Platform:
 class Oracle:
     """What partners say they were sent, against what we say we sent them."""
 
-    def __init__(self, told: Told, partners: ScriptedPartners, rows: Rows) -> None:
+    def __init__(self, told: DistributionResult, partners: ScriptedPartners, rows: Rows) -> None:
         self._told, self._partners, self._rows = told, partners, rows
 
     def settle(self, number: int, state: DeliveryState = DeliveryState.DELIVERED) -> list[Delivery]:

@@ -19,7 +19,7 @@ from typing import Any
 from botocore.awsrequest import AWSResponse
 
 from ricochet import clients
-from ricochet.delivery.deliveries_table import Deliveries
+from ricochet.delivery.deliveries_table import DeliveriesTable
 from ricochet.delivery.queues import DeliveryQueue
 from ricochet.http.client import Sender
 
@@ -89,11 +89,11 @@ def _reply(request: Any, status: int, body: dict[str, Any]) -> AWSResponse:
 FAULTS: dict[str, Callable[[], None]] = {
     "none": lambda: None,
     "killed before it sends": lambda: _before(Sender, "send"),
-    "killed after the answer, before the row": lambda: _before(Deliveries, "put_first"),
+    "killed after the answer, before the row": lambda: _before(DeliveriesTable, "put_first"),
     "killed after the row, before the message": lambda: _before(DeliveryQueue, "send"),
     "killed after the message, before the acknowledgement": lambda: _after(DeliveryQueue, "send"),
-    "killed after the answer, before the record": lambda: _before(Deliveries, "record"),
-    "killed after the record, before the message": lambda: _after(Deliveries, "record"),
+    "killed after the answer, before the record": lambda: _before(DeliveriesTable, "record"),
+    "killed after the record, before the message": lambda: _after(DeliveriesTable, "record"),
     "DynamoDB throttles for a while": lambda: _refuse(
         clients.dynamodb(), "PutItem", "ProvisionedThroughputExceededException", 2
     ),

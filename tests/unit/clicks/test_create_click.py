@@ -36,7 +36,7 @@ class ProductVersions:
     def __init__(self, *versions):
         self.known = versions
 
-    def versions(self, product_id):
+    def cached_then_fresh(self, product_id):
         return iter(self.known)
 
 

@@ -7,7 +7,7 @@ import pytest
 from ricochet.clicks.manage_products import ManageProducts, ProductInput, shown, shown_to_users, warnings
 from ricochet.clicks.product import Approval, Caps, hash_token
 from ricochet.errors import ChangedMeanwhileError, InvalidRequestError, ProductExistsError, ProductNotFoundError
-from ricochet.intake.advertiser_authentication import may_speak_for
+from ricochet.intake.advertiser_authentication import is_authentic
 from ricochet.values.inputs import validate
 from tests.unit.builders import NOON, a_postback, a_product
 
@@ -47,7 +47,7 @@ def test_a_name_a_url_and_a_price_are_enough(manage):
     assert (product.status, product.revision, product.created_at, product.updated_at) == ("active", 1, NOON, NOON)
     assert (product.multiple_conversions, product.referral_rate, product.approval) == (False, None, None)
     assert (product.default_status, product.postback_auth.mode) == ("approved", "secret")
-    assert may_speak_for(product, token, a_postback())
+    assert is_authentic(product, token, a_postback())
 
 
 @pytest.mark.parametrize(
@@ -236,13 +236,13 @@ def test_hosts_that_were_chosen_stay_until_they_are_changed(manage):
 def test_a_token_is_renewed_on_demand_and_the_old_one_is_void(manage):
     _, old = manage.create(given(productId="mine"))
     after, new = manage.update(manage.get("mine"), {"rotatePostbackToken": True})
-    assert (may_speak_for(after, new, a_postback()), may_speak_for(after, old, a_postback())) == (True, False)
+    assert (is_authentic(after, new, a_postback()), is_authentic(after, old, a_postback())) == (True, False)
 
 
 def test_a_product_that_starts_to_need_a_token_gets_one(manage):
     manage.create(given(productId="mine", postbackAuth={"mode": "open"}))
     after, token = manage.update(manage.get("mine"), {"postbackAuth": {"mode": "secret"}})
-    assert may_speak_for(after, token, a_postback())
+    assert is_authentic(after, token, a_postback())
 
 
 def test_two_operators_do_not_overwrite_each_other(manage, mine):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ricochet.clicks.products_table import Products
+from ricochet.clicks.products_table import ProductsTable
 from ricochet.dynamodb.recent import KEPT_SECONDS
 from ricochet.dynamodb.wire import to_wire
 from tests.unit.builders import a_product
@@ -31,11 +31,11 @@ def clock():
 
 @pytest.fixture
 def products(table, clock):
-    return Products(table, "products", clock=lambda: clock[0])
+    return ProductsTable(table, "products", clock=lambda: clock[0])
 
 
 def first(products):
-    return next(products.versions("prod_1"), None)
+    return next(products.cached_then_fresh("prod_1"), None)
 
 
 def test_a_product_is_read_once_a_minute(products, table, clock):
@@ -51,14 +51,14 @@ def test_a_product_is_read_once_a_minute(products, table, clock):
 def test_whoever_is_not_content_gets_the_product_as_it_is_now(products, table):
     first(products)
     table.product = a_product(name="New")
-    assert [product.name for product in products.versions("prod_1")] == ["Shop", "New"]
+    assert [product.name for product in products.cached_then_fresh("prod_1")] == ["Shop", "New"]
     assert first(products).name == "New"
 
 
 def test_a_product_that_is_gone_is_forgotten(products, table):
     first(products)
     table.product = None
-    assert [product.name for product in products.versions("prod_1")] == ["Shop"]
+    assert [product.name for product in products.cached_then_fresh("prod_1")] == ["Shop"]
     assert first(products) is None
 
 

@@ -158,7 +158,7 @@ def test_whom_the_gate_holds_back_is_put_off_without_an_attempt():
     assert world.sent == [("part_2", "Purchase")]
     assert (row.state, row.attempt_count, row.held_by) == (RETRYING, 0, Hold.BREAKER)
     assert (row.due_at, world.retries) == (times.plus(IN_AN_HOUR, seconds=30), [])
-    assert world.gate.learned == [("part_2", 200)]
+    assert world.gate.health_changes == [("part_2", 200)]
 
 
 def test_a_partner_is_not_told_of_its_own_word():

@@ -4,7 +4,7 @@ import threading
 from collections import Counter, defaultdict
 from itertools import pairwise
 
-from ricochet.delivery.fan_out import PER_PARTNER, in_lanes
+from ricochet.delivery.fan_out import PER_PARTNER, run_per_partner
 
 
 class Work:
@@ -28,7 +28,7 @@ class Work:
 
 
 def drive(jobs, work):
-    return in_lanes(jobs, work, partner_of=lambda job: job[0], chain_of=lambda job: job[1])
+    return run_per_partner(jobs, work, partner_of=lambda job: job[0], chain_of=lambda job: job[1])
 
 
 def test_every_job_is_done_once():

@@ -29,7 +29,7 @@ LONG_AGO = times.plus(TOMORROW, hours=-3)
 class World:
     def __init__(self, *conversions, partners=None, rows=(), swept=None):
         self.conversions = conversions
-        self.partners = partners or [a_partner().with_spells(NOON)]
+        self.partners = partners or [a_partner().with_active_periods(NOON)]
         self.rows = {(row.conversion_id, row.delivery_key): row for row in rows}
         self.swept, self.parked, self.refuses = swept, [], False
 
@@ -102,10 +102,10 @@ def test_a_second_sweep_finds_nothing():
 
 
 def test_a_partner_is_owed_what_it_wanted_while_it_was_active():
-    late = a_partner(partner_id="late").with_spells(TOMORROW)
-    leads = a_partner(partner_id="leads", events=("Lead",)).with_spells(NOON)
-    paused = a_partner(partner_id="paused").with_spells(NOON).paused("no success", AN_HOUR_AGO)
-    archived = a_partner(partner_id="archived", status=Lifecycle.ARCHIVED).with_spells(NOON)
+    late = a_partner(partner_id="late").with_active_periods(TOMORROW)
+    leads = a_partner(partner_id="leads", events=("Lead",)).with_active_periods(NOON)
+    paused = a_partner(partner_id="paused").with_active_periods(NOON).paused("no success", AN_HOUR_AGO)
+    archived = a_partner(partner_id="archived", status=Lifecycle.ARCHIVED).with_active_periods(NOON)
     world = World(LEAD_THEN_PURCHASE, partners=[late, leads, paused, archived])
     found = sorted((row.partner_id, row.version) for row in world.sweep().missing)
     assert found == [("leads", 1), ("paused", 1), ("paused", 2)]

@@ -4,7 +4,7 @@ import pytest
 
 from ricochet.delivery.delivery import DeliveryState
 from ricochet.delivery.queues import DeliveryMessage, ParkedMessage
-from ricochet.delivery.redrive_deliveries import RedriveDeliveries, Redriven, RedriveRequest
+from ricochet.delivery.redrive_deliveries import Redriven, RedriveParked, RedriveRequest
 from ricochet.values.inputs import validate
 from ricochet.values.lifecycle import Lifecycle
 from tests.unit.builders import IN_AN_HOUR, NOON, TOMORROW, a_delivery, a_partner
@@ -20,7 +20,7 @@ class World:
         message = DeliveryMessage("CONV-1", "000001#part_1", 4)
         self.messages = [ParkedMessage(str(n), body) for n, body in enumerate(bodies or [message.to_body()])]
         self.lost_race = False
-        self.redrive = RedriveDeliveries(self, self, self, clock=lambda: IN_AN_HOUR)
+        self.redrive = RedriveParked(self, self, self, clock=lambda: IN_AN_HOUR)
 
     def __call__(self, limit=100, has_time=lambda: True):
         return self.redrive(limit, has_time)

@@ -4,7 +4,7 @@ import pytest
 
 from ricochet.delivery.delivery import DeliveryState, Hold, delivery_key, shards_of, version_prefix
 from ricochet.delivery.retry_schedule import RetrySchedule
-from ricochet.delivery.transitions import Wait, after_attempt, ended, held, queue_delay, replayed, waiting
+from ricochet.delivery.transitions import Wait, after_attempt, ended, held, queue_delay, restarted, waiting
 from ricochet.ledger.notice import Notice
 from ricochet.values import times
 from ricochet.values.statuses import Status
@@ -102,7 +102,7 @@ def test_what_is_held_back_waits_in_the_due_index_and_says_why():
 
 def test_a_replay_starts_the_schedule_anew_under_the_same_id():
     parked = after_attempt(a_delivery(attempt_count=3), an_attempt(500), None, SCHEDULE, IN_AN_HOUR)
-    again = replayed(parked, TOMORROW)
+    again = restarted(parked, TOMORROW)
     assert (again.state, again.due_at, again.tries, again.attempt_count) == (DeliveryState.RETRYING, TOMORROW, 0, 3)
     assert again.delivery_id == parked.delivery_id
     assert again.ttl - times.epoch_seconds(TOMORROW) == 90 * 86_400

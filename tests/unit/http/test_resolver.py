@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ricochet.delivery.partners.partners_table import Partners
+from ricochet.delivery.partners.partners_table import PartnersTable
 
 
 class Client:
@@ -19,12 +19,12 @@ class Client:
 @pytest.mark.parametrize("partner_id", ["", "x" * 1025, "\u00e4" * 513])
 def test_a_key_that_no_row_can_have_is_not_looked_up(partner_id):
     client = Client()
-    assert Partners(client, "partners").get(partner_id) is None
+    assert PartnersTable(client, "partners").get(partner_id) is None
     assert client.asked == []
 
 
 @pytest.mark.parametrize("partner_id", ["x", "x" * 1024, "\u00e4" * 512])
 def test_any_other_is(partner_id):
     client = Client()
-    assert Partners(client, "partners").get(partner_id) is None
+    assert PartnersTable(client, "partners").get(partner_id) is None
     assert client.asked == [{"partnerId": {"S": partner_id}}]

@@ -3,14 +3,14 @@
 import pytest
 
 from ricochet.clicks.product import Approval, PostbackAuth, hash_token
-from ricochet.intake.advertiser_authentication import may_speak_for
+from ricochet.intake.advertiser_authentication import is_authentic
 from tests.unit.builders import a_postback, a_product
 
 BY_IP = PostbackAuth(mode="ip", allowed_cidrs=("192.0.2.0/24", "2001:db8::/32", "198.51.100.7"))
 
 
 def speaks(product, token, address):
-    return may_speak_for(product, token, a_postback(source_ip=address))
+    return is_authentic(product, token, a_postback(source_ip=address))
 
 
 @pytest.mark.parametrize(("token", "accepted"), [("pbt_right", True), ("pbt_wrong", False), ("", False), (None, False)])

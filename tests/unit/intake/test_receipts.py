@@ -6,9 +6,9 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from ricochet.intake.raw_postback import KEPT_OF_STRANGERS
+from ricochet.intake.raw_postback import UNIDENTIFIED_BYTES_KEPT
 from ricochet.intake.raw_postback import receipt_of as receipt_without
-from ricochet.ledger.receipt import strangers_days
+from ricochet.ledger.receipt import unidentified_days
 from ricochet.values import ids, times
 from tests.unit.builders import IN_AN_HOUR, a_postback
 
@@ -71,14 +71,18 @@ def test_secrets_are_masked_in_bodies_that_make_no_sense_too(body):
 def test_of_a_stranger_only_the_beginning_is_kept():
     raw = a_postback(query="q=" + "a" * 5000, body=b"b" * 300_000)
     receipt = receipt_of(raw, "click_not_found", trusted=False)
-    assert (len(receipt.query), len(receipt.body), receipt.body_size) == (KEPT_OF_STRANGERS, KEPT_OF_STRANGERS, 300_000)
-    assert KEPT_OF_STRANGERS == 2048
+    assert (len(receipt.query), len(receipt.body), receipt.body_size) == (
+        UNIDENTIFIED_BYTES_KEPT,
+        UNIDENTIFIED_BYTES_KEPT,
+        300_000,
+    )
+    assert UNIDENTIFIED_BYTES_KEPT == 2048
 
 
 def test_receipts_of_strangers_are_filed_by_day_in_shards_that_no_sender_chooses():
     raws = [a_postback(receipt_id=ids.new_receipt_id(IN_AN_HOUR)) for _ in range(200)]
     filed = {receipt_of(raw, "click_not_found", trusted=False).source_day for raw in raws}
-    assert filed == set(strangers_days(IN_AN_HOUR[:10]))
+    assert filed == set(unidentified_days(IN_AN_HOUR[:10]))
     known = receipt_of(raws[0], "click_expired", trusted=True, source="product:p")
     assert (known.source_day, receipt_of(raws[0], "click_not_found", trusted=False).source) == (
         f"product:p#{IN_AN_HOUR[:10]}",

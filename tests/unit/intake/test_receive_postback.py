@@ -19,7 +19,7 @@ from ricochet.errors import (
     RequestError,
     UnknownStatusError,
 )
-from ricochet.intake.advertiser_source import Advertisers
+from ricochet.intake.advertiser_source import AdvertiserDirectory
 from ricochet.intake.intake import Intake
 from ricochet.ledger.conversion import HoldReason
 from ricochet.ledger.transaction import CapReachedError, ClickTakenError, ConversionMovedError
@@ -34,7 +34,7 @@ class Tables:
         self.product, self.click = product or a_product(), click or a_click()
         self.conversions, self.receipts, self.written, self.interrupt = {}, [], [], []
 
-    def versions(self, product_id):
+    def cached_then_fresh(self, product_id):
         return iter([self.product] if product_id == self.product.product_id else [])
 
     def get(self, click_id):
@@ -60,7 +60,7 @@ class Tables:
         return self.take(a_postback(query=f"click_id={CLICK_ID}&token=pbt_right&{query}", **postback))
 
     def take(self, raw):
-        return Intake(self, self, clock=lambda: IN_AN_HOUR)(raw, Advertisers(self, self, RATE).source())
+        return Intake(self, self, clock=lambda: IN_AN_HOUR)(raw, AdvertiserDirectory(self, self, RATE).source())
 
 
 def test_an_authenticated_postback_is_credited_and_answered():

@@ -7,7 +7,7 @@ import hmac
 import pytest
 
 from ricochet.clicks.product import PostbackAuth
-from ricochet.intake.advertiser_authentication import may_speak_for
+from ricochet.intake.advertiser_authentication import is_authentic
 from ricochet.values import times
 from tests.unit.builders import IN_AN_HOUR, SECRET, a_postback, a_product
 
@@ -24,7 +24,7 @@ def headers(payload: bytes, timestamp: int = NOW, message_id: str = "msg_1", sec
 
 
 def speaks(signed: dict[str, str], product=PRODUCT, **postback) -> bool:
-    return may_speak_for(product, "pbt_right", a_postback(**{"body": BODY, "headers": signed} | postback))
+    return is_authentic(product, "pbt_right", a_postback(**{"body": BODY, "headers": signed} | postback))
 
 
 @pytest.mark.parametrize("seconds_off", [0, -300, 300, -1, 299])

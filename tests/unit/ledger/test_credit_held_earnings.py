@@ -3,7 +3,7 @@
 import pytest
 
 from ricochet.errors import ConversionNotFoundError, LedgerBusyError
-from ricochet.ledger.credit_held_earnings import SettleEarnings
+from ricochet.ledger.credit_held_earnings import CreditHeldEarnings
 from ricochet.ledger.transaction import ConversionMovedError
 from ricochet.values.statuses import Status
 from tests.unit.builders import Books, a_product, a_report
@@ -35,7 +35,7 @@ class Tables:
         self.books._enter(settlement)
 
     def settle(self, has_time=lambda: True, moment=DUE):
-        return SettleEarnings(self, self, clock=lambda: moment)(has_time)
+        return CreditHeldEarnings(self, self, clock=lambda: moment)(has_time)
 
 
 def test_all_that_is_due_is_credited_without_a_receipt():

@@ -4,7 +4,7 @@ import pytest
 
 from ricochet.clicks.click import ClickStatus
 from ricochet.errors import ConversionNotFoundError, EarningNotFoundError, EarningNotWaitingError, LedgerBusyError
-from ricochet.ledger.decide_conversion import Decisions
+from ricochet.ledger.decide_conversion import DecideConversion
 from ricochet.ledger.decision import Decision
 from ricochet.ledger.manage_earnings import ManageEarnings
 from ricochet.ledger.transaction import ClickTakenError, ConversionMovedError
@@ -21,12 +21,12 @@ class Tables:
         self.books = Books(a_product(approval="manual"))
         self.held = self.books.tell(a_report()).conversion
         self.receipts, self.interrupt, self.clicks_read = [], [], 0
-        self.decisions = Decisions(self, self, self, clock=lambda: TOMORROW)
+        self.decisions = DecideConversion(self, self, self, clock=lambda: TOMORROW)
 
     def conversion(self, conversion_id):
         return self.books.conversions.get(conversion_id)
 
-    def versions(self, product_id):
+    def cached_then_fresh(self, product_id):
         return iter([self.books.product])
 
     def get(self, row_id, earning_id=None):

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from ricochet.clicks.click import ClickStatus, Outcome
+from ricochet.clicks.click import ClickResult, ClickStatus
 from ricochet.clicks.product import Approval, PostbackAuth
 from ricochet.errors import ClickAlreadyConvertedError, ClickExpiredError, ConflictError, ConflictingReplayError
 from ricochet.intake.advertiser_source import advertiser_terms
@@ -470,7 +470,7 @@ def test_an_exact_repeat_is_seen_from_the_click_alone(report, is_one):
 
 def test_the_click_keeps_what_it_led_to():
     conversion = Books().tell(a_report(APPROVED, 5, source_conversion_id="theirs")).conversion
-    assert outcome_of(conversion) == Outcome(
+    assert outcome_of(conversion) == ClickResult(
         conversion_id=conversion.conversion_id,
         source_conversion_id="theirs",
         earning_id=conversion.earning_id,

@@ -23,7 +23,7 @@ class ClickStatus(StrEnum):
     REJECTED = "rejected"
 
 
-class Outcome(Entity):
+class ClickResult(Entity):
     """What a click led to, so that an exact repeat of its postback is answered from the click alone."""
 
     conversion_id: str
@@ -62,7 +62,7 @@ class Click(Entity):
     postback_at: str | None = None
     closed: bool | None = None
     """No further conversion may start from this click, although its own is still pending."""
-    outcome: Outcome | None = None
+    outcome: ClickResult | None = None
 
     def is_expired(self, moment: str) -> bool:
         return self.expires_at <= moment
@@ -86,7 +86,7 @@ class Click(Entity):
         }
 
 
-def shown_conversion_id(outcome: Outcome) -> str:
+def shown_conversion_id(outcome: ClickResult) -> str:
     """The advertiser's own id of the conversion if it sent one, else ours."""
     return outcome.source_conversion_id or outcome.conversion_id
 

@@ -9,7 +9,7 @@ from ricochet.dynamodb.table import Table
 from ricochet.dynamodb.wire import condition_failed, from_wire, to_wire
 
 
-class Clicks(Table[Click]):
+class ClicksTable(Table[Click]):
     entity = Click
 
     def get(self, click_id: str) -> Click | None:

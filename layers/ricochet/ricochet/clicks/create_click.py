@@ -9,9 +9,9 @@ from pydantic import StringConstraints
 
 from ricochet.clicks import task_urls
 from ricochet.clicks.click import Click, ttl_of
-from ricochet.clicks.clicks_table import Clicks
+from ricochet.clicks.clicks_table import ClicksTable
 from ricochet.clicks.product import Product
-from ricochet.clicks.products_table import Products
+from ricochet.clicks.products_table import ProductsTable
 from ricochet.errors import ProductNotFoundError, ProductPausedError, RequestError
 from ricochet.http.plain_url import check_task_url
 from ricochet.values import ids, times
@@ -44,7 +44,7 @@ class ClickRequest(Entity):
 
 
 class CreateClick:
-    def __init__(self, products: Products, clicks: Clicks, clock: Callable[[], str] = times.now) -> None:
+    def __init__(self, products: ProductsTable, clicks: ClicksTable, clock: Callable[[], str] = times.now) -> None:
         self._products = products
         self._clicks = clicks
         self._clock = clock
@@ -82,7 +82,7 @@ class CreateClick:
     def _product_and_url(self, product_id: str, task_url: str | None) -> tuple[Product, str]:
         """The product and where to go, by the product as it is now if by what we remember of it there was no way."""
         refusal: RequestError = ProductNotFoundError("there is no such product")
-        for product in self._products.versions(product_id):
+        for product in self._products.cached_then_fresh(product_id):
             try:
                 return product, _checked_url(product, task_url)
             except RequestError as error:

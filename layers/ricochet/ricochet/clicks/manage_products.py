@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
 from ricochet.clicks.product import Approval, AuthMode, Caps, PostbackAuth, Product, hash_token
-from ricochet.clicks.products_table import Products
+from ricochet.clicks.products_table import ProductsTable
 from ricochet.dynamodb.paging import Page
 from ricochet.errors import ChangedMeanwhileError, ProductExistsError, ProductNotFoundError, TaskUrlNotAllowedError
 from ricochet.http.plain_url import host_of
@@ -127,7 +127,7 @@ def warnings(product: Product) -> list[str]:
 
 
 class ManageProducts:
-    def __init__(self, products: Products, default_currency: str, clock: Callable[[], str] = times.now) -> None:
+    def __init__(self, products: ProductsTable, default_currency: str, clock: Callable[[], str] = times.now) -> None:
         self._products = products
         self._default_currency = default_currency
         self._clock = clock

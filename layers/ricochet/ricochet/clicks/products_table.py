@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-class Products(CatalogTable[Product]):
+class ProductsTable(CatalogTable[Product]):
     """Products are read with every click and every postback, so a process keeps what it has read for a while."""
 
     entity = Product
@@ -24,6 +24,6 @@ class Products(CatalogTable[Product]):
         super().__init__(client, name)
         self._recent: Recent[Product] = Recent(clock)
 
-    def versions(self, product_id: str) -> Iterator[Product]:
+    def cached_then_fresh(self, product_id: str) -> Iterator[Product]:
         """The product as last read, up to a minute ago, and then, for whom that one will not do, as it is now."""
-        return self._recent.versions(product_id, self.get)
+        return self._recent.cached_then_fresh(product_id, self.get)

@@ -7,13 +7,13 @@ from typing import Any
 
 from ricochet.clicks import task_urls
 from ricochet.clicks.click import Click
-from ricochet.clicks.clicks_table import Clicks
+from ricochet.clicks.clicks_table import ClicksTable
 from ricochet.errors import ClickNotFoundError, InvalidClickIdError
 from ricochet.values import ids, times
 
 
 class ReadClick:
-    def __init__(self, clicks: Clicks, clock: Callable[[], str] = times.now) -> None:
+    def __init__(self, clicks: ClicksTable, clock: Callable[[], str] = times.now) -> None:
         self._clicks = clicks
         self._clock = clock
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from ricochet.clicks.users_table import Users
+from ricochet.clicks.users_table import UsersTable
 from ricochet.errors import InvalidRequestError, ReferrerAlreadySetError, ReferrerIsSelfError, ReferrerNotFoundError
 from ricochet.values import ids, times
 from ricochet.values.entity import Entity
@@ -23,7 +23,7 @@ class ReferrerRequest(Entity):
 
 
 class SetReferrer:
-    def __init__(self, users: Users, clock: Callable[[], str] = times.now) -> None:
+    def __init__(self, users: UsersTable, clock: Callable[[], str] = times.now) -> None:
         self._users = users
         self._clock = clock
 

@@ -14,7 +14,7 @@ BY_REFERRAL_CODE = "byReferralCode"
 TRIES = 4
 
 
-class Users(Table[User]):
+class UsersTable(Table[User]):
     entity = User
 
     def get(self, user_id: str) -> User | None:

@@ -74,7 +74,7 @@ class Listing:
         return self.partner_id in (None, row.partner_id) and self.state in (None, row.state)
 
 
-class Deliveries(Table[Delivery]):
+class DeliveriesTable(Table[Delivery]):
     entity = Delivery
 
     def get(self, conversion_id: str, key: str) -> Delivery | None:

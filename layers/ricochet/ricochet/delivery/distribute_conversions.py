@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ricochet.delivery.delivery import Delivery, new_delivery
-from ricochet.delivery.fan_out import in_lanes
+from ricochet.delivery.fan_out import run_per_partner
 from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.partners.partner_gate import GateSession
 from ricochet.delivery.transitions import Wait, held
-from ricochet.delivery.worker import TellingPartners, Told, wait_for
+from ricochet.delivery.worker import DeliveryWorker, DistributionResult, wait_for
 from ricochet.ledger.conversion import Conversion
 from ricochet.ledger.conversions_table import images
 from ricochet.ledger.notice import Notice
@@ -24,19 +24,19 @@ class _Job:
     wait: Wait | None = None  # known before anything is tried
 
 
-class DistributeConversions(TellingPartners):
-    def __call__(self, records: Iterable[dict[str, Any]], has_time: Callable[[], bool]) -> Told:
+class DistributeConversions(DeliveryWorker):
+    def __call__(self, records: Iterable[dict[str, Any]], has_time: Callable[[], bool]) -> DistributionResult:
         """Tells the partners of each record's new version; what `has_time` no longer allows goes to the queue unsent.
 
         A partner's failure is recorded and queued. Only our own side's failures are raised: the stream then brings
         the same records again, and those that are recorded as delivered are not sent again.
         """
-        result, again = Told(), list[Delivery]()
+        result, again = DistributionResult(), list[Delivery]()
         conversions = list(filter(None, map(_new_version, records)))
         partners = self._partners.active() if conversions else []
         jobs = [job for conversion in conversions for job in self._jobs(conversion, partners, again)]
         gate = self._gate.opened() if jobs else None
-        done = in_lanes(
+        done = run_per_partner(
             jobs,
             lambda job: self._tell(job, gate, has_time),
             partner_of=lambda job: job.partner.partner_id,
@@ -46,7 +46,7 @@ class DistributeConversions(TellingPartners):
         try:
             self._queue(again + done.results)
         finally:
-            result.learned = gate.close() if gate else result.learned
+            result.health_changes = gate.flush() if gate else result.health_changes
         for failure in done.failures:
             raise failure
         return result
@@ -60,8 +60,8 @@ class DistributeConversions(TellingPartners):
             row = next((row for row in rows if row.version == conversion.version), None)
             if row is not None:
                 again.append(row)
-                self._pass_on_word(row, partner)
-            elif partner.wants(notice) and conversion.changed_by != partner.mark:
+                self._forward_reply(row, partner)
+            elif partner.is_subscribed(notice) and conversion.changed_by != partner.actor:
                 row = new_delivery(
                     conversion.conversion_id, conversion.version, partner.partner_id, notice, self._clock()
                 )
@@ -75,7 +75,7 @@ class DistributeConversions(TellingPartners):
             put_off = self._hold(row, partner, gate)
             row = put_off or self._attempt(row.with_changes(attempt_count=1), partner, gate)
         if self._deliveries.put_first(row):
-            self._pass_on_word(row, partner)
+            self._forward_reply(row, partner)
         return row
 
 

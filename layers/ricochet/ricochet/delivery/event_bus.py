@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 SOURCE = "ricochet"
 
 
-class Announcements:
+class EventBus:
     def __init__(self, client: EventBridgeClient) -> None:
         self._client = client
 
-    def tell(self, kind: str, detail: dict[str, Any]) -> None:
+    def publish(self, kind: str, detail: dict[str, Any]) -> None:
         """QueueRefusedError if the bus would not take it."""
         entry: Any = {"Source": SOURCE, "DetailType": kind, "Detail": json.dumps(detail)}
         reply = self._client.put_events(Entries=[entry])

@@ -14,16 +14,16 @@ PER_PARTNER = 4
 
 
 @dataclass
-class Done[R]:
+class Results[R]:
     """What the jobs returned, and what they raised."""
 
     results: list[R] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
 
 
-def in_lanes[J, R](
+def run_per_partner[J, R](
     jobs: Iterable[J], work: Callable[[J], R], partner_of: Callable[[J], str], chain_of: Callable[[J], Hashable]
-) -> Done[R]:
+) -> Results[R]:
     """`work` on every job: at most 64 at once, four of one partner, and those of one chain one after another.
 
     A job that fails ends its chain and nothing else.
@@ -32,7 +32,7 @@ def in_lanes[J, R](
     for job in jobs:
         chains[partner_of(job)][chain_of(job)].append(job)
     lanes = {partner: deque(of_partner.values()) for partner, of_partner in chains.items()}
-    done, lock = Done[R](), threading.Lock()
+    done, lock = Results[R](), threading.Lock()
 
     def drive(lane: deque[list[J]]) -> None:
         while chain := _next(lane):

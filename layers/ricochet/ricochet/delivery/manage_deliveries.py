@@ -10,10 +10,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ricochet.delivery.deliveries_table import Deliveries, Listing, Position
+from ricochet.delivery.deliveries_table import DeliveriesTable, Listing, Position
 from ricochet.delivery.delivery import OPEN_STATES, Delivery, DeliveryState, delivery_key
-from ricochet.delivery.partners.partners_table import Partners
-from ricochet.delivery.transitions import replayed
+from ricochet.delivery.partners.partners_table import PartnersTable
+from ricochet.delivery.transitions import restarted
 from ricochet.dynamodb.paging import NOT_OURS, Page, decode_cursor, encode_cursor
 from ricochet.errors import (
     ChangedMeanwhileError,
@@ -104,7 +104,9 @@ class Undelivered:
 
 
 class ManageDeliveries:
-    def __init__(self, partners: Partners, deliveries: Deliveries, clock: Callable[[], str] = times.now) -> None:
+    def __init__(
+        self, partners: PartnersTable, deliveries: DeliveriesTable, clock: Callable[[], str] = times.now
+    ) -> None:
         self._partners = partners
         self._deliveries = deliveries
         self._clock = clock
@@ -129,7 +131,7 @@ class ManageDeliveries:
         partner = self._partners.get(partner_id)
         if partner is None or partner.status is Lifecycle.ARCHIVED:
             raise PartnerArchivedError("the partner is archived")
-        again = replayed(row, self._clock())
+        again = restarted(row, self._clock())
         if not self._deliveries.replace(again, row):
             raise ChangedMeanwhileError("the delivery was changed meanwhile; read it again")
         return again
@@ -158,7 +160,7 @@ def _rest(start: dict[str, Any] | None) -> tuple[Sequence[DeliveryState], Positi
     return OPEN_STATES[OPEN_STATES.index(state) :], Position.from_key(start)
 
 
-def found(deliveries: Deliveries, conversion_id: str, version: str, partner_id: str) -> Delivery:
+def found(deliveries: DeliveriesTable, conversion_id: str, version: str, partner_id: str) -> Delivery:
     """DeliveryNotFoundError if there is none."""
     key = delivery_key(int(version), partner_id) if _VERSION.fullmatch(version) else None
     row = deliveries.get(conversion_id, key) if key else None

@@ -31,7 +31,7 @@ def _meanings(partner: Partner, told: Status) -> dict[str, Status]:
     ours = {str(status): status for status in Status}
     ours |= {word.lower(): status for status, word in reversed(LEAD_WORDS.items())}
     theirs = {word.lower(): Status(status) for status, word in reversed(partner.status_words.items())}
-    return ours | theirs | {partner.word_for(told).lower(): told}
+    return ours | theirs | {partner.status_word(told).lower(): told}
 
 
 def _word(reply: str) -> str:
@@ -50,7 +50,7 @@ def _word(reply: str) -> str:
     return word if isinstance(word, str) else ""
 
 
-class PartnerWord(Entity):
+class PartnerReply(Entity):
     """What a partner, told of a conversion, called it in its reply."""
 
     partner_id: str
@@ -68,12 +68,12 @@ class PartnerWord(Entity):
         }
 
 
-class PartnerWordQueue:
+class PartnerReplyQueue:
     """Words of partners that may move conversions; who sends postbacks has no rights on the ledger."""
 
     def __init__(self, client: SQSClient, url: str) -> None:
         self._client = client
         self._url = url
 
-    def put(self, word: PartnerWord) -> None:
+    def put(self, word: PartnerReply) -> None:
         self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(word.to_item()))

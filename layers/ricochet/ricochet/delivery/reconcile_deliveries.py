@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from itertools import batched
 from typing import TYPE_CHECKING, Self
 
-from ricochet.delivery.deliveries_table import Deliveries
+from ricochet.delivery.deliveries_table import DeliveriesTable
 from ricochet.delivery.delivery import Delivery, DeliveryState, shards_of
 from ricochet.delivery.partners.partner import Partner
-from ricochet.delivery.partners.partners_table import Partners
+from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.delivery.queues import BATCH, DeliveryQueue
-from ricochet.delivery.sweeps_table import Sweeps
+from ricochet.delivery.sweeps_table import SweepsTable
 from ricochet.delivery.transitions import due_delivery, ended, in_due_index, is_owed
 from ricochet.ledger.conversion import Conversion, day_shards
-from ricochet.ledger.conversions_table import Conversions
+from ricochet.ledger.conversions_table import ConversionsTable
 from ricochet.ledger.notice import versions_of
 from ricochet.values import times
 from ricochet.values.lifecycle import Lifecycle
@@ -67,10 +67,10 @@ class Reconciliation:
 class ReconcileDeliveries:
     def __init__(
         self,
-        partners: Partners,
-        conversions: Conversions,
-        deliveries: Deliveries,
-        sweeps: Sweeps,
+        partners: PartnersTable,
+        conversions: ConversionsTable,
+        deliveries: DeliveriesTable,
+        sweeps: SweepsTable,
         parking: DeliveryQueue,
         clock: Callable[[], str] = times.now,
     ) -> None:
@@ -82,12 +82,12 @@ class ReconcileDeliveries:
         self._clock = clock
 
     @classmethod
-    def over(cls, dynamodb: DynamoDBClient, sqs: SQSClient, settings: ReconcileSettings) -> Self:
+    def from_settings(cls, dynamodb: DynamoDBClient, sqs: SQSClient, settings: ReconcileSettings) -> Self:
         return cls(
-            Partners(dynamodb, settings.partners_table),
-            Conversions(dynamodb, settings.conversions_table),
-            Deliveries(dynamodb, settings.deliveries_table),
-            Sweeps(dynamodb, settings.health_table),
+            PartnersTable(dynamodb, settings.partners_table),
+            ConversionsTable(dynamodb, settings.conversions_table),
+            DeliveriesTable(dynamodb, settings.deliveries_table),
+            SweepsTable(dynamodb, settings.health_table),
             DeliveryQueue(sqs, settings.parking_queue_url),
         )
 

@@ -9,11 +9,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ricochet.delivery.deliveries_table import Deliveries
+from ricochet.delivery.deliveries_table import DeliveriesTable
 from ricochet.delivery.delivery import Delivery, DeliveryState
-from ricochet.delivery.partners.partners_table import Partners
+from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.delivery.queues import DeliveryMessage, ParkedMessage, ParkingQueue
-from ricochet.delivery.transitions import in_due_index, replayed
+from ricochet.delivery.transitions import in_due_index, restarted
 from ricochet.values import times
 from ricochet.values.entity import Entity
 from ricochet.values.lifecycle import Lifecycle
@@ -37,11 +37,11 @@ class Redriven(StrEnum):
 _DONE = frozenset({Redriven.REPLAYED, Redriven.RESUMED, Redriven.STALE})
 
 
-class RedriveDeliveries:
+class RedriveParked:
     def __init__(
         self,
-        partners: Partners,
-        deliveries: Deliveries,
+        partners: PartnersTable,
+        deliveries: DeliveriesTable,
         parking: ParkingQueue,
         clock: Callable[[], str] = times.now,
     ) -> None:
@@ -79,7 +79,7 @@ class RedriveDeliveries:
         partner = self._partners.get(row.partner_id)
         if partner is None or partner.status is Lifecycle.ARCHIVED:
             return Redriven.KEPT
-        return Redriven.REPLAYED if self._deliveries.replace(replayed(row, self._clock()), row) else Redriven.KEPT
+        return Redriven.REPLAYED if self._deliveries.replace(restarted(row, self._clock()), row) else Redriven.KEPT
 
     def _resume(self, row: Delivery, message: DeliveryMessage) -> Redriven:
         """A message that SQS itself parked, since we failed on it again and again, was the only one of its row."""

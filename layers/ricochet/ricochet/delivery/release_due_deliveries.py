@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import batched, islice
 
-from ricochet.delivery.deliveries_table import Deliveries
+from ricochet.delivery.deliveries_table import DeliveriesTable
 from ricochet.delivery.delivery import Delivery
-from ricochet.delivery.fan_out import in_lanes
-from ricochet.delivery.partners.health_table import Health
+from ricochet.delivery.fan_out import run_per_partner
+from ricochet.delivery.partners.health_table import HealthTable
 from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.partners.partner_health import Breaker, PartnerHealth, rate_at
-from ricochet.delivery.partners.partners_table import Partners
+from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.delivery.queues import DeliveryQueue
 from ricochet.values import times
 from ricochet.values.lifecycle import Lifecycle
@@ -27,7 +27,7 @@ AT_ONCE = 100
 
 
 @dataclass
-class Released:
+class ReleaseResult:
     """How many were handed over, and by how many seconds the first of them was late that only we kept waiting."""
 
     number: int = 0
@@ -37,9 +37,9 @@ class Released:
 class ReleaseDueDeliveries:
     def __init__(
         self,
-        partners: Partners,
-        deliveries: Deliveries,
-        health: Health,
+        partners: PartnersTable,
+        deliveries: DeliveriesTable,
+        health: HealthTable,
         retries: DeliveryQueue,
         clock: Callable[[], str] = times.now,
     ) -> None:
@@ -49,10 +49,10 @@ class ReleaseDueDeliveries:
         self._retries = retries
         self._clock = clock
 
-    def __call__(self, has_time: Callable[[], bool]) -> Released:
+    def __call__(self, has_time: Callable[[], bool]) -> ReleaseResult:
         """What belongs to a paused partner, or to one whose breaker is open, stays."""
         troubled = self._health.of_partners()
-        done = in_lanes(
+        done = run_per_partner(
             [partner for partner in self._partners.all() if partner.status is not Lifecycle.PAUSED],
             lambda partner: self._release(partner, troubled.get(partner.partner_id), has_time),
             partner_of=lambda partner: partner.partner_id,
@@ -60,14 +60,14 @@ class ReleaseDueDeliveries:
         )
         for failure in done.failures:
             raise failure
-        return Released(
+        return ReleaseResult(
             number=sum(one.number for one in done.results),
             oldest_due=max((one.oldest_due for one in done.results), default=0.0),
         )
 
-    def _release(self, partner: Partner, health: PartnerHealth | None, has_time: Callable[[], bool]) -> Released:
+    def _release(self, partner: Partner, health: PartnerHealth | None, has_time: Callable[[], bool]) -> ReleaseResult:
         """Message first, then row: a crash in between costs a second message, not a loss."""
-        released, rate = Released(), rate_at(health, partner.rate, self._clock()) or RATE
+        released, rate = ReleaseResult(), rate_at(health, partner.rate, self._clock()) or RATE
         budget = _budget(rate, health, self._clock())
         due = islice(self._deliveries.due(partner.partner_id, self._clock()), budget)
         for rows in batched(due, AT_ONCE, strict=False):

@@ -12,16 +12,16 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from ricochet.delivery.deliveries_table import Deliveries, Listing, Position
+from ricochet.delivery.deliveries_table import DeliveriesTable, Listing, Position
 from ricochet.delivery.delivery import KEPT_DAYS, Delivery, DeliveryState
 from ricochet.delivery.manage_deliveries import Moment
 from ricochet.delivery.partners.partner import Partner
-from ricochet.delivery.partners.partners_table import Partners
-from ricochet.delivery.transitions import due_delivery, replayed
+from ricochet.delivery.partners.partners_table import PartnersTable
+from ricochet.delivery.transitions import due_delivery, restarted
 from ricochet.dynamodb.paging import decode_cursor, encode_cursor
 from ricochet.errors import InvalidRequestError, PartnerArchivedError, PartnerNotFoundError
 from ricochet.ledger.conversion import Conversion
-from ricochet.ledger.conversions_table import Conversions, day_key
+from ricochet.ledger.conversions_table import ConversionsTable, day_key
 from ricochet.ledger.notice import versions_of
 from ricochet.values import times
 from ricochet.values.entity import Entity
@@ -83,9 +83,9 @@ class ReplayReport:
 class ReplayDeliveries:
     def __init__(
         self,
-        partners: Partners,
-        deliveries: Deliveries,
-        conversions: Conversions,
+        partners: PartnersTable,
+        deliveries: DeliveriesTable,
+        conversions: ConversionsTable,
         clock: Callable[[], str] = times.now,
     ) -> None:
         self._partners = partners
@@ -137,7 +137,7 @@ class ReplayDeliveries:
         return not any(one.version > row.version and one.was_taken for one in mine)
 
     def _again(self, row: Delivery) -> bool:
-        return self._deliveries.replace(replayed(row, self._clock()), row)
+        return self._deliveries.replace(restarted(row, self._clock()), row)
 
     def _missing(self, partner: Partner, request: ReplayRequest, start: dict[str, str] | None) -> Iterator[Step]:
         """By the days of the conversions' last changes: what changed in the time stands there, or later."""
@@ -154,7 +154,7 @@ class ReplayDeliveries:
         """A row for each version that the partner, as it is now, would have been told of in the time."""
         for told in versions_of(conversion):
             inside = request.since <= told.notice.timestamp <= request.until
-            if inside and told.changed_by != partner.mark and partner.wants(told.notice):
+            if inside and told.changed_by != partner.actor and partner.is_subscribed(told.notice):
                 yield due_delivery(conversion.conversion_id, told, partner, self._clock())
 
 

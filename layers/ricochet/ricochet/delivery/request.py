@@ -101,7 +101,7 @@ def macro_values(delivery: Delivery, partner: Partner) -> dict[str, str]:
     notice = delivery.notice
     known = {name: str(getattr(notice, name)) for name in FROM_NOTICE}
     known |= {
-        "status": partner.word_for(notice.status),
+        "status": partner.status_word(notice.status),
         "subid": notice.subid or notice.click_id,
         "delivery_id": delivery.delivery_id,
         "random": f"{random.getrandbits(63):d}",

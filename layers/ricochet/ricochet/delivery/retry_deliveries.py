@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ricochet.delivery.delivery import Delivery, DeliveryState, Hold
-from ricochet.delivery.fan_out import in_lanes
+from ricochet.delivery.fan_out import run_per_partner
 from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.partners.partner_gate import GateSession
 from ricochet.delivery.queues import DeliveryMessage
 from ricochet.delivery.transitions import Wait, ended, held
-from ricochet.delivery.worker import TellingPartners, Told, wait_for
+from ricochet.delivery.worker import DeliveryWorker, DistributionResult, wait_for
 from ricochet.errors import DeliveryBusyError, QueueRefusedError
 from ricochet.values import times
 from ricochet.values.lifecycle import Lifecycle
@@ -21,16 +21,16 @@ LEASE_SECONDS = 60
 
 
 @dataclass
-class Retries(Told):
+class RetryResult(DistributionResult):
     """`again`: messages (by their ids) that must come back, each with the reason."""
 
     again: dict[str, Exception] = field(default_factory=dict)
 
 
-class RetryDeliveries(TellingPartners):
-    def __call__(self, messages: dict[str, DeliveryMessage]) -> Retries:
+class RetryDeliveries(DeliveryWorker):
+    def __call__(self, messages: dict[str, DeliveryMessage]) -> RetryResult:
         """What became of each message, by its id; a message that did its duty need not come back."""
-        result, gate = Retries(), self._gate.opened()
+        result, gate = RetryResult(), self._gate.opened()
         rows: dict[str, Delivery] = {}
 
         def take(item: tuple[str, DeliveryMessage]) -> None:
@@ -43,7 +43,7 @@ class RetryDeliveries(TellingPartners):
                 if row is not None:
                     rows[message_id] = row
 
-        in_lanes(
+        run_per_partner(
             sorted(messages.items(), key=lambda item: item[1].delivery_key),
             take,
             partner_of=lambda item: item[1].partner_id,
@@ -51,7 +51,7 @@ class RetryDeliveries(TellingPartners):
         )
         result.rows = list(rows.values())
         result.again |= self._queue_all(rows)
-        result.learned = gate.close()
+        result.health_changes = gate.flush()
         return result
 
     def _queue_all(self, rows: dict[str, Delivery]) -> dict[str, Exception]:
@@ -74,7 +74,7 @@ class RetryDeliveries(TellingPartners):
         if row is None or row.state is DeliveryState.SUPERSEDED:
             return None
         if row.state is DeliveryState.DELIVERED:
-            self._pass_on_word(row, self._partners.get(row.partner_id) if row.partner_status else None)
+            self._forward_reply(row, self._partners.get(row.partner_id) if row.partner_status else None)
             return None
         if row.state is DeliveryState.PARKED:
             return row if message.is_repeated else None
@@ -86,7 +86,7 @@ class RetryDeliveries(TellingPartners):
         after = self._next(row, partner, gate)
         if not self._deliveries.record(after):
             return None
-        self._pass_on_word(after, partner)
+        self._forward_reply(after, partner)
         return after
 
     def _next(self, row: Delivery, partner: Partner | None, gate: GateSession) -> Delivery:

@@ -18,7 +18,7 @@ class SweepProgress(Entity):
     swept_until: str
 
 
-class Sweeps(Table[SweepProgress]):
+class SweepsTable(Table[SweepProgress]):
     """Lies in the same table."""
 
     entity = SweepProgress

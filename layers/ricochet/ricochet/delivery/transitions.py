@@ -9,7 +9,7 @@ from ricochet.delivery.delivery import Delivery, DeliveryState, Hold, expiry_aft
 from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.retry_schedule import MAX_QUEUE_DELAY, RetrySchedule, is_refusal
 from ricochet.http.attempt import Attempt
-from ricochet.ledger.notice import VersionTold
+from ricochet.ledger.notice import VersionNotice
 from ricochet.values import times
 
 KEPT_ATTEMPTS = 40
@@ -67,7 +67,7 @@ def ended(delivery: Delivery, state: DeliveryState, moment: str, detail: str | N
     return _moved(delivery, moment, state=state, detail=detail)
 
 
-def replayed(delivery: Delivery, moment: str) -> Delivery:
+def restarted(delivery: Delivery, moment: str) -> Delivery:
     """The row as if it had just failed for the first time, under the same delivery id, to be tried at once."""
     return _moved(
         delivery,
@@ -100,11 +100,11 @@ def _moved(delivery: Delivery, moment: str, **changes: Any) -> Delivery:
     return delivery.with_changes(**rested | {"updated_at": moment} | changes)
 
 
-def is_owed(version: VersionTold, partner: Partner) -> bool:
+def is_owed(version: VersionNotice, partner: Partner) -> bool:
     """Whether the partner, as it was when this happened, is to be told of it."""
-    return version.changed_by != partner.mark and partner.was_to_be_told(version.notice)
+    return version.changed_by != partner.actor and partner.was_subscribed(version.notice)
 
 
-def due_delivery(conversion_id: str, version: VersionTold, partner: Partner, moment: str) -> Delivery:
+def due_delivery(conversion_id: str, version: VersionNotice, partner: Partner, moment: str) -> Delivery:
     """A delivery that waits in the due index to be released."""
     return new_delivery(conversion_id, version.version, partner.partner_id, version.notice, moment, due_at=moment)

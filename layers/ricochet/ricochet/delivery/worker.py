@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from ricochet.delivery.deliveries_table import Deliveries
+from ricochet.delivery.deliveries_table import DeliveriesTable
 from ricochet.delivery.delivery import Delivery, DeliveryState, Hold
-from ricochet.delivery.event_bus import Announcements
-from ricochet.delivery.partner_reply import PartnerWord, PartnerWordQueue, named_status
-from ricochet.delivery.partners.health_table import Health
+from ricochet.delivery.event_bus import EventBus
+from ricochet.delivery.partner_reply import PartnerReply, PartnerReplyQueue, named_status
+from ricochet.delivery.partners.health_table import HealthTable
 from ricochet.delivery.partners.partner import Partner
-from ricochet.delivery.partners.partner_gate import GateSession, Learned, PartnerGate
-from ricochet.delivery.partners.partners_table import Partners
+from ricochet.delivery.partners.partner_gate import GateSession, HealthChanges, PartnerGate
+from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.delivery.queues import DeliveryQueue
 from ricochet.delivery.send_delivery import Attempts
 from ricochet.delivery.transitions import Wait, held
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Told:
+class DistributionResult:
     """What one invocation did: the rows as they stand now, and what it learned of partners."""
 
     rows: list[Delivery] = field(default_factory=list)
-    learned: Learned = field(default_factory=Learned)
+    health_changes: HealthChanges = field(default_factory=HealthChanges)
 
 
-class TellingPartners:
+class DeliveryWorker:
     def __init__(
         self,
-        partners: Partners,
-        deliveries: Deliveries,
+        partners: PartnersTable,
+        deliveries: DeliveriesTable,
         gate: PartnerGate,
         attempts: Attempts,
         retries: DeliveryQueue,
         parking: DeliveryQueue,
-        words: PartnerWordQueue,
+        words: PartnerReplyQueue,
         clock: Callable[[], str] = times.now,
     ) -> None:
         self._partners = partners
@@ -58,7 +58,7 @@ class TellingPartners:
         self._clock = clock
 
     @classmethod
-    def over(
+    def from_settings(
         cls,
         dynamodb: DynamoDBClient,
         sqs: SQSClient,
@@ -66,27 +66,27 @@ class TellingPartners:
         settings: DeliverySettings,
         limits: Limits,
     ) -> Self:
-        partners, schedule = Partners(dynamodb, settings.partners_table), settings.retry_schedule
-        health = Health(dynamodb, settings.health_table)
+        partners, schedule = PartnersTable(dynamodb, settings.partners_table), settings.retry_schedule
+        health = HealthTable(dynamodb, settings.health_table)
         return cls(
             partners,
-            Deliveries(dynamodb, settings.deliveries_table),
-            PartnerGate(health, partners, Announcements(events), schedule),
+            DeliveriesTable(dynamodb, settings.deliveries_table),
+            PartnerGate(health, partners, EventBus(events), schedule),
             Attempts(Sender(settings.allowed_targets, limits), schedule, times.now),
             DeliveryQueue(sqs, settings.retry_queue_url),
             DeliveryQueue(sqs, settings.parking_queue_url),
-            PartnerWordQueue(sqs, settings.word_queue_url),
+            PartnerReplyQueue(sqs, settings.reply_queue_url),
         )
 
     def _attempt(self, row: Delivery, partner: Partner, gate: GateSession) -> Delivery:
         """The row after the attempt that it counts already."""
         row = self._attempts(row, partner)
-        gate.learn(partner.partner_id, row.attempts[-1])
+        gate.record(partner.partner_id, row.attempts[-1])
         if row.state is not DeliveryState.DELIVERED:
             return row
         return row.with_changes(partner_status=named_status(row.attempts[-1].reply, partner, row.notice.status))
 
-    def _pass_on_word(self, row: Delivery, partner: Partner | None) -> None:
+    def _forward_reply(self, row: Delivery, partner: Partner | None) -> None:
         """What the partner called the conversion goes where it may move it, if the partner may decide.
 
         After the row is written: what fails here must not tell the partner again. It is done again for a row that
@@ -96,7 +96,7 @@ class TellingPartners:
         if word in (None, row.notice.status) or partner is None or not partner.reply_updates_status:
             return
         self._words.put(
-            PartnerWord(
+            PartnerReply(
                 partner_id=partner.partner_id,
                 conversion_id=row.conversion_id,
                 version=row.version,
@@ -107,7 +107,7 @@ class TellingPartners:
 
     def _hold(self, row: Delivery, partner: Partner, gate: GateSession) -> Delivery | None:
         """The row put off, if the gate does not let it through now."""
-        wait = gate.admit(partner)
+        wait = gate.check(partner)
         return None if wait is None else held(row, wait, self._clock())
 
     def _queue(self, rows: list[Delivery]) -> None:

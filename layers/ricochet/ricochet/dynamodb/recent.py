@@ -15,7 +15,7 @@ class Recent[V]:
         self._clock = clock
         self._kept: dict[str, tuple[float, V]] = {}
 
-    def versions(self, key: str, read: Callable[[str], V | None]) -> Iterator[V]:
+    def cached_then_fresh(self, key: str, read: Callable[[str], V | None]) -> Iterator[V]:
         """The row as last read, up to a minute ago, and then, for whom that one will not do, as it is now."""
         kept = self._kept.get(key)
         if kept and self._clock() - kept[0] < KEPT_SECONDS:

@@ -44,7 +44,7 @@ RETRY = Limits(connect=2.0, total=15.0)
 
 
 @dataclass(frozen=True)
-class Sent:
+class SendResult:
     attempt: Attempt
     retry_after: int | None = None  # seconds, as the partner asked
 
@@ -70,7 +70,7 @@ class Sender:
         self._limits = limits
         self._adapter = GuardedAdapter(Guard(allowed, lookup, limits.connect, ca_file))
 
-    def send(self, outbound: Outbound) -> Sent:
+    def send(self, outbound: Outbound) -> SendResult:
         """What came of it; whatever the partner does is an answer here, never an exception."""
         at, start = times.now(), time.monotonic()
         status_code = error = reply = retry_after = None
@@ -85,7 +85,7 @@ class Sender:
                 timed_out, error = True if late else None, late or _named(failure)
         milliseconds = round((time.monotonic() - start) * 1000)
         answer = {"status_code": status_code, "error": error, "reply": reply, "timed_out": timed_out}
-        return Sent(Attempt(at=at, ms=milliseconds, **answer), retry_after)
+        return SendResult(Attempt(at=at, ms=milliseconds, **answer), retry_after)
 
     def _ask(self, outbound: Outbound) -> tuple[int, str, int | None]:
         with self._adapter.send(_prepared(outbound), stream=True, timeout=self._limits.total) as response:

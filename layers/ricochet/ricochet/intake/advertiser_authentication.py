@@ -13,7 +13,7 @@ from ricochet.values import times
 TOLERANCE = timedelta(minutes=5)
 
 
-def may_speak_for(product: Product, token: str | None, raw: RawPostback) -> bool:
+def is_authentic(product: Product, token: str | None, raw: RawPostback) -> bool:
     """Whether a postback with this token, from where it comes and signed as it is, is the product's advertiser's."""
     match product.postback_auth.mode:
         case AuthMode.SECRET:

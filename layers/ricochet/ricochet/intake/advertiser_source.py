@@ -6,11 +6,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
 from ricochet.clicks.click import Click
-from ricochet.clicks.clicks_table import Clicks
+from ricochet.clicks.clicks_table import ClicksTable
 from ricochet.clicks.product import Approval, AuthMode, Product
-from ricochet.clicks.products_table import Products
+from ricochet.clicks.products_table import ProductsTable
 from ricochet.errors import ClickIdRequiredError, ClickNotFoundError, PostbackNotAuthenticatedError, UnknownStatusError
-from ricochet.intake.advertiser_authentication import may_speak_for
+from ricochet.intake.advertiser_authentication import is_authentic
 from ricochet.intake.fields import text
 from ricochet.intake.raw_postback import RawPostback
 from ricochet.ledger.conversion import Conversion
@@ -32,27 +32,27 @@ _NAMES = {
 }
 
 
-class Advertisers:
+class AdvertiserDirectory:
     """All of them; `source()` is the one who speaks in one postback."""
 
-    def __init__(self, products: Products, clicks: Clicks, default_rate: Decimal) -> None:
+    def __init__(self, products: ProductsTable, clicks: ClicksTable, default_rate: Decimal) -> None:
         self.products = products
         self.clicks = clicks
         self.default_rate = default_rate
 
     @classmethod
-    def over(cls, client: DynamoDBClient, settings: PostbackSettings) -> Self:
-        products = Products(client, settings.products_table)
-        return cls(products, Clicks(client, settings.clicks_table), settings.default_referral_rate)
+    def from_settings(cls, client: DynamoDBClient, settings: PostbackSettings) -> Self:
+        products = ProductsTable(client, settings.products_table)
+        return cls(products, ClicksTable(client, settings.clicks_table), settings.default_referral_rate)
 
-    def source(self) -> Advertiser:
-        return Advertiser(self)
+    def source(self) -> AdvertiserSource:
+        return AdvertiserSource(self)
 
 
-class Advertiser:
+class AdvertiserSource:
     secret_fields = frozenset({"token"})
 
-    def __init__(self, advertisers: Advertisers) -> None:
+    def __init__(self, advertisers: AdvertiserDirectory) -> None:
         self._all = advertisers
         self._click: Click | None = None
         self._product: Product | None = None
@@ -68,8 +68,8 @@ class Advertiser:
         token = fields.get("token")
         given = token if isinstance(token, str) else raw.header("x-postback-token")
         wanted = "no product"
-        for product in self._all.products.versions(click.product_id):
-            if may_speak_for(product, given, raw):
+        for product in self._all.products.cached_then_fresh(click.product_id):
+            if is_authentic(product, given, raw):
                 self._product = product
                 return
             wanted = product.postback_auth.mode
@@ -114,7 +114,7 @@ class Advertiser:
         return self._click
 
     def _find_product(self, click: Click) -> Product:
-        self._product = next(self._all.products.versions(click.product_id), None)
+        self._product = next(self._all.products.cached_then_fresh(click.product_id), None)
         if self._product is None:
             raise ClickNotFoundError("the product of this click is gone")
         return self._product
@@ -126,7 +126,7 @@ def advertiser_terms(click: Click, product: Product, default_rate: Decimal) -> T
         product,
         default_rate,
         needs_approval=product.effective_approval is Approval.MANUAL,
-        closes_click=product.postback_auth.mode is AuthMode.OPEN,
+        one_open_conversion=product.postback_auth.mode is AuthMode.OPEN,
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
-from ricochet.intake.networks_table import Networks
+from ricochet.intake.networks_table import NetworksTable
 from ricochet.intake.quiet_networks import days_before, is_usual, recent_days, silent_since
-from ricochet.ledger.receipts_table import Receipts
+from ricochet.ledger.receipts_table import ReceiptsTable
 from ricochet.values import times
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class FindQuietNetworks:
-    def __init__(self, networks: Networks, receipts: Receipts, clock: Callable[[], str] = times.now) -> None:
+    def __init__(self, networks: NetworksTable, receipts: ReceiptsTable, clock: Callable[[], str] = times.now) -> None:
         self._networks = networks
         self._receipts = receipts
         self._clock = clock
 
     @classmethod
-    def over(cls, client: DynamoDBClient, settings: QuietNetworksSettings) -> Self:
-        return cls(Networks(client, settings.networks_table), Receipts(client, settings.receipts_table))
+    def from_settings(cls, client: DynamoDBClient, settings: QuietNetworksSettings) -> Self:
+        return cls(NetworksTable(client, settings.networks_table), ReceiptsTable(client, settings.receipts_table))
 
     def __call__(self, hours: int) -> list[str]:
         """The ids of active networks that are silent for so many hours, and were not before; for 0 hours none."""

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from ricochet.clicks.click import Outcome, shown_conversion_id
-from ricochet.errors import BodyTooLargeError, InvalidBodyError, LedgerBusyError, OnlyReceiptError, RequestError
+from ricochet.clicks.click import ClickResult, shown_conversion_id
+from ricochet.errors import BodyTooLargeError, InvalidBodyError, LedgerBusyError, NotAConversionError, RequestError
 from ricochet.intake.raw_postback import RawPostback, receipt_of
 from ricochet.ledger.consequences import EARNING_STATUS
 from ricochet.ledger.conversion import Conversion
 from ricochet.ledger.receipt import Receipt
-from ricochet.ledger.receipts_table import Receipts
+from ricochet.ledger.receipts_table import ReceiptsTable
 from ricochet.ledger.report import Report
 from ricochet.ledger.settlement import Settlement, Terms, outcome_of, repeats, settle
 from ricochet.ledger.transaction import CapReachedError, ClickTakenError, ConversionMovedError, Ledger
@@ -59,7 +59,7 @@ class IntakeReply:
 
     outcome: str
     click_id: str | None = None
-    led_to: Outcome | None = None
+    led_to: ClickResult | None = None
 
     @property
     def is_duplicate(self) -> bool:
@@ -98,14 +98,14 @@ class _Case:
 
 
 class Intake:
-    def __init__(self, ledger: Ledger, receipts: Receipts, clock: Callable[[], str] = times.now) -> None:
+    def __init__(self, ledger: Ledger, receipts: ReceiptsTable, clock: Callable[[], str] = times.now) -> None:
         self._ledger = ledger
         self._receipts = receipts
         self._clock = clock
 
     @classmethod
-    def over(cls, client: DynamoDBClient, settings: PostbackSettings) -> Self:
-        return cls(Ledger.over(client, settings), Receipts(client, settings.receipts_table))
+    def from_settings(cls, client: DynamoDBClient, settings: PostbackSettings) -> Self:
+        return cls(Ledger.from_settings(client, settings), ReceiptsTable(client, settings.receipts_table))
 
     def __call__(self, raw: RawPostback, source: Source, *, vouched_for: bool = False) -> IntakeReply:
         """What the postback led to.
@@ -116,7 +116,7 @@ class Intake:
         case = _Case(raw, source)
         try:
             return self._take(case, vouched_for=vouched_for)
-        except OnlyReceiptError as reason:
+        except NotAConversionError as reason:
             self._keep(case, "only_receipt", reason.message)
             return IntakeReply("only_receipt", source.click_id)
         except RequestError as refusal:

@@ -12,7 +12,7 @@ from ricochet.dynamodb.paging import Page
 from ricochet.errors import ChangedMeanwhileError, NetworkExistsError, NetworkNotFoundError
 from ricochet.intake import presets
 from ricochet.intake.network import CreditBy, Network
-from ricochet.intake.networks_table import Networks
+from ricochet.intake.networks_table import NetworksTable
 from ricochet.intake.preset import KNOWN
 from ricochet.values import ids, times
 from ricochet.values.entity import Entity
@@ -106,7 +106,7 @@ def postback_url(network: Network, base_url: str) -> str:
 
 
 class ManageNetworks:
-    def __init__(self, networks: Networks, clock: Callable[[], str] = times.now) -> None:
+    def __init__(self, networks: NetworksTable, clock: Callable[[], str] = times.now) -> None:
         self._networks = networks
         self._clock = clock
 

@@ -12,9 +12,9 @@ from ricochet.dynamodb.paging import Page
 from ricochet.errors import ReceiptIncompleteError, ReceiptNotFoundError, ReceiptNotReplayableError
 from ricochet.intake.intake import IntakeReply
 from ricochet.intake.raw_postback import RawPostback
-from ricochet.intake.reprocess_postback import Replay
+from ricochet.intake.reprocess_postback import ReprocessPostback
 from ricochet.ledger.receipt import Receipt
-from ricochet.ledger.receipts_table import Receipts
+from ricochet.ledger.receipts_table import ReceiptsTable
 from ricochet.values.entity import Entity
 from ricochet.values.ids import canonical_click_id
 from ricochet.values.inputs import validate
@@ -53,7 +53,7 @@ class ReceiptQuery(Entity):
 
 
 class ManageReceipts:
-    def __init__(self, receipts: Receipts, replay: Replay) -> None:
+    def __init__(self, receipts: ReceiptsTable, replay: ReprocessPostback) -> None:
         self._receipts = receipts
         self._replay = replay
 
@@ -63,7 +63,7 @@ class ManageReceipts:
             return self._receipts.of_click(canonical_click_id(query.click_id), query.outcome, limit, cursor)
         day = query.day or ""
         if query.strangers is not None:
-            return self._receipts.of_strangers(day, query.outcome, limit, cursor)
+            return self._receipts.of_unidentified(day, query.outcome, limit, cursor)
         return self._receipts.of_day(query.sources[0], day, query.outcome, limit, cursor)
 
     def get(self, receipt_id: str) -> Receipt:

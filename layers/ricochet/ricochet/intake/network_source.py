@@ -8,9 +8,9 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
 from ricochet.clicks.click import Click
-from ricochet.clicks.clicks_table import Clicks
+from ricochet.clicks.clicks_table import ClicksTable
 from ricochet.clicks.product import Approval
-from ricochet.clicks.products_table import Products
+from ricochet.clicks.products_table import ProductsTable
 from ricochet.errors import (
     ClickNotFoundError,
     ClickOwnerMismatchError,
@@ -18,7 +18,7 @@ from ricochet.errors import (
     InvalidBodyError,
     InvalidClickIdError,
     NetworkNotFoundError,
-    OnlyReceiptError,
+    NotAConversionError,
     PostbackNotAuthenticatedError,
     RequestError,
     UnknownStatusError,
@@ -26,7 +26,7 @@ from ricochet.errors import (
 from ricochet.intake import presets
 from ricochet.intake.fields import text
 from ricochet.intake.network import CreditBy, Network
-from ricochet.intake.networks_table import Networks
+from ricochet.intake.networks_table import NetworksTable
 from ricochet.intake.preset import Acknowledgement, Preset, Reads
 from ricochet.intake.raw_postback import RawPostback, present
 from ricochet.ledger.conversion import Conversion
@@ -46,11 +46,16 @@ PATH = "/postback/"
 MAX_KEY = 64
 
 
-class NetworkSources:
+class NetworkDirectory:
     """All networks; `source(key)` is the one behind a key."""
 
     def __init__(
-        self, networks: Networks, products: Products, clicks: Clicks, default_rate: Decimal, default_currency: str
+        self,
+        networks: NetworksTable,
+        products: ProductsTable,
+        clicks: ClicksTable,
+        default_rate: Decimal,
+        default_currency: str,
     ) -> None:
         self.networks = networks
         self.products = products
@@ -59,18 +64,18 @@ class NetworkSources:
         self.default_currency = default_currency
 
     @classmethod
-    def over(cls, client: DynamoDBClient, settings: NetworkPostbackSettings) -> Self:
+    def from_settings(cls, client: DynamoDBClient, settings: NetworkPostbackSettings) -> Self:
         return cls(
-            Networks(client, settings.networks_table),
-            Products(client, settings.products_table),
-            Clicks(client, settings.clicks_table),
+            NetworksTable(client, settings.networks_table),
+            ProductsTable(client, settings.products_table),
+            ClicksTable(client, settings.clicks_table),
             settings.default_referral_rate,
             settings.default_currency,
         )
 
     def source(self, unique_key: str, moment: str) -> NetworkSource:
         """NetworkNotFoundError for a key that nobody has, and for a network that is not active."""
-        found = self.networks.versions(unique_key, moment) if len(unique_key) <= MAX_KEY else ()
+        found = self.networks.cached_then_fresh(unique_key, moment) if len(unique_key) <= MAX_KEY else ()
         refusal = NetworkNotFoundError("there is no such postback URL")
         for network in found:
             if network.status is Lifecycle.ACTIVE:
@@ -80,7 +85,7 @@ class NetworkSources:
 
 
 class NetworkSource:
-    def __init__(self, sources: NetworkSources, network: Network, unique_key: str, moment: str) -> None:
+    def __init__(self, sources: NetworkDirectory, network: Network, unique_key: str, moment: str) -> None:
         self._all = sources
         self._network = network
         self._key = (unique_key, moment)
@@ -119,13 +124,13 @@ class NetworkSource:
 
     def _versions(self) -> Iterator[Network]:
         """The network as it was a moment ago, and then as it is now: a secret just renewed counts at once."""
-        return chain([self._network], self._all.networks.versions(*self._key))
+        return chain([self._network], self._all.networks.cached_then_fresh(*self._key))
 
     def map(self, raw: RawPostback, fields: dict[str, Any]) -> Report:
         self.click_id = self._click(fields)  # first, so that receipts of what makes no sense name it too
         reason = self.preset.only_receipt(fields, self._network.affiliate)
         if reason:
-            raise OnlyReceiptError(reason)
+            raise NotAConversionError(reason)
         amount, payout, currency = self._money(fields)
         if amount is None and self._network.credit_by is CreditBy.USER:
             raise InvalidAmountError("amount is missing", ["amount: a network that names the user says what he gets"])
@@ -164,7 +169,7 @@ class NetworkSource:
         click = self._find_click(report.click_id or (prior.click_id if prior else None))
         if click and report.user_id is not None and report.user_id != click.user_id:
             raise ClickOwnerMismatchError("this click is another user's")
-        product = next(self._all.products.versions(click.product_id), None) if click else None
+        product = next(self._all.products.cached_then_fresh(click.product_id), None) if click else None
         if click is None or product is None:
             if self._network.require_known_click and prior is None and report.status is not Status.REVERSED:
                 raise ClickNotFoundError("there is no such click")

@@ -21,16 +21,16 @@ BY_NETWORK_ID = "byNetworkId"
 MAX_ROTATIONS = 5  # within one time of grace
 
 
-class Networks(Table[Network]):
+class NetworksTable(Table[Network]):
     entity = Network
 
     def __init__(self, client: DynamoDBClient, name: str, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(client, name)
         self._recent: Recent[Network] = Recent(clock)
 
-    def versions(self, unique_key: str, moment: str) -> Iterator[Network]:
+    def cached_then_fresh(self, unique_key: str, moment: str) -> Iterator[Network]:
         """The network as last read, up to a minute ago, and then as it is now; nothing for a key that is not in use."""
-        return self._recent.versions(unique_key, lambda key: self._read(key, moment))
+        return self._recent.cached_then_fresh(unique_key, lambda key: self._read(key, moment))
 
     def _read(self, unique_key: str, moment: str) -> Network | None:
         """The network behind a key, or behind one that was replaced and is still in its time of grace."""

@@ -9,7 +9,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, unquote_plus
 
 from ricochet.errors import BodyTooLargeError, InvalidBodyError
-from ricochet.ledger.receipt import STRANGERS, Receipt, filing
+from ricochet.ledger.receipt import UNIDENTIFIED, Receipt, filing
 from ricochet.values import ids
 from ricochet.values.entity import Entity
 from ricochet.values.inputs import parse_json_object
@@ -17,7 +17,7 @@ from ricochet.values.masking import MASK
 
 MAX_BODY_BYTES = 256 * 1024
 
-KEPT_OF_STRANGERS = 2048
+UNIDENTIFIED_BYTES_KEPT = 2048
 """How many body bytes a receipt keeps when nobody vouched for the sender: strangers don't fill our tables."""
 
 KEPT_HEADERS = ("content-type", "user-agent", "webhook-id", "webhook-timestamp")
@@ -126,13 +126,13 @@ def receipt_of(
         outcome=outcome,
         method=raw.method,
         path=raw.path,
-        query=raw.query_without(secret_fields)[: None if trusted else KEPT_OF_STRANGERS],
+        query=raw.query_without(secret_fields)[: None if trusted else UNIDENTIFIED_BYTES_KEPT],
         headers={name: raw.headers[name][:256] for name in KEPT_HEADERS if name in raw.headers},
-        body=kept if trusted else kept[:KEPT_OF_STRANGERS],
+        body=kept if trusted else kept[:UNIDENTIFIED_BYTES_KEPT],
         body_size=len(raw.body),
-        truncated=True if not trusted and max(len(kept), len(raw.query)) > KEPT_OF_STRANGERS else None,
+        truncated=True if not trusted and max(len(kept), len(raw.query)) > UNIDENTIFIED_BYTES_KEPT else None,
         source_ip=raw.source_ip,
-        **filing(links.get("source") or ids.pick(raw.receipt_id, STRANGERS), raw.received_at),
+        **filing(links.get("source") or ids.pick(raw.receipt_id, UNIDENTIFIED), raw.received_at),
         **links,
     )
 

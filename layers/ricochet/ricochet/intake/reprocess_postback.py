@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from ricochet.intake.advertiser_source import Advertisers
+from ricochet.intake.advertiser_source import AdvertiserDirectory
 from ricochet.intake.intake import Intake, IntakeReply, Source
-from ricochet.intake.network_source import PATH, NetworkSources
+from ricochet.intake.network_source import PATH, NetworkDirectory
 from ricochet.intake.raw_postback import RawPostback
 
 if TYPE_CHECKING:
@@ -15,16 +15,18 @@ if TYPE_CHECKING:
     from ricochet.settings import NetworkPostbackSettings
 
 
-class Replay:
-    def __init__(self, intake: Intake, advertisers: Advertisers, networks: NetworkSources) -> None:
+class ReprocessPostback:
+    def __init__(self, intake: Intake, advertisers: AdvertiserDirectory, networks: NetworkDirectory) -> None:
         self._intake = intake
         self._advertisers = advertisers
         self._networks = networks
 
     @classmethod
-    def over(cls, client: DynamoDBClient, settings: NetworkPostbackSettings) -> Self:
+    def from_settings(cls, client: DynamoDBClient, settings: NetworkPostbackSettings) -> Self:
         return cls(
-            Intake.over(client, settings), Advertisers.over(client, settings), NetworkSources.over(client, settings)
+            Intake.from_settings(client, settings),
+            AdvertiserDirectory.from_settings(client, settings),
+            NetworkDirectory.from_settings(client, settings),
         )
 
     def __call__(self, raw: RawPostback, source: Source, *, vouched_for: bool = False) -> IntakeReply:

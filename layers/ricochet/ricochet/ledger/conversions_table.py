@@ -18,7 +18,7 @@ BY_DAY = "byDay"
 DAY_KEY = ("dayShard", "updatedAt", "conversionId")
 
 
-class Conversions(Table[Conversion]):
+class ConversionsTable(Table[Conversion]):
     entity = Conversion
 
     def get(self, conversion_id: str) -> Conversion | None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from ricochet.errors import ConversionNotFoundError, LedgerBusyError
-from ricochet.ledger.earnings_table import Earnings
-from ricochet.ledger.settlement import Settlement, release
+from ricochet.ledger.earnings_table import EarningsTable
+from ricochet.ledger.settlement import Settlement, credit_owed
 from ricochet.ledger.transaction import ConversionMovedError, Ledger, LedgerTables
 from ricochet.values import times
 
@@ -21,7 +21,7 @@ _TRIES = 4
 
 
 @dataclass
-class Settled:
+class CreditRun:
     """What one run did; `gone`: how many were credited or reversed by somebody else meanwhile."""
 
     credited: list[Settlement] = field(default_factory=list)
@@ -30,25 +30,25 @@ class Settled:
     """By earning id."""
 
 
-class SettleEarnings:
-    def __init__(self, earnings: Earnings, ledger: Ledger, clock: Callable[[], str] = times.now) -> None:
+class CreditHeldEarnings:
+    def __init__(self, earnings: EarningsTable, ledger: Ledger, clock: Callable[[], str] = times.now) -> None:
         self._earnings = earnings
         self._ledger = ledger
         self._clock = clock
 
     @classmethod
-    def over(cls, client: DynamoDBClient, settings: SettleSettings) -> Self:
+    def from_settings(cls, client: DynamoDBClient, settings: SettleSettings) -> Self:
         names = LedgerTables(
             conversions=settings.conversions_table, earnings=settings.earnings_table, wallets=settings.wallets_table
         )
-        return cls(Earnings(client, settings.earnings_table), Ledger(client, names))
+        return cls(EarningsTable(client, settings.earnings_table), Ledger(client, names))
 
-    def __call__(self, has_time: Callable[[], bool]) -> Settled:
+    def __call__(self, has_time: Callable[[], bool]) -> CreditRun:
         """Credits what is due until there is no time; what is left is found by the next run.
 
         One earning's failure keeps no other from being credited.
         """
-        result = Settled()
+        result = CreditRun()
         for conversion_id, earning_id in self._earnings.due(self._clock()):
             if not has_time():
                 break
@@ -72,7 +72,7 @@ class SettleEarnings:
             moment = self._clock()
             if not conversion.is_due(earning_id, moment):
                 return None
-            settlement = release(conversion, moment)
+            settlement = credit_owed(conversion, moment)
             try:
                 self._ledger.write(settlement)
             except ConversionMovedError as moved:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
-from ricochet.clicks.users_table import Users
+from ricochet.clicks.users_table import UsersTable
 from ricochet.ledger.commission import commission_change, referrer_at_credit
 from ricochet.ledger.conversion import Conversion
 from ricochet.ledger.conversions_table import images
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class CreditReferral:
-    def __init__(self, users: Users, ledger: Ledger) -> None:
+    def __init__(self, users: UsersTable, ledger: Ledger) -> None:
         self._users = users
         self._ledger = ledger
 
     @classmethod
-    def over(cls, client: DynamoDBClient, settings: ReferralSettings) -> Self:
+    def from_settings(cls, client: DynamoDBClient, settings: ReferralSettings) -> Self:
         names = LedgerTables(earnings=settings.earnings_table, wallets=settings.wallets_table)
-        return cls(Users(client, settings.users_table), Ledger(client, names))
+        return cls(UsersTable(client, settings.users_table), Ledger(client, names))
 
     def __call__(self, record: dict[str, Any]) -> Earning | None:
         """The commission that this record brought, None if none; the same record again brings nothing more."""

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 from ricochet.clicks.click import Click
-from ricochet.clicks.clicks_table import Clicks
+from ricochet.clicks.clicks_table import ClicksTable
 from ricochet.clicks.product import Product
-from ricochet.clicks.products_table import Products
+from ricochet.clicks.products_table import ProductsTable
 from ricochet.errors import ConversionNotFoundError, LedgerBusyError
 from ricochet.ledger.conversion import Conversion
 from ricochet.ledger.decision import Decision, decide
@@ -20,14 +20,14 @@ from ricochet.values import times
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from ricochet.settings import PartnerWordSettings
+    from ricochet.settings import PartnerReplySettings
 
 _TRIES = 4
 
 
-class Decisions:
+class DecideConversion:
     def __init__(
-        self, ledger: Ledger, products: Products, clicks: Clicks, clock: Callable[[], str] = times.now
+        self, ledger: Ledger, products: ProductsTable, clicks: ClicksTable, clock: Callable[[], str] = times.now
     ) -> None:
         self._ledger = ledger
         self._products = products
@@ -35,11 +35,11 @@ class Decisions:
         self._clock = clock
 
     @classmethod
-    def over(cls, client: DynamoDBClient, settings: PartnerWordSettings) -> Self:
+    def from_settings(cls, client: DynamoDBClient, settings: PartnerReplySettings) -> Self:
         return cls(
-            Ledger.over(client, settings),
-            Products(client, settings.products_table),
-            Clicks(client, settings.clicks_table),
+            Ledger.from_settings(client, settings),
+            ProductsTable(client, settings.products_table),
+            ClicksTable(client, settings.clicks_table),
         )
 
     def conversion(self, conversion_id: str) -> Conversion:
@@ -70,7 +70,7 @@ class Decisions:
         """Both belong to a conversion that was credited by its click, and to no other."""
         if conversion.product_id is None or conversion.click_id is None:
             return None, None
-        product = next(self._products.versions(conversion.product_id), None)
+        product = next(self._products.cached_then_fresh(conversion.product_id), None)
         return self._clicks.get(conversion.click_id), product
 
 

@@ -12,7 +12,7 @@ from ricochet.clicks.product import Approval, Product
 from ricochet.errors import EarningNotWaitingError, StatusNotPossibleError
 from ricochet.ledger.conversion import Conversion, HoldReason
 from ricochet.ledger.report import Report
-from ricochet.ledger.settlement import Settlement, Terms, release, settle
+from ricochet.ledger.settlement import Settlement, Terms, credit_owed, settle
 from ricochet.values.statuses import Status, next_status
 
 
@@ -34,7 +34,7 @@ def decide(
 ) -> Settlement:
     """`click` and `product` are the conversion's own, as far as there are any."""
     if decision.is_reviewed and decision.status is Status.APPROVED and prior.credit_after is not None:
-        return release(prior, moment, by_hand=True)
+        return credit_owed(prior, moment, by_hand=True)
     report = Report(
         source=prior.source,
         click_id=prior.click_id,
@@ -63,7 +63,7 @@ def check_status(wanted: Status, prior: Conversion) -> None:
         raise StatusNotPossibleError(f"a conversion that is {prior.status} cannot become {wanted}")
 
 
-def check_word(word: Status, version: int, prior: Conversion) -> None:
+def check_reply(word: Status, version: int, prior: Conversion) -> None:
     """StatusNotPossibleError where a partner's word changes nothing, or where a person is to decide first.
 
     It answers one version: of what has come since the partner knew nothing.

@@ -19,7 +19,7 @@ BY_CREDIT_AFTER = "byCreditAfter"
 PAGE = 100
 
 
-class Earnings(Table[Earning]):
+class EarningsTable(Table[Earning]):
     entity = Earning
 
     def get(self, user_id: str, earning_id: str) -> Earning | None:

@@ -11,10 +11,10 @@ from pydantic import AfterValidator, StringConstraints
 from ricochet.dynamodb.paging import Page
 from ricochet.ledger import manage_earnings
 from ricochet.ledger.conversion import Conversion
-from ricochet.ledger.conversions_table import Conversions
-from ricochet.ledger.decide_conversion import Decisions
+from ricochet.ledger.conversions_table import ConversionsTable
+from ricochet.ledger.decide_conversion import DecideConversion
 from ricochet.ledger.decision import Decision, check_status
-from ricochet.ledger.earnings_table import Earnings
+from ricochet.ledger.earnings_table import EarningsTable
 from ricochet.ledger.manage_earnings import Reason
 from ricochet.ledger.settlement import Settlement
 from ricochet.values.entity import Entity
@@ -49,7 +49,7 @@ class StatusInput(Entity):
 
 
 class ManageConversions:
-    def __init__(self, conversions: Conversions, earnings: Earnings, decisions: Decisions) -> None:
+    def __init__(self, conversions: ConversionsTable, earnings: EarningsTable, decisions: DecideConversion) -> None:
         self._conversions = conversions
         self._earnings = earnings
         self._decisions = decisions

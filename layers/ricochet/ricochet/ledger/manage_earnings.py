@@ -8,10 +8,10 @@ from pydantic import StringConstraints
 
 from ricochet.dynamodb.paging import Page
 from ricochet.errors import EarningNotFoundError
-from ricochet.ledger.decide_conversion import Decisions
+from ricochet.ledger.decide_conversion import DecideConversion
 from ricochet.ledger.decision import Decision, check_waiting
 from ricochet.ledger.earning import INDEX_FIELDS, Earning, EarningState
-from ricochet.ledger.earnings_table import Earnings
+from ricochet.ledger.earnings_table import EarningsTable
 from ricochet.values.entity import Entity
 
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
@@ -31,7 +31,7 @@ class Decided(NamedTuple):
 
 
 class ManageEarnings:
-    def __init__(self, earnings: Earnings, decisions: Decisions) -> None:
+    def __init__(self, earnings: EarningsTable, decisions: DecideConversion) -> None:
         self._earnings = earnings
         self._decisions = decisions
 

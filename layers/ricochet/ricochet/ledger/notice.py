@@ -65,7 +65,7 @@ def _paid(version: Conversion | PastVersion) -> str:
 
 
 @dataclass(frozen=True)
-class VersionTold:
+class VersionNotice:
     """One version of a conversion as partners are to hear of it."""
 
     version: int
@@ -73,14 +73,14 @@ class VersionTold:
     changed_by: str | None = None
 
 
-def versions_of(conversion: Conversion) -> list[VersionTold]:
+def versions_of(conversion: Conversion) -> list[VersionNotice]:
     """Every version that partners are told of, the oldest first.
 
     A reversal whose sale nobody has heard of is none.
     """
     present = Notice.of(conversion)
-    told = [VersionTold(past.version, present.as_of(past), past.changed_by) for past in conversion.versions]
-    told.append(VersionTold(conversion.version, present, conversion.changed_by))
+    told = [VersionNotice(past.version, present.as_of(past), past.changed_by) for past in conversion.versions]
+    told.append(VersionNotice(conversion.version, present, conversion.changed_by))
     return [one for one in told if one.version > 1 or one.notice.status is not Status.REVERSED]
 
 

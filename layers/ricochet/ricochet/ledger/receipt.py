@@ -9,10 +9,10 @@ from ricochet.values.entity import Entity
 
 KEPT_DAYS = 90
 
-STRANGER_SHARDS = 4
+UNIDENTIFIED_SHARDS = 4
 """Over how many partitions of an index a day's receipts of strangers are spread: anyone can have some written."""
 
-STRANGERS = [f"stranger#{number}" for number in range(STRANGER_SHARDS)]
+UNIDENTIFIED = [f"stranger#{number}" for number in range(UNIDENTIFIED_SHARDS)]
 
 
 class Receipt(Entity):
@@ -61,6 +61,6 @@ def source_day(source: str, day: str) -> str:
     return f"{source}#{day}"
 
 
-def strangers_days(day: str) -> list[str]:
+def unidentified_days(day: str) -> list[str]:
     """Every partition of the index `bySourceDay` for what came that day from nobody we could tell."""
-    return [source_day(shard, day) for shard in STRANGERS]
+    return [source_day(shard, day) for shard in UNIDENTIFIED]

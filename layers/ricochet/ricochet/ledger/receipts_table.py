@@ -9,7 +9,7 @@ from ricochet.dynamodb.paging import Page
 from ricochet.dynamodb.sharded_index import ShardedIndex
 from ricochet.dynamodb.table import Table
 from ricochet.dynamodb.wire import from_wire, to_wire
-from ricochet.ledger.receipt import Receipt, source_day, strangers_days
+from ricochet.ledger.receipt import Receipt, source_day, unidentified_days
 from ricochet.values import ids, times
 
 BY_SOURCE_DAY = "bySourceDay"
@@ -17,7 +17,7 @@ BY_SOURCE_DAY = "bySourceDay"
 BY_CLICK = "byClick"
 
 
-class Receipts(Table[Receipt]):
+class ReceiptsTable(Table[Receipt]):
     entity = Receipt
 
     def put(self, receipt: Receipt) -> None:
@@ -34,7 +34,7 @@ class Receipts(Table[Receipt]):
     def last_of_day(self, source: str, day: str) -> Receipt | None:
         return next(iter(self.of_day(source, day, None, 1, None).items), None)
 
-    def of_strangers(self, day: str, outcome: str | None, limit: int, cursor: str | None) -> Page[Receipt]:
+    def of_unidentified(self, day: str, outcome: str | None, limit: int, cursor: str | None) -> Page[Receipt]:
         """Of postbacks that could be tied to no click, and so to no source; newest first."""
         index = ShardedIndex(
             *(self.client, self.name, BY_SOURCE_DAY, ("receiptId",)),
@@ -42,7 +42,7 @@ class Receipts(Table[Receipt]):
             order="receiptId",
             newest_first=True,
         )
-        items, following = index.page(strangers_days(day), limit, cursor, {"outcome": outcome} if outcome else {})
+        items, following = index.page(unidentified_days(day), limit, cursor, {"outcome": outcome} if outcome else {})
         return Page([Receipt.from_item(item) for item in items], following)
 
     def of_click(self, click_id: str, outcome: str | None, limit: int, cursor: str | None) -> Page[Receipt]:

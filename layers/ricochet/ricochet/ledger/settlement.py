@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum
 
-from ricochet.clicks.click import Click, ClickStatus, Outcome
+from ricochet.clicks.click import Click, ClickResult, ClickStatus
 from ricochet.clicks.product import Product
 from ricochet.errors import ClickAlreadyConvertedError, ClickExpiredError, ConflictingReplayError
 from ricochet.ledger import caps
@@ -44,7 +44,7 @@ class Terms:
     product: Product | None = None
     needs_approval: bool = False
     allow_reapproval: bool = False
-    closes_click: bool = False  # no second conversion while the first is pending: anyone could report one
+    one_open_conversion: bool = False  # no second conversion while the first is pending: anyone could report one
     is_reviewed: bool = False  # a person decides: nothing is held, and approved money is credited at once
     cap_reached: HoldReason | None = None
 
@@ -55,7 +55,7 @@ class Terms:
         return replace(self, cap_reached=reason)
 
     @property
-    def any_number(self) -> bool:
+    def allows_many_conversions(self) -> bool:
         """Whether the click may lead to any number of conversions."""
         return self.product is not None and self.product.multiple_conversions
 
@@ -71,7 +71,7 @@ def terms_of_click(
     *,
     needs_approval: bool,
     allow_reapproval: bool = False,
-    closes_click: bool = False,
+    one_open_conversion: bool = False,
 ) -> Terms:
     """The terms of a click's own user and product."""
     return Terms(
@@ -82,7 +82,7 @@ def terms_of_click(
         product=product,
         needs_approval=needs_approval,
         allow_reapproval=allow_reapproval,
-        closes_click=closes_click,
+        one_open_conversion=one_open_conversion,
     )
 
 
@@ -92,14 +92,14 @@ class ClickCondition(Enum):
     OPEN = "pending, not closed and not expired"
     UNEXPIRED = "not expired"
     UNCHANGED = "in the status that this was decided by"
-    THERE = "there"
+    EXISTS = "there"
 
 
 @dataclass(frozen=True)
 class ClickChange:
     click_id: str
     status: ClickStatus
-    outcome: Outcome
+    outcome: ClickResult
     closed: bool
     condition: ClickCondition
     seen: ClickStatus
@@ -135,17 +135,17 @@ def settle(report: Report, terms: Terms, prior: Conversion | None, moment: str) 
     ClickAlreadyConvertedError, ClickExpiredError, ConflictingReplayError where it may not mean anything.
     """
     if prior is None:
-        return _begin(report, terms, moment)
+        return _first_report(report, terms, moment)
     moment = max(moment, _just_after(prior.updated_at))
     if prior.is_tombstone:
-        return _bury(report, terms, prior, moment)
+        return _complete_tombstone(report, terms, prior, moment)
     _check_same(report, prior)
     if report.changed_by is None and _is_known(report, prior):
         return Settlement("repeat", prior, prior)
-    return _continue(report, terms, prior, moment)
+    return _later_report(report, terms, prior, moment)
 
 
-def release(prior: Conversion, moment: str, *, by_hand: bool = False) -> Settlement:
+def credit_owed(prior: Conversion, moment: str, *, by_hand: bool = False) -> Settlement:
     """Credits what is owed. The version stays, so partners hear nothing; the commission follows `credited`."""
     moment = max(moment, _just_after(prior.updated_at))
     conversion = prior.with_changes(
@@ -173,15 +173,15 @@ def _is_known(report: Report, prior: Conversion) -> bool:
     return True
 
 
-def _continue(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settlement:
+def _later_report(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settlement:
     status = next_status(prior.status, report.status, allow_reapproval=_may_reapprove(report, terms, prior))
     if status is None or (status is Status.APPROVED and prior.hold_reason and not terms.is_reviewed):
         return Settlement("repeat" if report.key in prior.reports else "ignored", prior, prior)
     if status is Status.REVERSED:
         return _reverse(report, terms, prior, moment)
     if prior.status is Status.PENDING:
-        return _move_on(report, terms, prior, status, moment)
-    return _approve_again(report, terms, prior, moment)
+        return _resolve_pending(report, terms, prior, status, moment)
+    return _reapprove(report, terms, prior, moment)
 
 
 def _may_reapprove(report: Report, terms: Terms, prior: Conversion) -> bool:
@@ -189,7 +189,7 @@ def _may_reapprove(report: Report, terms: Terms, prior: Conversion) -> bool:
     return terms.allow_reapproval and (prior.changed_by is None or report.changed_by is not None)
 
 
-def repeats(report: Report, outcome: Outcome) -> bool:
+def repeats(report: Report, outcome: ClickResult) -> bool:
     """Whether `report` says only what the click already led to, so that nothing needs to be read to answer it."""
     return report.conversion_id == outcome.conversion_id and report.key == outcome.report_key
 
@@ -200,7 +200,7 @@ def check_open(report: Report, terms: Terms) -> None:
     if click is None or report.is_rebill:
         return
     taken = click.status is not ClickStatus.PENDING or click.closed
-    if taken and not terms.any_number:
+    if taken and not terms.allows_many_conversions:
         raise ClickAlreadyConvertedError("this click has led to a conversion already")
     if click.is_expired(report.received_at):
         raise ClickExpiredError(f"this click expired at {click.expires_at}")
@@ -213,7 +213,7 @@ def _check_same(report: Report, prior: Conversion) -> None:
         raise ConflictingReplayError("this transaction is known with another user")
 
 
-def _begin(report: Report, terms: Terms, moment: str) -> Settlement:
+def _first_report(report: Report, terms: Terms, moment: str) -> Settlement:
     if report.status is not Status.REVERSED:
         check_open(report, terms)
     amount, currency = _amount(report, terms), report.currency or terms.currency
@@ -244,7 +244,7 @@ def _begin(report: Report, terms: Terms, moment: str) -> Settlement:
         referral_rate=terms.referral_rate,
         created_at=moment,
         updated_at=moment,
-        **_told_of(click, terms.product),
+        **_shown_to_partners(click, terms.product),
     )
     if report.status is Status.REVERSED:
         return Settlement("tombstone", conversion.with_changes(is_tombstone=True), None)
@@ -253,7 +253,7 @@ def _begin(report: Report, terms: Terms, moment: str) -> Settlement:
     return _open_row(_paid(conversion, terms), None, terms, _first_condition(report, terms))
 
 
-def _bury(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settlement:
+def _complete_tombstone(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settlement:
     """A sale after its own reversal: it is recorded with its click, and ends reversed."""
     if report.status is Status.REVERSED or report.key in prior.reports:
         return Settlement("repeat", prior, prior)
@@ -267,7 +267,7 @@ def _bury(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settl
         is_tombstone=None,
         is_rebill=report.is_rebill or None,
         updated_at=moment,
-        **_told_of(terms.click, terms.product),
+        **_shown_to_partners(terms.click, terms.product),
     )
     if terms.user_id is None:
         return Settlement("reversed", conversion, prior)
@@ -281,7 +281,7 @@ def _open_row(conversion: Conversion, prior: Conversion | None, terms: Terms, co
     return _settlement(conversion, prior, terms, condition, new_earning=row)
 
 
-def _move_on(report: Report, terms: Terms, prior: Conversion, status: Status, moment: str) -> Settlement:
+def _resolve_pending(report: Report, terms: Terms, prior: Conversion, status: Status, moment: str) -> Settlement:
     """From pending: approved, rejected or trash; or still pending, because the money is held."""
     _check_unpaid(status, terms, prior)
     amount, hold = _approved_amount(report, terms, prior, status)
@@ -293,7 +293,7 @@ def _move_on(report: Report, terms: Terms, prior: Conversion, status: Status, mo
     return _settlement(conversion, prior, terms, ClickCondition.UNCHANGED, earning_change=change)
 
 
-def _approve_again(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settlement:
+def _reapprove(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settlement:
     """From rejected or trash, where that may be taken back: the cancelled row stays, a new one is written."""
     _check_unpaid(Status.APPROVED, terms, prior)
     amount, hold = _approved_amount(report, terms, prior, Status.APPROVED)
@@ -307,7 +307,7 @@ def _approve_again(report: Report, terms: Terms, prior: Conversion, moment: str)
 def _check_unpaid(status: Status, terms: Terms, prior: Conversion) -> None:
     """Raises where approving would pay a click a second time that may be paid once."""
     paid = terms.click is not None and terms.click.status is ClickStatus.CONVERTED and not prior.is_rebill
-    if status is Status.APPROVED and paid and not terms.any_number:
+    if status is Status.APPROVED and paid and not terms.allows_many_conversions:
         raise ClickAlreadyConvertedError("another conversion of this click has been paid")
 
 
@@ -332,14 +332,14 @@ def _reverse(report: Report, terms: Terms, prior: Conversion, moment: str) -> Se
     if prior.user_id is None:
         return Settlement("reversed", conversion, prior)
     if prior.credit_after is not None:
-        return _owe_less(back, conversion, prior, terms)
+        return _reduce_owed(back, conversion, prior, terms)
     conversion = conversion.with_changes(credited=prior.credited - back)
     row = contra_row(conversion, back, report.source_status)
     settlement = _settlement(conversion, prior, terms, ClickCondition.UNCHANGED, new_earning=row)
     return replace(settlement, outcome="reversed")
 
 
-def _owe_less(back: Decimal, conversion: Conversion, prior: Conversion, terms: Terms) -> Settlement:
+def _reduce_owed(back: Decimal, conversion: Conversion, prior: Conversion, terms: Terms) -> Settlement:
     """Of a reversal before anything was credited: no contra row is needed, the pending one shrinks or is cancelled."""
     rest, is_over = prior.owed - back, conversion.status is Status.REVERSED
     conversion = conversion.with_changes(owed=rest, credit_after=None if is_over else prior.credit_after)
@@ -398,7 +398,7 @@ def _settlement(
     earning_change: EarningState | None = None,
 ) -> Settlement:
     return Settlement(
-        outcome=_outcome_word(conversion),
+        outcome=_outcome(conversion),
         conversion=conversion,
         prior=prior,
         click=_click_change(conversion, terms, condition),
@@ -418,7 +418,7 @@ def _counts(conversion: Conversion, prior: Conversion | None, terms: Terms) -> t
     return tuple(caps.counts(terms.product, user_id, moment, enforced=not terms.is_reviewed))
 
 
-def _outcome_word(conversion: Conversion) -> str:
+def _outcome(conversion: Conversion) -> str:
     if conversion.status is Status.APPROVED:
         return "credited" if conversion.credit_after is None else "credit_later"
     return "held" if conversion.hold_reason else conversion.status
@@ -430,19 +430,19 @@ def _click_change(conversion: Conversion, terms: Terms, condition: ClickConditio
         return None
     is_paid = click.status is ClickStatus.CONVERTED
     outcome = outcome_of(conversion)
-    if is_paid and not terms.any_number and click.outcome and not _replaces(conversion, click.outcome):
+    if is_paid and not terms.allows_many_conversions and click.outcome and not _replaces(conversion, click.outcome):
         outcome = click.outcome  # what was paid is what the click led to
     return ClickChange(
         click_id=click.click_id,
         status=ClickStatus.CONVERTED if is_paid else CLICK_STATUS[conversion.status],
         outcome=outcome,
-        closed=conversion.hold_reason is not None or terms.closes_click,
+        closed=conversion.hold_reason is not None or terms.one_open_conversion,
         condition=condition,
         seen=click.status,
     )
 
 
-def _replaces(conversion: Conversion, outcome: Outcome) -> bool:
+def _replaces(conversion: Conversion, outcome: ClickResult) -> bool:
     """Whether a click that led to `outcome` led to this: to the same conversion, or to another that was approved."""
     was_approved = conversion.status is Status.APPROVED or conversion.credited_at is not None
     return was_approved or conversion.conversion_id == outcome.conversion_id
@@ -450,8 +450,8 @@ def _replaces(conversion: Conversion, outcome: Outcome) -> bool:
 
 def _first_condition(report: Report, terms: Terms) -> ClickCondition:
     if report.is_rebill:
-        return ClickCondition.THERE
-    return ClickCondition.UNEXPIRED if terms.any_number else ClickCondition.OPEN
+        return ClickCondition.EXISTS
+    return ClickCondition.UNEXPIRED if terms.allows_many_conversions else ClickCondition.OPEN
 
 
 def _amount(report: Report, terms: Terms) -> Decimal:
@@ -475,8 +475,8 @@ def _hold_reason(report: Report, terms: Terms, status: Status, amount: Decimal, 
     return next((reason for reason, holds in reasons.items() if holds), terms.cap_reached)
 
 
-def outcome_of(conversion: Conversion) -> Outcome:
-    return Outcome(
+def outcome_of(conversion: Conversion) -> ClickResult:
+    return ClickResult(
         conversion_id=conversion.conversion_id,
         source_conversion_id=conversion.source_conversion_id,
         earning_id=conversion.earning_id,
@@ -486,7 +486,7 @@ def outcome_of(conversion: Conversion) -> Outcome:
     )
 
 
-def _told_of(click: Click | None, product: Product | None) -> dict[str, str | None]:
+def _shown_to_partners(click: Click | None, product: Product | None) -> dict[str, str | None]:
     """What partners' macros say of the click and its product, as it goes with the conversion."""
     of_product = {"offer_name": product.name[:OFFER_NAME_LENGTH]} if product else {}
     return of_product | ({name: getattr(click, name) for name in _TAGS} if click else {})

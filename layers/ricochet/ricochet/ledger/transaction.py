@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Self
 from ricochet.clicks.click import Click
 from ricochet.dynamodb.table import Table
 from ricochet.dynamodb.wire import Wire, from_wire, to_wire
-from ricochet.errors import LedgerBusyError, OwnSideError
+from ricochet.errors import LedgerBusyError, ServerFailureError
 from ricochet.ledger.caps import Count
 from ricochet.ledger.conversion import Conversion, HoldReason
-from ricochet.ledger.conversions_table import Conversions
+from ricochet.ledger.conversions_table import ConversionsTable
 from ricochet.ledger.earning import Earning, EarningState, WalletChange
 from ricochet.ledger.receipt import Receipt
 from ricochet.ledger.settlement import ClickChange, ClickCondition
@@ -31,13 +31,13 @@ _CLICK_CONDITIONS = {
     ClickCondition.OPEN: "expiresAt > :received AND #status = :open AND attribute_not_exists(closed)",
     ClickCondition.UNEXPIRED: "expiresAt > :received",
     ClickCondition.UNCHANGED: "#status = :seen",
-    ClickCondition.THERE: "attribute_exists(clickId)",
+    ClickCondition.EXISTS: "attribute_exists(clickId)",
 }
 
 _TRY_AGAIN = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 
 
-class ConversionMovedError(OwnSideError):
+class ConversionMovedError(ServerFailureError):
     """The conversion is not what the settlement was based on; `conversion` is what it is."""
 
     def __init__(self, conversion: Conversion) -> None:
@@ -45,7 +45,7 @@ class ConversionMovedError(OwnSideError):
         self.conversion = conversion
 
 
-class ClickTakenError(OwnSideError):
+class ClickTakenError(ServerFailureError):
     """The click is expired or taken; `click` is what it is."""
 
     def __init__(self, click: Click) -> None:
@@ -53,7 +53,7 @@ class ClickTakenError(OwnSideError):
         self.click = click
 
 
-class CapReachedError(OwnSideError):
+class CapReachedError(ServerFailureError):
     """A counter has reached its limit; `reason` is what that means for the conversion."""
 
     def __init__(self, reason: HoldReason) -> None:
@@ -61,7 +61,7 @@ class CapReachedError(OwnSideError):
         self.reason = reason
 
 
-class EarningExistsError(OwnSideError):
+class EarningExistsError(ServerFailureError):
     """This very credit is in the ledger already."""
 
 
@@ -86,10 +86,10 @@ class Ledger:
         self._client = client
         self._tables = tables
         self._sleep = sleep
-        self._conversions = Conversions(client, tables.conversions)
+        self._conversions = ConversionsTable(client, tables.conversions)
 
     @classmethod
-    def over(cls, client: DynamoDBClient, settings: LedgerSettings) -> Self:
+    def from_settings(cls, client: DynamoDBClient, settings: LedgerSettings) -> Self:
         names = LedgerTables(
             conversions=settings.conversions_table,
             clicks=settings.clicks_table,

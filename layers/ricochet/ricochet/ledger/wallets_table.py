@@ -7,7 +7,7 @@ from ricochet.dynamodb.wire import from_wire, to_wire
 from ricochet.ledger.earning import Wallet
 
 
-class Wallets(Table[Wallet]):
+class WalletsTable(Table[Wallet]):
     entity = Wallet
 
     def of_user(self, user_id: str) -> list[Wallet]:

@@ -308,9 +308,9 @@ def test_what_was_to_be_told_in_a_pause_is_not_and_resuming_says_what_was_missed
     assert (paused.pause_reason, saved.partner.pause_reason) == ("an operator paused it", None)
     assert (saved.missed.since, saved.missed.until) == (paused.paused_at, saved.partner.updated_at)
     assert rows.forgiven == ["mine"]
-    first, second = saved.partner.spells
+    first, second = saved.partner.active_periods
     told = {
-        moment: saved.partner.was_to_be_told(a_notice(timestamp=moment))
+        moment: saved.partner.was_subscribed(a_notice(timestamp=moment))
         for moment in (first.since, first.until, second.since, "2026-03-01T11:59:59.999Z")
     }
     assert list(told.values()) == [True, False, True, False]
@@ -320,10 +320,10 @@ def test_a_spell_ends_when_a_partner_wants_something_else(manage):
     manage.create(given(partnerId="mine", events=["Lead"]))
     manage.update(manage.get("mine"), {"name": "only another name"})
     partner = manage.update(manage.get("mine"), {"events": ["Purchase"]}).partner
-    assert [spell.events for spell in partner.spells] == [("Lead",), ("Purchase",)]
-    lead = a_notice(status=Status.PENDING, timestamp=partner.spells[0].since)
-    assert partner.was_to_be_told(lead)
-    assert not partner.wants(lead)
+    assert [spell.events for spell in partner.active_periods] == [("Lead",), ("Purchase",)]
+    lead = a_notice(status=Status.PENDING, timestamp=partner.active_periods[0].since)
+    assert partner.was_subscribed(lead)
+    assert not partner.is_subscribed(lead)
 
 
 @pytest.mark.parametrize(
@@ -389,10 +389,10 @@ def test_filters_must_all_match_and_an_empty_one_always_does(filters, notice, ma
 @pytest.mark.parametrize("events", [("Lead",), ("Purchase", "Reject"), ALL_EVENTS])
 def test_a_partner_hears_of_the_events_it_chose(status, events):
     notice: Notice = a_notice(status=status)
-    assert a_partner(events=events).wants(notice) is (status.lead_word in events)
-    assert not a_partner(events=events, filters=Filters(offer_ids=("none",))).wants(notice)
+    assert a_partner(events=events).is_subscribed(notice) is (status.lead_word in events)
+    assert not a_partner(events=events, filters=Filters(offer_ids=("none",))).is_subscribed(notice)
 
 
 def test_a_partner_gets_its_own_words_and_lead_words_else():
     partner = a_partner(status_words={"approved": "1"})
-    assert [partner.word_for(status) for status in Status] == ["Lead", "1", "Reject", "Trash", "Reject"]
+    assert [partner.status_word(status) for status in Status] == ["Lead", "1", "Reject", "Trash", "Reject"]

@@ -58,7 +58,7 @@ class World:
         self.partner = partner
         return True
 
-    def tell(self, kind, detail):
+    def publish(self, kind, detail):
         if self.bus_is_down:
             raise QueueRefusedError("no bus")
         self.told.append((kind, detail["percent"]))
@@ -67,8 +67,8 @@ class World:
         """One invocation that has seen these answers; what it learned."""
         session = self.gate.opened()
         for code in status_codes:
-            session.learn("part_1", an_attempt(code, at=self.moment))
-        return session.close()
+            session.record("part_1", an_attempt(code, at=self.moment))
+        return session.flush()
 
 
 def a_health(**changes) -> PartnerHealth:
@@ -81,34 +81,34 @@ OPEN = a_health(breaker=Breaker.OPEN, openings=1, open_until=times.plus(IN_AN_HO
 def test_a_healthy_partner_passes_and_costs_no_write():
     world = World()
     session = world.gate.opened()
-    assert session.admit(a_partner()) is None
-    session.learn("part_1", an_attempt(200))
-    assert (session.close().changes, world.writes) == ([], 0)
+    assert session.check(a_partner()) is None
+    session.record("part_1", an_attempt(200))
+    assert (session.flush().changes, world.writes) == ([], 0)
 
 
 def test_nothing_passes_an_open_breaker_until_its_time():
     session = World(OPEN).gate.opened()
-    assert session.admit(a_partner()) == Wait(Hold.BREAKER, 30.0)
-    assert session.admit(a_partner(partner_id="part_2")) is None
+    assert session.check(a_partner()) == Wait(Hold.BREAKER, 30.0)
+    assert session.check(a_partner(partner_id="part_2")) is None
 
 
 def test_one_probe_passes_for_all_processes_and_whoever_takes_it_may_die():
     world = World(OPEN.with_changes(open_until=IN_AN_HOUR))
     first, second = world.gate.opened(), world.gate.opened()
-    assert first.admit(a_partner()) is None
-    assert second.admit(a_partner()) == Wait(Hold.BREAKER, PROBE_SECONDS)
-    assert first.admit(a_partner()) == Wait(Hold.BREAKER, PROBE_SECONDS)
+    assert first.check(a_partner()) is None
+    assert second.check(a_partner()) == Wait(Hold.BREAKER, PROBE_SECONDS)
+    assert first.check(a_partner()) == Wait(Hold.BREAKER, PROBE_SECONDS)
     world.moment = times.plus(IN_AN_HOUR, seconds=PROBE_SECONDS)
-    assert world.gate.opened().admit(a_partner()) is None
+    assert world.gate.opened().check(a_partner()) is None
 
 
 def test_a_probe_decides_for_everybody():
     for answer, breaker in ((200, Breaker.RECOVERING), (500, Breaker.OPEN)):
         world = World(OPEN.with_changes(open_until=IN_AN_HOUR))
         session = world.gate.opened()
-        session.admit(a_partner())
-        session.learn("part_1", an_attempt(answer))
-        session.close()
+        session.check(a_partner())
+        session.record("part_1", an_attempt(answer))
+        session.flush()
         assert world.rows["part_1"].breaker is breaker
         assert world.rows["part_1"].open_until != IN_AN_HOUR
 
@@ -116,38 +116,38 @@ def test_a_probe_decides_for_everybody():
 def test_an_invocation_gives_a_partner_up_after_three_timeouts_in_a_row():
     session = World().gate.opened()
     for _ in range(3):
-        assert session.admit(a_partner()) is None
-        session.learn("part_1", an_attempt(None, timed_out=True))
-    assert session.admit(a_partner()) == Wait(Hold.BREAKER, 10)
+        assert session.check(a_partner()) is None
+        session.record("part_1", an_attempt(None, timed_out=True))
+    assert session.check(a_partner()) == Wait(Hold.BREAKER, 10)
 
 
 def test_a_partner_with_a_rate_gets_no_more_and_the_rest_in_turn():
     world = World()
     world.permits = 2
     session = world.gate.opened()
-    waits = [session.admit(a_partner(max_per_second=2)) for _ in range(4)]
+    waits = [session.check(a_partner(max_per_second=2)) for _ in range(4)]
     assert waits == [None, None, Wait(Hold.RATE, 0), Wait(Hold.RATE, 0)]
 
 
 def test_a_partner_that_recovers_is_fed_from_the_due_index():
     world = World(a_health(breaker=Breaker.RECOVERING, recovered_at=IN_AN_HOUR))
     world.permits = 0
-    assert world.gate.opened().admit(a_partner()) == Wait(Hold.BREAKER, 0)
+    assert world.gate.opened().check(a_partner()) == Wait(Hold.BREAKER, 0)
 
 
 def test_a_partner_that_takes_its_time_does_not_take_that_of_the_others():
     session = World().gate.opened()
     for _ in range(9):
-        assert session.admit(a_partner()) is None
-        session.learn("part_1", an_attempt(200, ms=2900))
-    assert session.admit(a_partner()) == Wait(Hold.SLOW, 10)
+        assert session.check(a_partner()) is None
+        session.record("part_1", an_attempt(200, ms=2900))
+    assert session.check(a_partner()) == Wait(Hold.SLOW, 10)
 
 
 def test_one_invocation_writes_once_for_each_partner_in_trouble():
     world = World()
-    learned = world.session(*[500] * 20)
+    health_changes = world.session(*[500] * 20)
     assert world.writes == 1
-    assert [(change.kind, change.partner_id) for change in learned.changes] == [("breaker_opened", "part_1")]
+    assert [(change.kind, change.partner_id) for change in health_changes.changes] == [("breaker_opened", "part_1")]
 
 
 def test_what_others_write_in_the_same_moment_is_read_again():

@@ -19,7 +19,7 @@ from ricochet.errors import (
     PartnerUrlNotAllowedError,
 )
 from ricochet.http.addresses import AllowedTargets
-from ricochet.http.client import Sent
+from ricochet.http.client import SendResult
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.statuses import Status
 from tests.unit.builders import IN_AN_HOUR, SECRET, a_delivery, a_notice, a_partner, an_attempt
@@ -91,7 +91,7 @@ class Portal:
 
     def send(self, outbound):
         self.sent.append(outbound)
-        return Sent(an_attempt(500, reply="no"))
+        return SendResult(an_attempt(500, reply="no"))
 
     def put(self, **given):
         return self.change.update(self.partner, given)
@@ -127,7 +127,7 @@ class TestProfile:
     def test_new_wishes_begin_a_new_spell(self):
         portal = Portal()
         portal.put(events=["Lead"])
-        assert portal.partner.spells[-1].events == ("Lead",)
+        assert portal.partner.active_periods[-1].events == ("Lead",)
         assert portal.partner.revision == 2
 
     @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ class TestProfile:
     def test_no_secret_and_nobodys_login_is_shown(self):
         shown_one = profile(a_partner(logins=("user_1",), pause_reason="why", paused_at=IN_AN_HOUR))
         assert SECRET not in str(shown_one)
-        assert {"logins", "spells", "revision", "signingSecret"}.isdisjoint(shown_one)
+        assert {"logins", "active_periods", "revision", "signingSecret"}.isdisjoint(shown_one)
         assert (shown_one["pauseReason"], shown_one["partnerId"]) == ("why", "part_1")
 
 

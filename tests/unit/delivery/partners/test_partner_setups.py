@@ -5,11 +5,11 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from ricochet.clicks.users_table import Users
-from ricochet.delivery.partners.health_table import Health
+from ricochet.clicks.users_table import UsersTable
+from ricochet.delivery.partners.health_table import HealthTable
 from ricochet.delivery.partners.partner_health import PARTNER, PartnerHealth
 from ricochet.delivery.partners.partner_setups import PartnerSetups
-from ricochet.delivery.partners.partners_table import Partners
+from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.dynamodb.wire import to_wire
 from ricochet.errors import ChangedMeanwhileError, LoginTakenError, PartnerExistsError
 from tests.unit.builders import NOON, a_partner
@@ -31,7 +31,9 @@ def aws():
 
 @pytest.fixture
 def setups(aws):
-    return PartnerSetups(Partners(aws.client, "partners"), Users(aws.client, "users"), Health(aws.client, "health"))
+    return PartnerSetups(
+        PartnersTable(aws.client, "partners"), UsersTable(aws.client, "users"), HealthTable(aws.client, "health")
+    )
 
 
 def refuses(aws, *reasons):
@@ -141,4 +143,4 @@ def test_a_change_that_is_refused_changes_nothing(aws, setups, reasons, refusal,
 
 def test_a_save_that_meets_a_transaction_has_not_happened(aws):
     aws.add_client_error("put_item", "TransactionConflictException")
-    assert not Partners(aws.client, "partners").replace(AFTER, BEFORE.revision)
+    assert not PartnersTable(aws.client, "partners").replace(AFTER, BEFORE.revision)

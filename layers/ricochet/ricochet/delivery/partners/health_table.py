@@ -15,7 +15,7 @@ from ricochet.values import times
 PERMITS = "permits"
 
 
-class Health(Table[PartnerHealth]):
+class HealthTable(Table[PartnerHealth]):
     entity = PartnerHealth
 
     def of_partners(self) -> dict[str, PartnerHealth]:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from ricochet.clicks.users_table import Users
+from ricochet.clicks.users_table import UsersTable
 from ricochet.delivery.partners import macros
-from ricochet.delivery.partners.health_table import Health
+from ricochet.delivery.partners.health_table import HealthTable
 from ricochet.delivery.partners.partner import ALL_EVENTS, ContentType, Filters, Partner
 from ricochet.delivery.partners.partner_setups import PartnerSetups
-from ricochet.delivery.partners.partners_table import Partners
+from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.dynamodb.paging import Page
 from ricochet.errors import (
     CompositionError,
@@ -52,7 +52,7 @@ BOTH_SECRETS_HOURS = 24
 
 PAUSED_BY_OPERATOR = "an operator paused it"
 
-HIDDEN = {"signing_secret", "previous_secret", "spells", "revision"}
+HIDDEN = {"signing_secret", "previous_secret", "active_periods", "revision"}
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -175,7 +175,7 @@ class Gap(Entity):
 class ManagePartners:
     def __init__(
         self,
-        partners: Partners,
+        partners: PartnersTable,
         setups: PartnerSetups,
         allowed: AllowedTargets,
         clock: Callable[[], str] = times.now,
@@ -186,9 +186,9 @@ class ManagePartners:
         self._clock = clock
 
     @classmethod
-    def over(cls, client: DynamoDBClient, settings: PartnerSettings) -> Self:
-        partners, users = Partners(client, settings.partners_table), Users(client, settings.users_table)
-        setups = PartnerSetups(partners, users, Health(client, settings.health_table))
+    def from_settings(cls, client: DynamoDBClient, settings: PartnerSettings) -> Self:
+        partners, users = PartnersTable(client, settings.partners_table), UsersTable(client, settings.users_table)
+        setups = PartnerSetups(partners, users, HealthTable(client, settings.health_table))
         return cls(partners, setups, settings.allowed_targets)
 
     def create(self, given: PartnerInput) -> SavedPartner:
@@ -201,7 +201,7 @@ class ManagePartners:
             signing_secret=secret,
             created_at=moment,
             updated_at=moment,
-        ).with_spells(moment)
+        ).with_active_periods(moment)
         self._setups.create(partner)
         return SavedPartner(partner, secret, warnings)
 
@@ -216,7 +216,7 @@ class ManagePartners:
 
         LoginTakenError, ChangedMeanwhileError: nothing was saved.
         """
-        saved = restated(before, patch, self._allowed, self._clock())
+        saved = patched(before, patch, self._allowed, self._clock())
         after = saved.partner
         resumes = before.status is not Lifecycle.ACTIVE and after.status is Lifecycle.ACTIVE
         self._setups.replace(after, before, forgiving=resumes)
@@ -227,7 +227,7 @@ class ManagePartners:
         return self._partners.list_page(status, limit, cursor)
 
 
-def restated(before: Partner, patch: dict[str, Any], allowed: AllowedTargets, moment: str) -> SavedPartner:
+def patched(before: Partner, patch: dict[str, Any], allowed: AllowedTargets, moment: str) -> SavedPartner:
     """The partner with `patch` said over it, checked and not saved yet; a new secret if one was asked for.
 
     The secret until now goes on signing beside a new one for a while; the one before it ends with that.
@@ -245,7 +245,7 @@ def restated(before: Partner, patch: dict[str, Any], allowed: AllowedTargets, mo
         after = after.with_changes(paused_at=None, pause_reason=None)
     elif before.status is not Lifecycle.PAUSED:
         after = after.with_changes(paused_at=moment, pause_reason=PAUSED_BY_OPERATOR)
-    return SavedPartner(after.with_spells(moment), secret, warnings)
+    return SavedPartner(after.with_active_periods(moment), secret, warnings)
 
 
 def check(given: PartnerInput, allowed: AllowedTargets) -> list[str]:

@@ -13,9 +13,9 @@ from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.money import Price
 from ricochet.values.statuses import LEAD_WORDS, Status
 
-KEPT_SPELLS = 20
+KEPT_PERIODS = 20
 
-SPELLS_KEPT_DAYS = 90  # as long as deliveries are
+PERIODS_KEPT_DAYS = 90  # as long as deliveries are
 
 ALL_EVENTS = tuple(dict.fromkeys(LEAD_WORDS.values()))
 
@@ -42,7 +42,7 @@ class Filters(Entity):
         )
 
 
-class Spell(Entity):
+class ActivePeriod(Entity):
     """A time in which a partner was active and wanted the same; `until` is None for the present one."""
 
     since: str
@@ -75,7 +75,7 @@ class Partner(Entity):
     status: Lifecycle = Lifecycle.ACTIVE
     paused_at: str | None = None
     pause_reason: str | None = None
-    spells: tuple[Spell, ...] = ()  # the latest, oldest first
+    active_periods: tuple[ActivePeriod, ...] = ()  # the latest, oldest first
     revision: int = 1
     created_at: str
     updated_at: str
@@ -86,7 +86,7 @@ class Partner(Entity):
         return None if self.max_per_second is None else float(self.max_per_second)
 
     @property
-    def mark(self) -> str:
+    def actor(self) -> str:
         """By which conversions that it moved itself are known."""
         return f"partner:{self.partner_id}"
 
@@ -99,27 +99,27 @@ class Partner(Entity):
             revision=self.revision + 1,
             updated_at=moment,
         )
-        return paused.with_spells(moment)
+        return paused.with_active_periods(moment)
 
-    def with_spells(self, moment: str) -> Self:
+    def with_active_periods(self, moment: str) -> Self:
         """The partner, its present spell ended if it is another now, and begun if it is active."""
-        now = Spell(since=moment, events=self.events, filters=self.filters)
-        spells = list(self.spells)
-        last = spells[-1] if spells and spells[-1].until is None else None
+        now = ActivePeriod(since=moment, events=self.events, filters=self.filters)
+        active_periods = list(self.active_periods)
+        last = active_periods[-1] if active_periods and active_periods[-1].until is None else None
         active = self.status is Lifecycle.ACTIVE
         if last is not None and active and (last.events, last.filters) == (now.events, now.filters):
             return self
         if last is not None:
-            spells[-1] = last.with_changes(until=moment)
+            active_periods[-1] = last.with_changes(until=moment)
         if active:
-            spells.append(now)
-        oldest = times.plus(moment, days=-SPELLS_KEPT_DAYS)
-        kept = [spell for spell in spells if spell.until is None or spell.until > oldest]
-        return self.with_changes(spells=tuple(kept[-KEPT_SPELLS:]))
+            active_periods.append(now)
+        oldest = times.plus(moment, days=-PERIODS_KEPT_DAYS)
+        kept = [spell for spell in active_periods if spell.until is None or spell.until > oldest]
+        return self.with_changes(active_periods=tuple(kept[-KEPT_PERIODS:]))
 
-    def was_to_be_told(self, notice: Notice) -> bool:
+    def was_subscribed(self, notice: Notice) -> bool:
         """Whether the partner was active, and wanted this, when it happened."""
-        return any(spell.covers(notice) for spell in self.spells)
+        return any(spell.covers(notice) for spell in self.active_periods)
 
     def secrets_at(self, moment: str) -> tuple[str, ...]:
         """What a request at `moment` is signed with, newest first: the secret before a rotation goes on for a while."""
@@ -127,8 +127,8 @@ class Partner(Entity):
             return self.signing_secret, self.previous_secret
         return (self.signing_secret,)
 
-    def wants(self, notice: Notice) -> bool:
+    def is_subscribed(self, notice: Notice) -> bool:
         return notice.status.lead_word in self.events and self.filters.match(notice)
 
-    def word_for(self, status: Status) -> str:
+    def status_word(self, status: Status) -> str:
         return self.status_words.get(status, status.lead_word)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ricochet.delivery.deliveries_table import Deliveries
+from ricochet.delivery.deliveries_table import DeliveriesTable
 from ricochet.delivery.delivery import Delivery
 from ricochet.delivery.manage_deliveries import ListingQuery, found
 from ricochet.delivery.partners.partner import Partner
@@ -21,7 +21,7 @@ _WHERE_TO = re.compile(r" leads to \S+, which")
 
 
 class PartnerDeliveries:
-    def __init__(self, deliveries: Deliveries) -> None:
+    def __init__(self, deliveries: DeliveriesTable) -> None:
         self._deliveries = deliveries
 
     def list_page(self, partner: Partner, query: ListingQuery, limit: int, cursor: str | None) -> Page[Delivery]:
@@ -37,7 +37,7 @@ def summary(row: Delivery, partner: Partner) -> dict[str, Any]:
     """Of the conversion no more than says which it is and what it pays: nothing of the person behind it."""
     notice = row.notice
     told = {
-        "status": partner.word_for(notice.status),
+        "status": partner.status_word(notice.status),
         "payout": notice.payout,
         "currency": notice.currency,
         "clickId": notice.click_id,

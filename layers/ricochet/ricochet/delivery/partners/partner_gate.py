@@ -16,15 +16,15 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ricochet.delivery.delivery import Hold
-from ricochet.delivery.event_bus import Announcements
+from ricochet.delivery.event_bus import EventBus
 from ricochet.delivery.partners import partner_health
-from ricochet.delivery.partners.health_table import Health
+from ricochet.delivery.partners.health_table import HealthTable
 from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.partners.partner_health import Breaker, PartnerHealth, Tally
-from ricochet.delivery.partners.partners_table import Partners
+from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.delivery.retry_schedule import RetrySchedule
 from ricochet.delivery.transitions import Wait
-from ricochet.errors import OwnSideError
+from ricochet.errors import ServerFailureError
 from ricochet.http.attempt import Attempt
 from ricochet.values import times
 from ricochet.values.lifecycle import Lifecycle
@@ -38,7 +38,7 @@ FAILING, PAUSED = "Partner Failing", "Partner Paused"
 """Kinds of events on the bus."""
 
 
-class HealthContestedError(OwnSideError):
+class HealthContestedError(ServerFailureError):
     """Others kept changing a partner's health; what was seen of it here is not counted."""
 
 
@@ -52,7 +52,7 @@ class HealthChange:
 
 
 @dataclass
-class Learned:
+class HealthChanges:
     """What one invocation's sends changed in the health of partners, and what kept that from being written down."""
 
     changes: list[HealthChange] = field(default_factory=list)
@@ -62,16 +62,16 @@ class Learned:
 class PartnerGate:
     def __init__(
         self,
-        health: Health,
-        partners: Partners,
-        announcements: Announcements,
+        health: HealthTable,
+        partners: PartnersTable,
+        event_bus: EventBus,
         schedule: RetrySchedule,
         clock: Callable[[], str] = times.now,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._table = health
         self._partners = partners
-        self._announcements = announcements
+        self._event_bus = event_bus
         self._schedule = schedule
         self._clock = clock
         self._sleep = sleep
@@ -80,7 +80,7 @@ class PartnerGate:
         """For the length of one invocation."""
         return GateSession(self._table, self._schedule, self._clock, self._table.of_partners(), self)
 
-    def settle(self, partner_id: str, tally: Tally) -> list[HealthChange]:
+    def save(self, partner_id: str, tally: Tally) -> list[HealthChange]:
         """Writes down what was seen of a partner, and acts on it; what changed thereby."""
         given: list[HealthChange] = []
         for attempt in range(TRIES):
@@ -102,12 +102,12 @@ class PartnerGate:
         detail: dict[str, Any] = {"partnerId": health.partner_id, "percent": notice, "failures": health.failures}
         detail |= {"failingSince": health.failing_since, "answeredGone": health.gone}
         if notice < partner_health.NOTICES[-1]:
-            self._announcements.tell(FAILING, detail)
+            self._event_bus.publish(FAILING, detail)
             return [HealthChange(health.partner_id, "partner_failing", detail)]
         if self._active(health.partner_id) is None:
             return []
         detail["reason"] = reason = _reason(health)
-        self._announcements.tell(PAUSED, detail)
+        self._event_bus.publish(PAUSED, detail)
         self._pause(health.partner_id, reason, moment)
         return [HealthChange(health.partner_id, "partner_paused", detail)]
 
@@ -128,7 +128,7 @@ class GateSession:
 
     def __init__(
         self,
-        table: Health,
+        table: HealthTable,
         schedule: RetrySchedule,
         clock: Callable[[], str],
         health: dict[str, PartnerHealth],
@@ -142,7 +142,7 @@ class GateSession:
         self._tallies: dict[str, Tally] = defaultdict(Tally)
         self._lock = threading.Lock()
 
-    def admit(self, partner: Partner) -> Wait | None:
+    def check(self, partner: Partner) -> Wait | None:
         """None if `partner` may be sent to now; else why not, and how long to wait."""
         with self._lock:
             tally = self._tallies[partner.partner_id]
@@ -172,25 +172,25 @@ class GateSession:
         recovers = health is not None and health.breaker is Breaker.RECOVERING
         return Wait(Hold.BREAKER if recovers else Hold.RATE, 0)
 
-    def learn(self, partner_id: str, attempt: Attempt) -> None:
+    def record(self, partner_id: str, attempt: Attempt) -> None:
         """Counts what came of an attempt."""
         with self._lock:
             self._tallies[partner_id].add(attempt)
 
-    def close(self) -> Learned:
+    def flush(self) -> HealthChanges:
         """Tells what was seen, once for each partner that is or was in trouble.
 
         What fails here must not fail the deliveries, which are recorded by now: it is told as `failures`, and the
         partner's next failure does the same again.
         """
-        learned = Learned()
+        health_changes = HealthChanges()
         for partner_id, tally in self._tallies.items():
             if tally.failures or (tally.succeeded and partner_id in self._health):
                 try:
-                    learned.changes += self._gate.settle(partner_id, tally)
-                except (OwnSideError, ClientError, BotoCoreError) as failure:
-                    learned.failures.append(failure)
-        return learned
+                    health_changes.changes += self._gate.save(partner_id, tally)
+                except (ServerFailureError, ClientError, BotoCoreError) as failure:
+                    health_changes.failures.append(failure)
+        return health_changes
 
 
 def _reason(health: PartnerHealth) -> str:

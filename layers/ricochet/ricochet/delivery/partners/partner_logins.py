@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Self
 
-from ricochet.clicks.users_table import Users
+from ricochet.clicks.users_table import UsersTable
 from ricochet.delivery.partners.partner import Partner
-from ricochet.delivery.partners.partners_table import Partners
+from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.errors import ForbiddenError
 from ricochet.values.lifecycle import Lifecycle
 
@@ -20,15 +20,17 @@ if TYPE_CHECKING:
 class PartnerLogins:
     """`claim` is the claim that names a login's partner, where the issuer of the tokens knows it; empty: none does."""
 
-    def __init__(self, partners: Partners, users: Users, claim: str) -> None:
+    def __init__(self, partners: PartnersTable, users: UsersTable, claim: str) -> None:
         self._partners = partners
         self._users = users
         self._claim = claim
 
     @classmethod
-    def over(cls, client: DynamoDBClient, settings: PortalSettings) -> Self:
+    def from_settings(cls, client: DynamoDBClient, settings: PortalSettings) -> Self:
         return cls(
-            Partners(client, settings.partners_table), Users(client, settings.users_table), settings.partner_claim
+            PartnersTable(client, settings.partners_table),
+            UsersTable(client, settings.users_table),
+            settings.partner_claim,
         )
 
     def partner_of(self, user_id: str, claims: Mapping[str, str]) -> Partner:

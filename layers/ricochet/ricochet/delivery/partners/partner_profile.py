@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ricochet.delivery.delivery import Delivery, new_delivery
-from ricochet.delivery.partners.manage_partners import PartnerInput, SavedPartner, restated
+from ricochet.delivery.partners.manage_partners import PartnerInput, SavedPartner, patched
 from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.partners.partner_deliveries import shown_attempt, without_address
-from ricochet.delivery.partners.partners_table import Partners
+from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.delivery.request import compose
 from ricochet.errors import ChangedMeanwhileError, CompositionError, InvalidRequestError, PartnerUrlNotAllowedError
 from ricochet.http.addresses import AllowedTargets
@@ -42,7 +42,7 @@ class SampleRequest(Entity):
 
 
 @dataclass(frozen=True)
-class Tried:
+class SampleResult:
     """A test postback, and what came of it."""
 
     outbound: Outbound | None
@@ -55,7 +55,7 @@ class Tried:
 
 class PartnerProfile:
     def __init__(
-        self, partners: Partners, allowed: AllowedTargets, sender: Sender, clock: Callable[[], str] = times.now
+        self, partners: PartnersTable, allowed: AllowedTargets, sender: Sender, clock: Callable[[], str] = times.now
     ) -> None:
         self._partners = partners
         self._allowed = allowed
@@ -72,7 +72,7 @@ class PartnerProfile:
         patch = {name: given[name] for name in EDITABLE if name in given}
         if isinstance(filters := patch.get("filters"), dict):
             patch["filters"] = {"ownClicks": before.filters.own_clicks} | filters
-        saved = self._restated(before, patch)
+        saved = self._patched(before, patch)
         if saved.partner.filters.own_clicks != before.filters.own_clicks:
             detail = "filters.ownClicks: operators say whose clicks are yours"
             raise InvalidRequestError(detail, [detail])
@@ -80,20 +80,20 @@ class PartnerProfile:
         return self._save(before, replace(saved, warnings=saved.warnings + ignored))
 
     def rotate_secret(self, before: Partner) -> SavedPartner:
-        return self._save(before, self._restated(before, {"rotateSigningSecret": True}))
+        return self._save(before, self._patched(before, {"rotateSigningSecret": True}))
 
-    def try_out(self, partner: Partner, request: SampleRequest) -> Tried:
+    def try_out(self, partner: Partner, request: SampleRequest) -> SampleResult:
         """Sends a notice of nothing real, as a delivery would be sent; it counts nowhere and is not recorded."""
         moment = self._clock()
         try:
             outbound = compose(_sample(partner, request.status, moment), partner, moment)
         except CompositionError as error:
-            return Tried(None, Attempt(at=moment, ms=0, error=error.message))
-        return Tried(outbound, self._sender.send(outbound).attempt)
+            return SampleResult(None, Attempt(at=moment, ms=0, error=error.message))
+        return SampleResult(outbound, self._sender.send(outbound).attempt)
 
-    def _restated(self, before: Partner, patch: dict[str, Any]) -> SavedPartner:
+    def _patched(self, before: Partner, patch: dict[str, Any]) -> SavedPartner:
         try:
-            return restated(before, patch, self._allowed, self._clock())
+            return patched(before, patch, self._allowed, self._clock())
         except PartnerUrlNotAllowedError as error:
             raise PartnerUrlNotAllowedError(without_address(error.message)) from error
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ricochet.clicks.users_table import Users
-from ricochet.delivery.partners.health_table import Health
+from ricochet.clicks.users_table import UsersTable
+from ricochet.delivery.partners.health_table import HealthTable
 from ricochet.delivery.partners.partner import Partner
-from ricochet.delivery.partners.partners_table import Partners
+from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.errors import ChangedMeanwhileError, ConflictError, LoginTakenError, PartnerExistsError
 
 Write = tuple[ConflictError, dict[str, Any]]
@@ -18,7 +18,7 @@ Write = tuple[ConflictError, dict[str, Any]]
 class PartnerSetups:
     """Each save is one transaction: what is refused has changed nothing, here or for the people who log in."""
 
-    def __init__(self, partners: Partners, users: Users, health: Health) -> None:
+    def __init__(self, partners: PartnersTable, users: UsersTable, health: HealthTable) -> None:
         self._partners = partners
         self._users = users
         self._health = health

@@ -8,7 +8,7 @@ from ricochet.dynamodb.wire import from_wire
 from ricochet.values.lifecycle import Lifecycle
 
 
-class Partners(CatalogTable[Partner]):
+class PartnersTable(CatalogTable[Partner]):
     entity = Partner
     key = "partnerId"
 

@@ -8,26 +8,26 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from ricochet.clients import dynamodb
-from ricochet.delivery.apply_partner_replies import ApplyPartnerWord
-from ricochet.delivery.partner_reply import PartnerWord
-from ricochet.ledger.decide_conversion import Decisions
-from ricochet.settings import PartnerWordSettings
-from ricochet.telemetry import logger, metrics, tell_partner_word
+from ricochet.delivery.apply_partner_replies import ApplyPartnerReply
+from ricochet.delivery.partner_reply import PartnerReply
+from ricochet.ledger.decide_conversion import DecideConversion
+from ricochet.settings import PartnerReplySettings
+from ricochet.telemetry import logger, metrics, record_partner_reply
 
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
-apply_word = ApplyPartnerWord(Decisions.over(dynamodb(), PartnerWordSettings.load(os.environ)))
+apply_reply = ApplyPartnerReply(DecideConversion.from_settings(dynamodb(), PartnerReplySettings.load(os.environ)))
 
 
 def take(record: SQSRecord) -> None:
     about = {"message_id": record.message_id}
     try:
-        word = PartnerWord.from_item(json.loads(record.body))
+        word = PartnerReply.from_item(json.loads(record.body))
         about |= word.for_log()
-        settlement = apply_word(word)
+        settlement = apply_reply(word)
     except Exception:  # logged here, since the batch keeps it to itself
         logger.exception("partner word not applied", extra=about)
         raise
-    tell_partner_word(word, settlement)
+    record_partner_reply(word, settlement)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -4,13 +4,13 @@ import os
 from typing import Any
 
 from ricochet.clients import dynamodb
-from ricochet.ledger.credit_held_earnings import SettleEarnings
+from ricochet.ledger.credit_held_earnings import CreditHeldEarnings
 from ricochet.settings import SettleSettings
-from ricochet.telemetry import logger, metrics, tell_settled
+from ricochet.telemetry import logger, metrics, record_credit_run
 
 SPARE_MILLISECONDS = 10_000
 
-settle = SettleEarnings.over(dynamodb(), SettleSettings.load(os.environ))
+settle = CreditHeldEarnings.from_settings(dynamodb(), SettleSettings.load(os.environ))
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -18,5 +18,5 @@ settle = SettleEarnings.over(dynamodb(), SettleSettings.load(os.environ))
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     """Those that could not be credited are told of, and due until they are; they fail no run."""
     result = settle(lambda: context.get_remaining_time_in_millis() > SPARE_MILLISECONDS)
-    tell_settled(result)
+    record_credit_run(result)
     return {"credited": len(result.credited), "gone": result.gone, "failed": len(result.failed)}
