@@ -9,9 +9,10 @@ from ricochet.clicks.users_table import UsersTable
 from ricochet.ledger.commission import commission_change, referrer_at_credit
 from ricochet.ledger.conversion import Conversion
 from ricochet.ledger.conversions_table import images
-from ricochet.ledger.earning import ApprovalStatus, Earning, EarningStatus, EarningType, WalletChange
+from ricochet.ledger.earning import Earning, EarningType, WalletChange
 from ricochet.ledger.transaction import EarningExistsError, Ledger, LedgerTables
 from ricochet.values import ids
+from ricochet.values.statuses import ApprovalStatus, EarningStatus
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -12,7 +12,8 @@ from ricochet.clicks.product import Approval, Product
 from ricochet.errors import EarningNotWaitingError, StatusNotPossibleError
 from ricochet.ledger.conversion import Conversion, HoldReason
 from ricochet.ledger.report import Report
-from ricochet.ledger.settlement import Settlement, Terms, credit_owed, settle
+from ricochet.ledger.settlement import Settlement, credit_owed, settle
+from ricochet.ledger.terms import Terms
 from ricochet.values.statuses import Status, next_status
 
 

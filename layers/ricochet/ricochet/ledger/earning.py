@@ -11,6 +11,7 @@ from pydantic import computed_field
 from ricochet.values import ids
 from ricochet.values.entity import Entity
 from ricochet.values.money import Amount, Currency
+from ricochet.values.statuses import ApprovalStatus, EarningStatus
 
 WAITING_SHARDS = tuple(f"waiting#{number}" for number in range(4))
 
@@ -26,24 +27,11 @@ NOT_FOR_APPS = {"user_id", "source_conversion_id", *INDEX_FIELDS}
 WALLET_NOT_FOR_APPS = {"user_id", "seq"}
 
 
-class EarningStatus(StrEnum):
-    PENDING = "pending"
-    COMPLETED = "completed"
-    CANCELLED = "cancelled"
-
-
 class EarningType(StrEnum):
     CONVERSION = "conversion"
     REFERRAL = "referral"
     REVERSAL = "reversal"
     ADJUSTMENT = "adjustment"
-
-
-class ApprovalStatus(StrEnum):
-    PENDING = "pending"
-    AUTO_APPROVED = "auto_approved"
-    MANUAL_APPROVED = "manual_approved"
-    REJECTED = "rejected"
 
 
 class EarningState(Entity):
