@@ -8,7 +8,6 @@ from ricochet.clicks.product import Product, hash_token
 from ricochet.delivery.delivery import Delivery, DeliveryState, new_delivery
 from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.partners.partner_gate import HealthChanges
-from ricochet.errors import ConflictError, RequestError
 from ricochet.http.attempt import Attempt
 from ricochet.intake.advertiser_source import advertiser_terms
 from ricochet.intake.raw_postback import RawPostback
@@ -20,7 +19,6 @@ from ricochet.ledger.report import Report
 from ricochet.ledger.settlement import Settlement, credit_owed, settle
 from ricochet.ledger.terms import Terms
 from ricochet.values.statuses import EarningStatus, Status
-from tests.unit.ledger import former_settlement
 
 NOON = "2026-03-01T12:00:00.000Z"
 IN_AN_HOUR = "2026-03-01T13:00:00.000Z"
@@ -157,20 +155,6 @@ class OpenGate:
         return HealthChanges()
 
 
-def settled_alike(report: Report, terms: Terms, prior: Conversion | None, moment: str) -> Settlement:
-    """The settlement, after the former code was seen to come to the same."""
-    results = []
-    for settle_by in (settle, former_settlement.settle):
-        try:
-            results.append(settle_by(report, terms, prior, moment))
-        except ConflictError as error:
-            results.append((type(error), error.message))
-        except RequestError as error:
-            results.append((type(error), error.message))
-    assert results[0] == results[1]
-    return settle(report, terms, prior, moment)
-
-
 class Books:
     """One click's story: each report is settled against what is known by then and entered, as the ledger would."""
 
@@ -186,10 +170,10 @@ class Books:
 
     def tell(self, report: Report, moment: str = IN_AN_HOUR) -> Settlement:
         prior, terms = self.conversions.get(report.conversion_id), self.terms()
-        settlement = settled_alike(report, terms, prior, moment)
+        settlement = settle(report, terms, prior, moment)
         for count in settlement.counts:
             if count.limit is not None and self.counters[count.counter_id] >= count.limit:
-                settlement = settled_alike(report, terms.with_cap_reached(count.reason), prior, moment)
+                settlement = settle(report, terms.with_cap_reached(count.reason), prior, moment)
                 break
         if not (settlement.is_repeat or settlement.is_ignored):
             self._enter(settlement)
@@ -211,9 +195,7 @@ class Books:
 
     def release(self, conversion_id: str, moment: str) -> Settlement:
         """As the schedule that credits what is owed."""
-        prior = self.conversions[conversion_id]
-        assert credit_owed(prior, moment) == former_settlement.credit_owed(prior, moment)
-        return self._entered(credit_owed(prior, moment))
+        return self._entered(credit_owed(self.conversions[conversion_id], moment))
 
     def sum_of_rows(self, status: EarningStatus) -> dict[str, Decimal]:
         sums: dict[str, Decimal] = defaultdict(Decimal)
