@@ -75,7 +75,7 @@ class Preset:
     is_rebill: Callable[[Fields], bool] = no_reason  # type: ignore[assignment]
     """Whether it is a later charge of the same customer: a conversion of its own on a converted click."""
     unwrap: Callable[[RawPostback, str], dict[str, Any]] | None = None
-    """Returns the fields if they are not simply those of query and body; raises InvalidBodyError if they are unreadable."""
+    """Returns fields that are not simply those of query and body; raises InvalidBodyError if they are unreadable."""
     acknowledgement: Callable[[Fields], Acknowledgement] = lambda _: Acknowledgement()
     paste: str = ""  # query of the URL to paste at the network, with its macros
     secret_fields: frozenset[str] = frozenset({"token"})  # parameters that receipts must not show
