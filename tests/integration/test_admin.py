@@ -50,7 +50,7 @@ class TestBothKinds:
         answer = admin.create(kind, **fields, **{key: wanted})
         assert (answer.status, answer.code) == (409, f"{kind[:-1].upper()}_EXISTS")
 
-    def test_a_missing_earning_or_conversion_is_not_found(self, admin, kind, key, fields):
+    def test_what_is_not_there_is_not_found(self, admin, kind, key, fields):
         for answer in (admin.get(f"/api/v1/admin/{kind}/none"), admin.patch(kind, "none", name="x")):
             assert (answer.status, answer.code) == (404, f"{kind[:-1].upper()}_NOT_FOUND")
 

@@ -110,7 +110,7 @@ class TestOne:
         ]
         assert {"dayShard", "reports"}.isdisjoint(shown)
 
-    def test_a_missing_earning_or_conversion_is_not_found(self, admin):
+    def test_what_is_not_there_is_not_found(self, admin):
         for answer in (admin.get(f"{CONVERSIONS}/CONV-0"), correct(admin, "CONV-0", "approved")):
             assert (answer.status, answer.code) == (404, "CONVERSION_NOT_FOUND")
 

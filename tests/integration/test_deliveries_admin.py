@@ -115,7 +115,7 @@ class TestLooking:
         assert {"ttl", "partnerShard", "stateShard", "leaseUntil"}.isdisjoint(shown)
 
     @pytest.mark.parametrize("where", ["CONV-1/1/p", "CONV-1/0/p", "CONV-1/x/p", "CONV-1/9999999/p"])
-    def test_a_missing_earning_or_conversion_is_not_found(self, admin, where):
+    def test_what_is_not_there_is_not_found(self, admin, where):
         answer = admin.get(f"{PATH}/{where}")
         assert (answer.status, answer.code) == (404, "DELIVERY_NOT_FOUND")
 

@@ -182,7 +182,7 @@ class TestRefusals:
         wallet = person.app.wallet()
         assert (wallet["balance"], wallet["pending"]) == (40 if done.data["status"] == "completed" else 0, 0)
 
-    def test_a_missing_earning_or_conversion_is_not_found(self, admin, held):
+    def test_what_is_not_there_is_not_found(self, admin, held):
         _, earning = held
         for other in ({"earningId": "EARN-0"}, {"userId": "nobody"}):
             answer = decide(admin, earning | other, "approve")

@@ -107,7 +107,7 @@ class TestRules:
     def put(self, person, **body):
         return person.app.call("PUT", "/api/v1/earn/referrer", json=body)
 
-    def test_a_user_cannot_refer_themselves(self, person):
+    def test_nobody_refers_themselves(self, person):
         code = person.app.get("/api/v1/earn/referrer").data["referralCode"]
         for body in ({"referralCode": code}, {"referrerId": person.user_id}):
             answer = self.put(person, **body)
