@@ -14,6 +14,7 @@ from ricochet.ledger.caps import Count
 from ricochet.ledger.consequences import contra_row, conversion_row, new_earning_id, row_state, wallet_change
 from ricochet.ledger.conversion import Conversion, HoldReason
 from ricochet.ledger.earning import Earning, EarningState, WalletChange
+from ricochet.ledger.outcome import Outcome
 from ricochet.ledger.report import Report
 from ricochet.values import times
 from ricochet.values.statuses import Status, next_status
@@ -109,8 +110,7 @@ class ClickChange:
 class Settlement:
     """One transaction to be: the conversion's next state and everything that moves with it."""
 
-    outcome: str
-    """credited, credit_later, held, pending, rejected, trash, reversed, tombstone, unmatched, ignored, repeat"""
+    outcome: Outcome
     conversion: Conversion
     prior: Conversion | None
     click: ClickChange | None = None
@@ -122,11 +122,11 @@ class Settlement:
 
     @property
     def is_repeat(self) -> bool:
-        return self.outcome == "repeat"
+        return self.outcome is Outcome.REPEAT
 
     @property
     def is_ignored(self) -> bool:
-        return self.outcome == "ignored"
+        return self.outcome is Outcome.IGNORED
 
 
 def settle(report: Report, terms: Terms, prior: Conversion | None, moment: str) -> Settlement:
@@ -141,7 +141,7 @@ def settle(report: Report, terms: Terms, prior: Conversion | None, moment: str) 
         return _complete_tombstone(report, terms, prior, moment)
     _check_same(report, prior)
     if report.changed_by is None and _is_known(report, prior):
-        return Settlement("repeat", prior, prior)
+        return Settlement(Outcome.REPEAT, prior, prior)
     return _later_report(report, terms, prior, moment)
 
 
@@ -152,7 +152,7 @@ def credit_owed(prior: Conversion, moment: str, *, by_hand: bool = False) -> Set
         credited=prior.credited + prior.owed, owed=ZERO, credit_after=None, credited_at=moment, updated_at=moment
     )
     return Settlement(
-        "credited",
+        Outcome.CREDITED,
         conversion,
         prior,
         earning_change=row_state(conversion, prior.owed, by_hand=by_hand),
@@ -176,7 +176,7 @@ def _is_known(report: Report, prior: Conversion) -> bool:
 def _later_report(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settlement:
     status = next_status(prior.status, report.status, allow_reapproval=_may_reapprove(report, terms, prior))
     if status is None or (status is Status.APPROVED and prior.hold_reason and not terms.is_reviewed):
-        return Settlement("repeat" if report.key in prior.reports else "ignored", prior, prior)
+        return Settlement(Outcome.REPEAT if report.key in prior.reports else Outcome.IGNORED, prior, prior)
     if status is Status.REVERSED:
         return _reverse(report, terms, prior, moment)
     if prior.status is Status.PENDING:
@@ -247,16 +247,16 @@ def _first_report(report: Report, terms: Terms, moment: str) -> Settlement:
         **_shown_to_partners(click, terms.product),
     )
     if report.status is Status.REVERSED:
-        return Settlement("tombstone", conversion.with_changes(is_tombstone=True), None)
+        return Settlement(Outcome.TOMBSTONE, conversion.with_changes(is_tombstone=True), None)
     if terms.user_id is None:
-        return Settlement("unmatched", conversion, None)
+        return Settlement(Outcome.UNMATCHED, conversion, None)
     return _open_row(_paid(conversion, terms), None, terms, _first_condition(report, terms))
 
 
 def _complete_tombstone(report: Report, terms: Terms, prior: Conversion, moment: str) -> Settlement:
     """A sale after its own reversal: it is recorded with its click, and ends reversed."""
     if report.status is Status.REVERSED or report.key in prior.reports:
-        return Settlement("repeat", prior, prior)
+        return Settlement(Outcome.REPEAT, prior, prior)
     check_open(report, terms)
     conversion = prior.with_changes(
         click_id=report.click_id,
@@ -270,7 +270,7 @@ def _complete_tombstone(report: Report, terms: Terms, prior: Conversion, moment:
         **_shown_to_partners(terms.click, terms.product),
     )
     if terms.user_id is None:
-        return Settlement("reversed", conversion, prior)
+        return Settlement(Outcome.REVERSED, conversion, prior)
     return _open_row(conversion, prior, terms, _first_condition(report, terms))
 
 
@@ -288,7 +288,7 @@ def _resolve_pending(report: Report, terms: Terms, prior: Conversion, status: St
     status = Status.PENDING if hold else status
     conversion = _paid(_next(report, prior, status, moment).with_changes(hold_reason=hold, amount=amount), terms)
     if prior.user_id is None:
-        return Settlement(status, conversion, prior)
+        return Settlement(Outcome(status), conversion, prior)
     change = row_state(conversion, amount, by_hand=terms.is_reviewed)
     return _settlement(conversion, prior, terms, ClickCondition.UNCHANGED, earning_change=change)
 
@@ -300,7 +300,7 @@ def _reapprove(report: Report, terms: Terms, prior: Conversion, moment: str) -> 
     status = Status.PENDING if hold else Status.APPROVED
     conversion = _paid(_next(report, prior, status, moment).with_changes(hold_reason=hold, amount=amount), terms)
     if prior.user_id is None:
-        return Settlement(status, conversion, prior)
+        return Settlement(Outcome(status), conversion, prior)
     return _open_row(conversion, prior, terms, ClickCondition.UNCHANGED)
 
 
@@ -330,13 +330,13 @@ def _reverse(report: Report, terms: Terms, prior: Conversion, moment: str) -> Se
     if partial:
         conversion = conversion.with_changes(reported=prior.reported)
     if prior.user_id is None:
-        return Settlement("reversed", conversion, prior)
+        return Settlement(Outcome.REVERSED, conversion, prior)
     if prior.credit_after is not None:
         return _reduce_owed(back, conversion, prior, terms)
     conversion = conversion.with_changes(credited=prior.credited - back)
     row = contra_row(conversion, back, report.source_status)
     settlement = _settlement(conversion, prior, terms, ClickCondition.UNCHANGED, new_earning=row)
-    return replace(settlement, outcome="reversed")
+    return replace(settlement, outcome=Outcome.REVERSED)
 
 
 def _reduce_owed(back: Decimal, conversion: Conversion, prior: Conversion, terms: Terms) -> Settlement:
@@ -345,7 +345,7 @@ def _reduce_owed(back: Decimal, conversion: Conversion, prior: Conversion, terms
     conversion = conversion.with_changes(owed=rest, credit_after=None if is_over else prior.credit_after)
     change = row_state(conversion, prior.owed if is_over else rest)
     settlement = _settlement(conversion, prior, terms, ClickCondition.UNCHANGED, earning_change=change)
-    return replace(settlement, outcome="reversed")
+    return replace(settlement, outcome=Outcome.REVERSED)
 
 
 def _is_partial(report: Report, prior: Conversion) -> bool:
@@ -418,10 +418,10 @@ def _counts(conversion: Conversion, prior: Conversion | None, terms: Terms) -> t
     return tuple(caps.counts(terms.product, user_id, moment, enforced=not terms.is_reviewed))
 
 
-def _outcome(conversion: Conversion) -> str:
+def _outcome(conversion: Conversion) -> Outcome:
     if conversion.status is Status.APPROVED:
-        return "credited" if conversion.credit_after is None else "credit_later"
-    return "held" if conversion.hold_reason else conversion.status
+        return Outcome.CREDITED if conversion.credit_after is None else Outcome.CREDIT_LATER
+    return Outcome.HELD if conversion.hold_reason else Outcome(conversion.status)
 
 
 def _click_change(conversion: Conversion, terms: Terms, condition: ClickCondition) -> ClickChange | None:
