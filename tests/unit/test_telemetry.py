@@ -26,14 +26,15 @@ from ricochet.intake.find_quiet_networks import QuietNetworks
 from ricochet.intake.intake import IntakeReply
 from ricochet.intake.postback_records import PostbackFailed, PostbackProcessed, PostbackRefused
 from ricochet.ledger import settlement as settlements
+from ricochet.ledger.consequences import click_result
 from ricochet.ledger.conversion import Conversion
 from ricochet.ledger.conversion_changes import STATUS_METRICS, ConversionChanges
 from ricochet.ledger.credit_held_earnings import CreditRun
 from ricochet.ledger.credit_referrals import Commission
-from ricochet.ledger.earning import ApprovalStatus, Earning, EarningStatus, EarningType
+from ricochet.ledger.earning import Earning, EarningType
 from ricochet.ledger.outcome import Outcome
 from ricochet.metrics import Metric
-from ricochet.values.statuses import Status
+from ricochet.values.statuses import ApprovalStatus, EarningStatus, Status
 from tests.unit.builders import (
     CLICK_ID,
     IN_AN_HOUR,
@@ -108,7 +109,7 @@ def written(monkeypatch, capsys):
 
 
 def reply_of(settlement) -> IntakeReply:
-    return IntakeReply(settlement.outcome, CLICK_ID, settlements.outcome_of(settlement.conversion))
+    return IntakeReply(settlement.outcome, CLICK_ID, click_result(settlement.conversion))
 
 
 def story(*reports) -> list[settlements.Settlement]:

@@ -43,7 +43,7 @@ class FindQuietNetworks:
         return cls(NetworksTable(client, settings.networks_table), ReceiptsTable(client, settings.receipts_table))
 
     def __call__(self, hours: int) -> QuietNetworks:
-        """Find active networks that usually post and were silent for so many hours; for 0 hours none."""
+        """Find active networks that sent nothing for `hours` but usually do; none for 0 hours."""
         moment = self._clock()
         ids = self._networks.active_ids() if hours else []
         return QuietNetworks([one for one in ids if self._is_quiet(f"network:{one}", moment, hours)])

@@ -1,4 +1,4 @@
-"""The referrer's share of what a user was credited, from the stream and so away from the postback's own path."""
+"""Credits referral commissions from the Conversions stream, apart from the postback that caused them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from ricochet.clicks.users_table import UsersTable
 from ricochet.ledger.commission import commission_change, referrer_at_credit
 from ricochet.ledger.conversion import Conversion
 from ricochet.ledger.conversions_table import images
-from ricochet.ledger.earning import ApprovalStatus, Earning, EarningStatus, EarningType, WalletChange
+from ricochet.ledger.earning import Earning, EarningType, WalletChange
 from ricochet.ledger.transaction import EarningExistsError, Ledger, LedgerTables
 from ricochet.metrics import Metric
 from ricochet.records import LogLine, Measurement, money_moved
 from ricochet.values import ids
+from ricochet.values.statuses import ApprovalStatus, EarningStatus
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -50,7 +51,7 @@ class CreditReferral:
         return cls(UsersTable(client, settings.users_table), Ledger(client, names))
 
     def __call__(self, record: dict[str, Any]) -> Commission | None:
-        """Credit and return the commission of a stream record; None if there is none, or it was credited before."""
+        """Credit and return the commission for this record; None if there is none, or it was credited before."""
         old, new = images(record)
         amount = commission_change(old, new) if new else Decimal(0)
         if new is None or new.user_id is None or not amount:
@@ -70,7 +71,7 @@ class CreditReferral:
 
 
 def _earning(conversion: Conversion, referrer_id: str, amount: Decimal) -> Earning:
-    """Its key follows from the conversion's version alone, so a redelivered record finds it there."""
+    """Its key follows from the conversion's version alone, so a redelivered record finds the row."""
     return Earning(
         user_id=referrer_id,
         earning_id=ids.earning_id(conversion.updated_at, conversion.conversion_id, conversion.version, "referral"),
