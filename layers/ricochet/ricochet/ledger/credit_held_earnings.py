@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -10,12 +11,14 @@ from ricochet.errors import ConversionNotFoundError, LedgerBusyError
 from ricochet.ledger.earnings_table import EarningsTable
 from ricochet.ledger.settlement import Settlement, credit_owed
 from ricochet.ledger.transaction import ConversionMovedError, Ledger, LedgerTables
+from ricochet.metrics import Metric
+from ricochet.records import LogLine, Measurement
 from ricochet.values import times
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from ricochet.settings import SettleSettings
+    from ricochet.ledger.settings import CreditSettings
 
 _TRIES = 4
 
@@ -29,6 +32,18 @@ class CreditRun:
     failed: dict[str, Exception] = field(default_factory=dict)
     """By earning id."""
 
+    def log_lines(self) -> Iterator[LogLine]:
+        for settlement in self.credited:
+            conversion = settlement.conversion
+            ids = {"conversion_id": conversion.conversion_id, "earning_id": conversion.earning_id}
+            yield LogLine("credited", ids)
+        for earning_id, failure in self.failed.items():
+            yield LogLine("not credited", {"earning_id": earning_id}, logging.ERROR, failure)
+
+    def measurements(self) -> Iterator[Measurement]:
+        yield Measurement(Metric.HELD_EARNINGS_CREDITED, len(self.credited))
+        yield Measurement(Metric.HELD_EARNINGS_FAILED, len(self.failed))
+
 
 class CreditHeldEarnings:
     def __init__(self, earnings: EarningsTable, ledger: Ledger, clock: Callable[[], str] = times.now) -> None:
@@ -37,7 +52,7 @@ class CreditHeldEarnings:
         self._clock = clock
 
     @classmethod
-    def from_settings(cls, client: DynamoDBClient, settings: SettleSettings) -> Self:
+    def from_settings(cls, client: DynamoDBClient, settings: CreditSettings) -> Self:
         names = LedgerTables(
             conversions=settings.conversions_table, earnings=settings.earnings_table, wallets=settings.wallets_table
         )

@@ -20,7 +20,7 @@ from ricochet.values import times
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from ricochet.settings import PartnerReplySettings
+    from ricochet.ledger.settings import DecisionSettings
 
 _TRIES = 4
 
@@ -35,7 +35,7 @@ class DecideConversion:
         self._clock = clock
 
     @classmethod
-    def from_settings(cls, client: DynamoDBClient, settings: PartnerReplySettings) -> Self:
+    def from_settings(cls, client: DynamoDBClient, settings: DecisionSettings) -> Self:
         return cls(
             Ledger.from_settings(client, settings),
             ProductsTable(client, settings.products_table),

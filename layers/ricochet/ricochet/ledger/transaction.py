@@ -22,8 +22,8 @@ from ricochet.ledger.receipt import Receipt
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from ricochet.ledger.settings import LedgerSettings
     from ricochet.ledger.settlement import Settlement
-    from ricochet.settings import LedgerSettings
 
 TRIES = 4
 
