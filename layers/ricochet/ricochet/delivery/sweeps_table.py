@@ -31,4 +31,4 @@ class SweepsTable(Table[SweepProgress]):
     def advance(self, until: str) -> None:
         """Never backwards, should two sweeps overlap."""
         progress = SweepProgress(**self._key, swept_until=until)
-        self._put_if(progress, "attribute_not_exists(subject) OR sweptUntil < :until", {":until": until})
+        self._put_if(progress, "attribute_not_exists(subject) OR sweptUntil < :until", until=until)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from ricochet.dynamodb.expressions import Parameters, put
 from ricochet.dynamodb.paging import Page
+from ricochet.dynamodb.query import Query
 from ricochet.dynamodb.table import Table
-from ricochet.dynamodb.wire import to_wire
 from ricochet.values.entity import Entity
 from ricochet.values.lifecycle import Lifecycle
 
@@ -25,28 +24,22 @@ class CatalogTable[E: Entity](Table[E]):
         """False if the id is taken."""
         return self._try_put(self.creation(row))
 
-    def creation(self, row: E) -> dict[str, Any]:
+    def creation(self, row: E) -> Parameters:
         """The put behind `create`, for a transaction."""
-        return self._conditional_put(row, "attribute_not_exists(#key)", key=self.key)
+        return put(self.name, row, f"attribute_not_exists({self.key})")
 
     def replace(self, row: E, revision: int) -> bool:
         """False if someone else has changed the row since `revision` was read."""
         return self._try_put(self.replacement(row, revision))
 
-    def replacement(self, row: E, revision: int) -> dict[str, Any]:
+    def replacement(self, row: E, revision: int) -> Parameters:
         """The put behind `replace`, for a transaction."""
-        return self._conditional_put(row, "#revision = :revision", {":revision": revision}, revision="revision")
+        return put(self.name, row, "#revision = :revision", revision=revision)
 
     def list_page(self, status: Lifecycle | None, limit: int, cursor: str | None) -> Page[E]:
         """All rows, or those of one status, in no particular order."""
-        query = with_status(status) if status else {}
-        return self._page(f"{self.key}:{status}", limit, cursor, query)
+        rows = self.with_status(status) if status else self.scan()
+        return rows.page(f"{self.key}:{status}", limit, cursor)
 
-
-def with_status(status: Lifecycle) -> dict[str, Any]:
-    return {
-        "IndexName": BY_STATUS,
-        "KeyConditionExpression": "#status = :status",
-        "ExpressionAttributeNames": {"#status": "status"},
-        "ExpressionAttributeValues": to_wire({":status": status}),
-    }
+    def with_status(self, status: Lifecycle) -> Query[E]:
+        return self.query("#status = :status", index=BY_STATUS, status=status)

@@ -1,4 +1,4 @@
-"""What a product's hold days have kept back is credited when they are over."""
+"""Earnings that a product's hold days have kept back are credited when these are over."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from ricochet.errors import ConversionNotFoundError, LedgerBusyError
+from ricochet.errors import ConversionNotFoundError
 from ricochet.ledger.earnings_table import EarningsTable
 from ricochet.ledger.settlement import Settlement, credit_owed
-from ricochet.ledger.transaction import ConversionMovedError, Ledger, LedgerTables
+from ricochet.ledger.transaction import Latest, Ledger, LedgerTables
 from ricochet.values import times
 
 if TYPE_CHECKING:
@@ -17,12 +17,10 @@ if TYPE_CHECKING:
 
     from ricochet.settings import SettleSettings
 
-_TRIES = 4
-
 
 @dataclass
 class CreditRun:
-    """What one run did; `gone`: how many were credited or reversed by somebody else meanwhile."""
+    """What one run did; `gone`: how many were no longer due, because they had been credited or reversed otherwise."""
 
     credited: list[Settlement] = field(default_factory=list)
     gone: int = 0
@@ -54,7 +52,7 @@ class CreditHeldEarnings:
                 break
             try:
                 credited = self._credit(conversion_id, earning_id)
-            except Exception as error:  # noqa: BLE001 - told by the caller, and due until it is credited
+            except Exception as error:  # noqa: BLE001 - logged by the caller, and due until it is credited
                 result.failed[earning_id] = error
                 continue
             if credited is None:
@@ -64,19 +62,13 @@ class CreditHeldEarnings:
         return result
 
     def _credit(self, conversion_id: str, earning_id: str) -> Settlement | None:
-        """What was written; None if this row is not owed any more, or not yet."""
-        conversion = self._ledger.conversion(conversion_id)
-        if conversion is None:
+        """Return what was written; None if this row is not owed any more, or not yet."""
+        read = self._ledger.conversion(conversion_id)
+        if read is None:
             raise ConversionNotFoundError(f"{earning_id} is of no conversion")
-        for _ in range(_TRIES):
-            moment = self._clock()
-            if not conversion.is_due(earning_id, moment):
-                return None
-            settlement = credit_owed(conversion, moment)
-            try:
-                self._ledger.write(settlement)
-            except ConversionMovedError as moved:
-                conversion = moved.conversion
-            else:
-                return settlement
-        raise LedgerBusyError("the conversion kept moving")
+
+        def settlement(latest: Latest) -> Settlement | None:
+            conversion, moment = latest.conversion or read, self._clock()
+            return credit_owed(conversion, moment) if conversion.is_due(earning_id, moment) else None
+
+        return self._ledger.apply(settlement)

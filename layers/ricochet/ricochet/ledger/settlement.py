@@ -48,9 +48,6 @@ class Terms:
     is_reviewed: bool = False  # a person decides: nothing is held, and approved money is credited at once
     cap_reached: HoldReason | None = None
 
-    def with_click(self, click: Click) -> Terms:
-        return replace(self, click=click)
-
     def with_cap_reached(self, reason: HoldReason) -> Terms:
         return replace(self, cap_reached=reason)
 
