@@ -11,11 +11,11 @@ from ricochet.dynamodb.expressions import put, update
 from ricochet.dynamodb.transaction import TransactionBusyError, Write, transact
 from ricochet.errors import LedgerBusyError, ServerFailureError
 from ricochet.ledger.caps import Count
+from ricochet.ledger.consequences import ClickChange, ClickCondition
 from ricochet.ledger.conversion import Conversion, HoldReason
 from ricochet.ledger.conversions_table import ConversionsTable
 from ricochet.ledger.earning import Earning, EarningState, WalletChange
 from ricochet.ledger.receipt import Receipt
-from ricochet.ledger.settlement import ClickChange, ClickCondition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
