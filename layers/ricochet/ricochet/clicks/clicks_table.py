@@ -18,7 +18,7 @@ class ClicksTable(Table[Click]):
         self.client.put_item(**put(self.name, click, "attribute_not_exists(clickId)"))
 
     def count_visit(self, click_id: str, moment: str) -> Click | None:
-        """The click with one more visit; None if there is no such click."""
+        """Return the click with one more visit; None if there is no such click."""
         visit = update(
             self.name,
             {"clickId": click_id},

@@ -1,4 +1,4 @@
-"""Users: the referral codes they hand out, and who brought them."""
+"""Users: their referral codes, their referrers, and the partner they log in for."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class UsersTable(Table[User]):
         return self._get({"userId": user_id})
 
     def register_code(self, user_id: str, code: str) -> User:
-        """The user, who can be found by `code` from now on."""
+        """Return the user, who can be found by `code` from now on."""
         registration = update(self.name, {"userId": user_id}, "SET referralCode = :code", code=code)
         return to_entity(User, self.client.update_item(**registration, ReturnValues="ALL_NEW")["Attributes"])
 
     def find_by_code(self, code: str) -> str | None:
-        """The user id behind a referral code, which takes a moment to be found after it was registered."""
+        """Return the user id of a referral code; one that was just registered takes a moment to be found."""
         found = self.query("referralCode = :code", index=BY_REFERRAL_CODE, code=code, page_size=2)
         owners = [item["userId"] for item in islice(found.items(), 2)]
         return owners[0] if len(owners) == 1 else None
 
     def set_referrer(self, user_id: str, referrer_id: str, moment: str) -> None:
-        """Set it once: ReferrerAlreadySetError later, ReferrerCycleError if the referrer was brought by this user."""
+        """Raise ReferrerAlreadySetError the second time, ReferrerCycleError if this user is the referrer's referrer."""
         mine = update(
             self.name,
             {"userId": user_id},
@@ -54,11 +54,11 @@ class UsersTable(Table[User]):
             raise LedgerBusyError("many people name this referrer at the moment; please try again") from busy
 
     def tie(self, user_id: str, partner_id: str) -> Parameters:
-        """The update, for a transaction, that lets the user see and set up this partner; not for a user of another."""
+        """Return the update, for a transaction, that lets a user manage this partner, unless it manages another."""
         condition = "attribute_not_exists(partnerId) OR partnerId = :partner"
         return update(self.name, {"userId": user_id}, "SET partnerId = :partner", condition, partner=partner_id)
 
     def untie(self, user_id: str, partner_id: str) -> Parameters:
-        """The update, for a transaction, that ends that; the user must still be this partner's."""
+        """Return the update, for a transaction, that reverts `tie`, if the user still manages this partner."""
         condition = "partnerId = :partner"
         return update(self.name, {"userId": user_id}, "REMOVE partnerId", condition, partner=partner_id)

@@ -24,11 +24,11 @@ BY_STATE = "byState"
 PAGE = 100
 
 EXAMINED = 1000
-"""Rows that are read for one page at most; where few of them are wanted, the page is short and there may be more."""
+"""Rows that are read for one page at most: if few of them belong to the listing, the page is short."""
 
 
 class Position(NamedTuple):
-    """Where a row stands among the others: by the time it was made and then by its key, neither of which changes."""
+    """The place of a row in the order of creation, and of the keys within one moment; it never changes."""
 
     created_at: str
     conversion_id: str
@@ -40,13 +40,13 @@ class Position(NamedTuple):
 
     @classmethod
     def from_key(cls, key: Mapping[str, Any]) -> Self:
-        """From a cursor's key; InvalidCursorError for one of another shape."""
+        """Return the position in a cursor's key; raise InvalidCursorError if it has another shape."""
         return cls(**checked_key(key, cls._fields))
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Deliveries of one partner, or in an open state, or both, made in a span of time; its ends are part of it."""
+    """Deliveries of one partner, or in an open state, or both, created from `since` to `until`, both included."""
 
     partner_id: str | None = None
     state: DeliveryState | None = None
@@ -59,14 +59,14 @@ class Listing:
 
     @property
     def partitions(self) -> tuple[str, str, list[str]]:
-        """An index, its partition key, and which partitions; of one partner never more than its own are read."""
+        """The index, its partition key, and the partitions to read: for one partner only its own."""
         if self.partner_id is None:
             return BY_STATE, "stateShard", shards_of(str(self.state))
         return BY_PARTNER, "partnerShard", shards_of(self.partner_id)
 
     @property
     def looks_for_few(self) -> bool:
-        """Whether the index has more than is wanted."""
+        """Whether the index also has rows that are not in the listing."""
         return None not in (self.partner_id, self.state)
 
     def __contains__(self, row: Delivery) -> bool:
@@ -80,15 +80,15 @@ class DeliveriesTable(Table[Delivery]):
         return self._get({"conversionId": conversion_id, "deliveryKey": key})
 
     def of_conversion(self, conversion_id: str) -> list[Delivery]:
-        """All versions' deliveries, the oldest version first."""
+        """Return the deliveries of all versions, the oldest version first."""
         return list(self.query("conversionId = :id", id=conversion_id, consistent=True))
 
     def put_first(self, delivery: Delivery) -> bool:
-        """Record the result of the first attempt; False if it is recorded already."""
+        """Record the result of the first attempt; return False if it is recorded already."""
         return self._put_if(delivery, "attribute_not_exists(deliveryKey)")
 
     def claim(self, delivery: Delivery, attempt: int, lease_until: str) -> Delivery | None:
-        """The row with attempt number `attempt` begun until `lease_until`; None if another process was quicker."""
+        """Return the row, leased for the attempt until `lease_until`; None if another process was quicker."""
         unclaimed, lease = _same_lease(delivery)
         is_ours = self._update_if(
             _key(delivery),
@@ -103,7 +103,7 @@ class DeliveriesTable(Table[Delivery]):
         return delivery.with_changes(attempt_count=attempt, lease_until=lease_until) if is_ours else None
 
     def record(self, delivery: Delivery) -> bool:
-        """Record the result of a claimed attempt; False if the row has changed since it was claimed."""
+        """Record the result of a claimed attempt; return False if the row has changed since it was claimed."""
         return self._put_if(
             delivery,
             "attemptCount = :attempt AND #state = :retrying",
@@ -112,7 +112,7 @@ class DeliveriesTable(Table[Delivery]):
         )
 
     def replace(self, delivery: Delivery, seen: Delivery) -> bool:
-        """False if the row has changed since it was read as `seen`."""
+        """Return False if the row has changed since it was read as `seen`."""
         unclaimed, lease = _same_lease(seen)
         return self._put_if(
             delivery,
@@ -124,12 +124,12 @@ class DeliveriesTable(Table[Delivery]):
         )
 
     def due(self, partner_id: str, moment: str) -> Iterator[Delivery]:
-        """A partner's rows whose time has come, the longest waiting first; read page by page as they are used."""
+        """Yield a partner's rows that are due, the longest waiting first; they are read as they are used."""
         condition = "partnerId = :partner AND dueAt <= :now"
         return iter(self.query(condition, index=BY_DUE, partner=partner_id, now=moment, page_size=PAGE))
 
     def in_state(self, shard: str) -> Iterator[Delivery]:
-        """The rows in one partition of `byState`, the oldest first."""
+        """Yield the rows in one partition of `byState`, the oldest first."""
         return iter(self.query("stateShard = :shard", index=BY_STATE, shard=shard))
 
     def clear_due(self, delivery: Delivery) -> None:
@@ -142,7 +142,7 @@ class DeliveriesTable(Table[Delivery]):
         return rows.page(f"deliveries:{conversion_id}", limit, cursor)
 
     def list_page(self, listing: Listing, limit: int, cursor: str | None) -> Page[Delivery]:
-        """Newest first; fewer than `limit`, and still a cursor, where many had to be looked through for them."""
+        """Newest first. A page may be short, and still have a cursor, if many other rows had to be read for it."""
         found: list[Delivery] = []
         key = decode_cursor(listing.scope, cursor)
         after = Position.from_key(key) if key else None
@@ -157,9 +157,9 @@ class DeliveriesTable(Table[Delivery]):
     def walk(
         self, listing: Listing, after: Position | None, *, newest_first: bool = True, read_at_once: int = PAGE
     ) -> Iterator[Delivery]:
-        """The rows of the listing's index after a position, those not in the listing too; reads on as it is asked.
+        """Yield the rows of the listing's index after a position, also those not in the listing, as they are used.
 
-        The shards' rows are merged in the order of their positions, so that one position says where all shards go on.
+        The shards' rows are merged in the order of their positions, so that one position is where all shards continue.
         """
         index, attribute, shards = listing.partitions
         condition = f"{attribute} = :shard AND createdAt BETWEEN :since AND :until"
@@ -180,13 +180,13 @@ class DeliveriesTable(Table[Delivery]):
         return dropwhile(lambda row: is_before(Position.of(row), after), rows)
 
     def count(self, state: DeliveryState) -> int:
-        """How many are in an open state."""
+        """Return how many are in an open state."""
         shards = shards_of(state)
         return sum(self.query("stateShard = :shard", index=BY_STATE, shard=shard).count() for shard in shards)
 
 
 def _in_order(rows: Iterable[Delivery], after: Position | None, *, newest_first: bool) -> Iterator[Delivery]:
-    """One shard's rows; an index has those of one moment in no order, so they are sorted by their keys."""
+    """Yield one shard's rows; an index has no order within one moment, so these are sorted by their keys."""
     with starting_at(after):
         for _, of_one_moment in groupby(rows, key=lambda row: row.created_at):
             yield from sorted(of_one_moment, key=Position.of, reverse=newest_first)
@@ -197,7 +197,7 @@ def _key(delivery: Delivery) -> dict[str, str]:
 
 
 def _same_lease(seen: Delivery) -> tuple[str, dict[str, str]]:
-    """The condition, with its values, that nobody has claimed the row since it was read as `seen`."""
+    """Return the condition, and its values, that nobody has claimed the row since it was read as `seen`."""
     if seen.lease_until is None:
         return "attribute_not_exists(leaseUntil)", {}
     return "leaseUntil = :lease", {"lease": seen.lease_until}

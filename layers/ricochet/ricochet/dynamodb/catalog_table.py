@@ -1,4 +1,4 @@
-"""What operators configure: products and partners."""
+"""Tables of what operators configure: products and partners."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ class CatalogTable[E: Entity](Table[E]):
         return self._get({self.key: row_id})
 
     def create(self, row: E) -> bool:
-        """False if the id is taken."""
+        """Return False if the id is taken."""
         return self._try_put(self.creation(row))
 
     def creation(self, row: E) -> Parameters:
-        """The put behind `create`, for a transaction."""
+        """Return the put of `create`, for a transaction."""
         return put(self.name, row, f"attribute_not_exists({self.key})")
 
     def replace(self, row: E, revision: int) -> bool:
-        """False if someone else has changed the row since `revision` was read."""
+        """Return False if someone else has changed the row since `revision` was read."""
         return self._try_put(self.replacement(row, revision))
 
     def replacement(self, row: E, revision: int) -> Parameters:
-        """The put behind `replace`, for a transaction."""
+        """Return the put of `replace`, for a transaction."""
         return put(self.name, row, "#revision = :revision", revision=revision)
 
     def list_page(self, status: Lifecycle | None, limit: int, cursor: str | None) -> Page[E]:
-        """All rows, or those of one status, in no particular order."""
+        """Return all rows, or those of one status, in no particular order."""
         rows = self.with_status(status) if status else self.scan()
         return rows.page(f"{self.key}:{status}", limit, cursor)
 

@@ -21,7 +21,7 @@ class Query[E: Entity]:
     """A Query or a Scan. Nothing is read until it is iterated, and then only as far as the iteration goes."""
 
     call: Callable[..., Any]
-    """`client.query` or `client.scan`."""
+    """The operation of a client, Query or Scan."""
     entity: type[E]
     parameters: Parameters
     start: Mapping[str, str] | None = None
@@ -31,25 +31,25 @@ class Query[E: Entity]:
         return map(self.entity.from_item, self.items())
 
     def items(self) -> Iterator[Item]:
-        """The plain items, for an index that holds only some attributes of its rows."""
+        """Return the plain items, for an index that holds only some attributes of its rows."""
         return (from_wire(item) for reply in self._replies() for item in reply["Items"])
 
     def count(self) -> int:
         return sum(reply["Count"] for reply in self._replies(Select="COUNT"))
 
     def after(self, key: Mapping[str, str] | None) -> Self:
-        """The same query from after a key on; InvalidCursorError when it is read, if DynamoDB cannot start there."""
+        """Return the query from after a key on; reading raises InvalidCursorError if DynamoDB cannot start there."""
         return replace(self, start=key)
 
     def page(self, scope: str, limit: int, cursor: str | None) -> Page[E]:
-        """One page of at most `limit` rows; its cursor is good for queries of the same `scope` only."""
+        """Return a page of at most `limit` rows; its cursor is valid for queries of the same `scope` only."""
         start = decode_cursor(scope, cursor)
         items, last = self.after(checked_key(start) if start else None).read(limit)
         following = encode_cursor(scope, {name: str(value) for name, value in last.items()}) if last else None
         return Page([self.entity.from_item(item) for item in items], following)
 
     def read(self, limit: int) -> tuple[list[Item], Item | None]:
-        """The items of one reply, and the key after which there may be more; None at the end."""
+        """Return the items of one reply, and the key after which there may be more (None at the end)."""
         reply = next(self._replies(Limit=limit))
         last = reply.get("LastEvaluatedKey")
         return [from_wire(item) for item in reply["Items"]], from_wire(last) if last else None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Part:
-    """What was read of one shard after the key `start` (empty: from its beginning), and where more of it follows."""
+    """What was read of one shard after the key `start` (empty: from its beginning); more may follow after `last`."""
 
     shard: str
     start: Item
@@ -37,7 +37,7 @@ class ShardedIndex[E: Entity]:
     newest_first: bool = False
 
     def page(self, shards: Sequence[str], limit: int, cursor: str | None, where: Mapping[str, str]) -> Page[E]:
-        """At most `limit` rows of all the shards in their common order.
+        """Return at most `limit` rows of all the shards in their common order.
 
         With `where`, only rows with these values: a page may then be short, even empty, without being the last.
         """
@@ -62,7 +62,7 @@ class ShardedIndex[E: Entity]:
         return _Part(shard, start, *query.after(start).read(limit))
 
     def _merged(self, parts: Sequence[_Part]) -> list[Item]:
-        """All items in order, but only as far as every shard was read."""
+        """Return all items in order, but only as far as every shard was read."""
         items = sorted(
             (item for part in parts for item in part.items),
             key=lambda item: str(item[self.order]),
@@ -76,7 +76,7 @@ class ShardedIndex[E: Entity]:
         return [item for item in items if item[self.order] <= min(ends)]
 
     def _next_start(self, part: _Part, shown: Sequence[Item]) -> Item | None:
-        """After which key of the shard the next page goes on; None if all of it has been shown."""
+        """Return the key of the shard after which the next page starts; None if all of it has been shown."""
         taken = [item for item in shown if item[self.shard] == part.shard]
         if len(taken) == len(part.items):
             return part.last

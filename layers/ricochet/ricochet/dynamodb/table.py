@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ricochet.values.entity import Entity
 
 MAX_KEY_BYTES = 1024
-"""What DynamoDB takes in a sort key. It takes twice that in a partition key, but no id of ours is that long either."""
+"""DynamoDB's limit for a sort key. A partition key may be twice as long, but no id of ours is."""
 
 
 class Table[E: Entity]:
@@ -40,7 +40,7 @@ class Table[E: Entity]:
         page_size: int | None = None,
         **values: Any,
     ) -> Query[E]:
-        """The rows that meet a key condition, and of these, where `where` is given, those that meet it too."""
+        """Return the rows that meet the key condition, and `where` too if it is given."""
         parameters = self._reading(index, values, KeyConditionExpression=condition, FilterExpression=where)
         parameters["ScanIndexForward"] = not newest_first
         if consistent:
@@ -52,7 +52,7 @@ class Table[E: Entity]:
     def scan(
         self, *, index: str | None = None, where: str | None = None, attributes: str | None = None, **values: Any
     ) -> Query[E]:
-        """All rows, in no particular order; or only some attributes of theirs."""
+        """Return all rows, in no particular order; with `attributes`, their plain items have only these."""
         parameters = self._reading(index, values, FilterExpression=where, ProjectionExpression=attributes)
         return Query(self.client.scan, self.entity, parameters)
 
@@ -61,7 +61,7 @@ class Table[E: Entity]:
         return table | expressions(values, **texts)
 
     def _get(self, key: dict[str, str], *, consistent: bool = True) -> E | None:
-        """The row; None also for a key that none can have, which DynamoDB would refuse as our mistake."""
+        """Return the row, or None; also for an empty or too long key, which DynamoDB would refuse as our mistake."""
         if not all(0 < len(value.encode()) <= MAX_KEY_BYTES for value in key.values()):
             return None
         reply = self.client.get_item(TableName=self.name, Key=to_wire(key), ConsistentRead=consistent)

@@ -33,24 +33,24 @@ class TransactionBusyError(ClientError):
 
 @dataclass(frozen=True)
 class Write:
-    """One write of a transaction, and the error to raise if its condition does not hold.
+    """One write of a transaction, and the error that means its condition does not hold.
 
-    Where the error is made from the item as it is, a missing item means no error of ours: ClientError is raised.
+    `refused` may also make the error from the item as it is; without an item there is no error to make.
     """
 
     request: dict[str, Any]
     """Such as `{"Put": …}`, by the names of TransactWriteItems."""
     refused: Refusal | None = None
 
-    def to_item(self) -> dict[str, Any]:
-        """The request, which asks for the item as it is where the error is made from it."""
+    def to_request(self) -> dict[str, Any]:
+        """Return the request; it asks for the item as it is where the error is made from it."""
         if self.refused is None or isinstance(self.refused, Exception):
             return self.request
         ((kind, parameters),) = self.request.items()
         return {kind: parameters | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}}
 
     def error(self, reason: dict[str, Any]) -> Exception | None:
-        """What this write's reason for a cancellation means, if it says that the condition does not hold."""
+        """Return the error for a reason of this write, None if its condition is not what failed."""
         if reason.get("Code") != "ConditionalCheckFailed" or self.refused is None:
             return None
         if isinstance(self.refused, Exception):
@@ -60,12 +60,12 @@ class Write:
 
 
 def transact(client: DynamoDBClient, writes: Sequence[Write], sleep: Callable[[float], None] = time.sleep) -> None:
-    """Make all writes, or none: then raise the error of the first whose condition does not hold.
+    """Make all writes, or none and raise the error of the first write whose condition does not hold.
 
-    A conflict with other writes is tried again, which botocore never does, up to four times with full jitter, and is
-    a TransactionBusyError then. Every other ClientError passes through.
+    botocore never retries a conflict with other writes, so this does, with full jitter, and raises
+    TransactionBusyError after four tries. Every other ClientError passes through.
     """
-    items: list[Any] = [write.to_item() for write in writes]
+    items: list[Any] = [write.to_request() for write in writes]
     for attempt in range(1, TRIES + 1):
         try:
             client.transact_write_items(TransactItems=items)
@@ -83,7 +83,7 @@ def transact(client: DynamoDBClient, writes: Sequence[Write], sleep: Callable[[f
 
 
 def _reasons(cancelled: ClientError) -> list[dict[str, Any]]:
-    """Why a transaction was cancelled: one reason for each of its writes, in their order."""
+    """Return why a transaction was cancelled: one reason for each of its writes, in their order."""
     return cancelled.response.get("CancellationReasons", [])  # type: ignore[return-value]
 
 

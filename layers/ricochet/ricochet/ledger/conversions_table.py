@@ -25,18 +25,18 @@ class ConversionsTable(Table[Conversion]):
         return self._get({"conversionId": conversion_id})
 
     def changed(self, shard: str, since: str, until: str) -> Iterator[Conversion]:
-        """Those in one partition of `byDay` last changed from `since` to before `until`, the earliest first."""
+        """Yield those in one partition of `byDay` last changed from `since` to before `until`, the earliest first."""
         condition = "dayShard = :shard AND updatedAt BETWEEN :since AND :until"
         rows = self.query(condition, index=BY_DAY, shard=shard, since=since, until=until)
         return (row for row in rows if row.updated_at < until)
 
     def of_day(self, day: str, status: Status | None, limit: int, cursor: str | None) -> Page[Conversion]:
-        """Those that changed last on this day, newest first."""
+        """Return those last changed on this day, newest first."""
         index = ShardedIndex(self, BY_DAY, ("conversionId",), shard="dayShard", order="updatedAt", newest_first=True)
         return index.page(day_shards(day), limit, cursor, {"status": status} if status else {})
 
     def of_days(self, days: Iterable[str], start: dict[str, str] | None) -> Iterator[Conversion]:
-        """Those that changed last on one of these days, day by day; from after the index key `start` on."""
+        """Yield those last changed on one of these days, day by day, from after the index key `start` on."""
         shards = [shard for day in days for shard in day_shards(day)]
         if start:
             start = checked_key(start, DAY_KEY)
@@ -49,12 +49,12 @@ class ConversionsTable(Table[Conversion]):
 
 
 def day_key(conversion: Conversion) -> dict[str, str]:
-    """Where a conversion stands in the index `byDay`."""
+    """Return the key of a conversion in the index `byDay`."""
     return dict(zip(DAY_KEY, (conversion.day_shard, conversion.updated_at, conversion.conversion_id), strict=True))
 
 
 def images(record: dict[str, Any]) -> tuple[Conversion | None, Conversion | None]:
-    """The conversion before and after, as a stream record shows it."""
+    """Return the conversion before and after the change of a stream record."""
     change = record["dynamodb"]
     old, new = (to_entity(Conversion, change[name]) if name in change else None for name in ("OldImage", "NewImage"))
     return old, new

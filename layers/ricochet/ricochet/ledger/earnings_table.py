@@ -26,15 +26,15 @@ class EarningsTable(Table[Earning]):
         return self._get({"userId": user_id, "earningId": earning_id})
 
     def of_user(self, user_id: str, limit: int, cursor: str | None) -> Page[Earning]:
-        """The user's earnings, newest first."""
+        """Return the user's earnings, newest first."""
         return self._of_user(user_id).page(f"earnings:{user_id}", limit, cursor)
 
     def ledger(self, user_id: str) -> Iterator[Earning]:
-        """All of the user's earnings, newest first, as consistently as wallets are read: both can be compared."""
+        """Yield all of the user's earnings, newest first, as consistently as wallets are read."""
         return iter(self._of_user(user_id, consistent=True))
 
     def of_conversion(self, conversion: Conversion) -> list[Earning]:
-        """The user's rows for one conversion, oldest first; reads all that the user has earned since it began."""
+        """Return the user's rows for one conversion, oldest first; reads all the user's rows since its creation."""
         if conversion.user_id is None:
             return []
         rows = self.query(
@@ -48,12 +48,12 @@ class EarningsTable(Table[Earning]):
         return list(rows)
 
     def waiting(self, product_id: str | None, limit: int, cursor: str | None) -> Page[Earning]:
-        """Everyone's earnings that wait for us, the longest waiting first."""
+        """Return all users' earnings that wait for a decision, the longest waiting first."""
         index = ShardedIndex(self, BY_WAITING, ("userId", "earningId"), shard="waitingShard", order="earningId")
         return index.page(WAITING_SHARDS, limit, cursor, {"productId": product_id} if product_id else {})
 
     def due(self, moment: str) -> Iterator[tuple[str, str]]:
-        """(conversion id, earning id) of all earnings to be credited by then; read page by page as they are used."""
+        """Yield (conversion id, earning id) of all earnings that are to be credited by then; read as they are used."""
         condition = "creditShard = :shard AND creditAfter <= :now"
         for shard in CREDIT_SHARDS:
             due = self.query(condition, index=BY_CREDIT_AFTER, shard=shard, now=moment, page_size=PAGE)

@@ -1,4 +1,4 @@
-"""Receipts of postbacks: those that moved nothing are written here, the others with what they moved, by the ledger."""
+"""Receipts of postbacks; the ledger writes those of postbacks that changed something, with the change."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ReceiptsTable(Table[Receipt]):
         return next(iter(self.of_day(source, day, None, 1, None).items), None)
 
     def of_unidentified(self, day: str, outcome: str | None, limit: int, cursor: str | None) -> Page[Receipt]:
-        """Of postbacks that could be tied to no click, and so to no source; newest first."""
+        """Return receipts of postbacks that belong to no known click, and so to no source; newest first."""
         index = ShardedIndex(
             self, BY_SOURCE_DAY, ("receiptId",), shard="sourceDay", order="receiptId", newest_first=True
         )
@@ -46,7 +46,7 @@ class ReceiptsTable(Table[Receipt]):
         return self._newest(BY_CLICK, "clickId", click_id, outcome, limit, cursor)
 
     def between(self, source: str, since: str, until: str) -> Iterator[Receipt]:
-        """What a source sent from one moment to another, at most a day later; the oldest first."""
+        """Yield what a source sent from one moment to another, at most a day later; the oldest first."""
         for day in dict.fromkeys((since[:10], until[:10])):
             yield from self.query(
                 "sourceDay = :day AND receiptId BETWEEN :first AND :last",

@@ -10,5 +10,5 @@ class WalletsTable(Table[Wallet]):
     entity = Wallet
 
     def of_user(self, user_id: str) -> list[Wallet]:
-        """One wallet for each currency that the user has ever earned in."""
+        """Return one wallet for each currency that the user has ever earned in."""
         return list(self.query("userId = :user", user=user_id, consistent=True))

@@ -16,7 +16,7 @@ class HealthTable(Table[PartnerHealth]):
     entity = PartnerHealth
 
     def of_partners(self) -> dict[str, PartnerHealth]:
-        """By partner id; partners in good health have none."""
+        """Return health by partner id; healthy partners have none."""
         rows = self.query("kind = :kind", kind=PARTNER, consistent=True)
         return {row.partner_id: row for row in rows}
 
@@ -24,13 +24,13 @@ class HealthTable(Table[PartnerHealth]):
         return self._get({"kind": PARTNER, "subject": partner_id})
 
     def put(self, health: PartnerHealth, seen: PartnerHealth | None) -> bool:
-        """False if the row has changed since it was read as `seen`."""
+        """Return False if the row has changed since it was read as `seen`."""
         if seen is None:
             return self._put_if(health, "attribute_not_exists(subject)")
         return self._try_put(self._replacement(health, seen))
 
     def forgiveness(self, partner_id: str, moment: str) -> Parameters | None:
-        """The put, for a transaction, after which a partner's failures do not count any more; None if none are known.
+        """Return the put, for a transaction, that forgives a partner's failures; None if none are known.
 
         The partner counts as recovering then, and is sent to slowly.
         """
