@@ -61,34 +61,34 @@ def earning():
 
 
 @pytest.mark.parametrize("reasons", [CONFLICT, THROTTLED])
-def test_a_conflict_is_tried_again(earning, reasons):
+def test_a_conflict_is_retried(earning, reasons):
     answers = Answers(reasons, reasons)
     credit(answers, earning)
     assert answers.requests == 3
 
 
-def test_a_ledger_that_stays_busy_says_so_after_four_tries(earning):
+def test_a_ledger_that_stays_busy_fails_after_four_tries(earning):
     answers = Answers(*[CONFLICT] * 10)
     with pytest.raises(LedgerBusyError):
         credit(answers, earning)
     assert answers.requests == 4
 
 
-def test_a_row_that_exists_is_not_tried_again(earning):
+def test_an_existing_row_is_not_retried(earning):
     answers = Answers(EXISTS)
     with pytest.raises(EarningExistsError):
         credit(answers, earning)
     assert answers.requests == 1
 
 
-def test_what_no_repetition_can_repair_is_raised_at_once(earning):
+def test_an_error_that_no_retry_can_fix_is_raised_at_once(earning):
     answers = Answers(INVALID)
     with pytest.raises(ClientError):
         credit(answers, earning)
     assert answers.requests == 1
 
 
-def test_a_cap_that_is_reached_is_raised_as_what_it_means():
+def test_a_reached_cap_is_raised_with_its_reason():
     settlement = Books(a_product(caps=Caps(per_user=1, per_day=1))).tell(a_report())
     passed, failed = {"Code": "None"}, {"Code": "ConditionalCheckFailed"}
     # conversion, click, row and wallet, then the user's counter and the day's
@@ -99,7 +99,7 @@ def test_a_cap_that_is_reached_is_raised_as_what_it_means():
     assert answers.requests == 1
 
 
-def test_what_is_counted_without_a_limit_is_counted_without_a_condition():
+def test_a_count_without_a_limit_has_no_condition():
     books = Books(a_product(approval="manual", caps=Caps(per_user=1)))
     held = books.tell(a_report()).conversion
     sent = sent_by(lambda ledger: ledger.write(books.decide(held.conversion_id, Status.APPROVED)))
@@ -108,7 +108,7 @@ def test_what_is_counted_without_a_limit_is_counted_without_a_condition():
     assert "ConditionExpression" not in counter
 
 
-def test_a_row_that_is_settled_leaves_its_indexes():
+def test_a_credited_row_leaves_its_indexes():
     books = Books(a_product(hold_days=1))
     owed = books.tell(a_report()).conversion
     sent = sent_by(lambda ledger: ledger.write(books.release(owed.conversion_id, TOMORROW)))
