@@ -147,7 +147,13 @@ def test_each_mechanism_of_storage_has_one_place(text):
 @pytest.mark.parametrize("module", MODULES)
 def test_only_what_calls_aws_knows_its_errors(module):
     name = module.rpartition(".")[2]
-    calls_aws = part_of(module) == "dynamodb" or name in {"clients", "queues", "postback_queue", "event_bus", "partner_gate"}
+    calls_aws = part_of(module) == "dynamodb" or name in {
+        "clients",
+        "queues",
+        "postback_queue",
+        "event_bus",
+        "partner_gate",
+    }
     assert calls_aws or "botocore" not in {imported.partition(".")[0] for imported in imports_of(path_of(module))}
 
 
