@@ -44,9 +44,10 @@ def test_what_an_environment_costs_can_be_told_by_its_tags(environment):
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_a_deployment_may_create_unnamed_roles_only(environment):
+def test_a_deployment_may_create_roles_and_policies_without_names_only(environment):
     assert CONFIG[environment]["deploy"]["parameters"]["capabilities"] == "CAPABILITY_IAM"
     assert not any("RoleName" in role for role in TEMPLATE.of_type("IAM::Role").values())
+    assert not any("ManagedPolicyName" in policy for policy in TEMPLATE.of_type("IAM::ManagedPolicy").values())
 
 
 @pytest.mark.parametrize("path", LOCKS, ids=lambda path: str(path.relative_to(ROOT)))

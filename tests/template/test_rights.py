@@ -9,6 +9,7 @@ from tests.template.cloudformation import get_att, load
 TEMPLATE = load()
 FUNCTIONS = TEMPLATE.functions()
 ROLES = TEMPLATE.of_type("IAM::Role")
+SHARED = TEMPLATE.of_type("IAM::ManagedPolicy")
 each_role = pytest.mark.parametrize("role", sorted(ROLES))
 XRAY = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 
@@ -17,8 +18,15 @@ def listed(value):
     return value if isinstance(value, list) else [value]
 
 
+def attached(role: str) -> list[str]:
+    """The shared policies of a role, by logical id."""
+    return [policy["Ref"] for policy in ROLES[role].get("ManagedPolicyArns", [])]
+
+
 def statements(role: str) -> list[dict]:
-    return [one for policy in ROLES[role]["Policies"] for one in listed(policy["PolicyDocument"]["Statement"])]
+    """All statements that apply to a role: its own and those of its shared policies."""
+    policies = [*ROLES[role]["Policies"], *(SHARED[name] for name in attached(role))]
+    return [one for policy in policies for one in listed(policy["PolicyDocument"]["Statement"])]
 
 
 def granted(role: str) -> set[tuple[str, str]]:
@@ -36,10 +44,16 @@ def test_every_role_belongs_to_one_function():
 
 
 @each_role
-def test_only_lambda_takes_a_role_and_nothing_is_attached_to_it(role):
+def test_a_role_is_assumed_by_lambda_only_and_has_no_policy_from_outside_the_template(role):
     (trust,) = ROLES[role]["AssumeRolePolicyDocument"]["Statement"]
     assert trust == {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    assert "ManagedPolicyArns" not in ROLES[role]
+    assert set(attached(role)) <= set(SHARED)
+
+
+@pytest.mark.parametrize("policy", sorted(SHARED))
+def test_a_shared_policy_is_attached_by_the_roles_that_need_it_and_by_more_than_one(policy):
+    assert {"Roles", "Users", "Groups"}.isdisjoint(SHARED[policy])
+    assert len([role for role in ROLES if policy in attached(role)]) > 1
 
 
 @each_role
