@@ -185,8 +185,8 @@ def test_arithmetic_is_for_aws_and_within_its_limit(name):
 @pytest.mark.parametrize(("hours", "is_there"), [("0", False), ("6", True)])
 def test_an_alarm_on_quiet_networks_is_there_if_it_was_asked_for(template, hours, is_there):
     resource = template.resources["QuietNetworksAlarm"]
-    assert template.work_out({"Condition": resource["Condition"]}, QuietHours=hours) == {"Condition": "WatchesForQuiet"}
-    assert template.work_out(template.document["Conditions"]["WatchesForQuiet"], QuietHours=hours) is is_there
+    assert template.work_out({"Condition": resource["Condition"]}, QuietHours=hours) == {"Condition": "HasQuietHours"}
+    assert template.work_out(template.document["Conditions"]["HasQuietHours"], QuietHours=hours) is is_there
     run = TEMPLATE.functions()["FindQuietNetworks"]
     told = run["Environment"]["Variables"]["QUIET_HOURS"]
     assert template.work_out(told, QuietHours=hours) == hours

@@ -30,23 +30,23 @@ STORY = """
 Alarms
 ## The funnel
 From click to credit
-Postbacks by outcome | Postbacks not taken in
+Postbacks by outcome | Postbacks not processed
 Conversions by status | Postbacks by network
 ## Money
-Credited and taken back, by currency | Commissions, by currency | Earnings whose hold days are over
-## Telling partners
-Delivered of a hundred, by attempt | First attempts and retries | Waiting, overtaken, given up
-From conversion to delivery, first attempts (ms) | Age of retries (s) | Partners in trouble
-Proof that everybody was told | What partners decided in their replies
+Credited and reversed, by currency | Commissions, by currency | Held earnings credited or failed
+## Deliveries to partners
+Success rate by attempt (%) | First attempts and retries | Held, superseded and parked deliveries
+Time from conversion to first delivery (ms) | Age of retries (s) | Failing partners
+Delivery completeness | Partner replies
 ## Queues and streams
-Messages waiting | Age of the oldest message (s) | How far stream readers are behind (ms)
+Messages waiting | Age of the oldest message (s) | Stream lag (ms)
 ## Failures, latency and throttles
-Refusals and failures of the API | Latency of the API (ms)
+API errors | API latency (ms)
 Errors by function | Duration by function, p95 (ms) | Throttles by function
 Throttled reads by table | Throttled writes by table
 Throttled reads by index | Throttled writes by index
-## What it costs
-Requests to the API | Invocations by function | Messages sent, by queue
+## Cost drivers
+API requests | Invocations by function | Messages sent, by queue
 Write units by table | Read units by table
 Write units by index | Read units by index
 """
@@ -176,7 +176,7 @@ def test_the_funnel_leads_from_clicks_to_credits_over_the_whole_time_that_is_loo
     rows = [row[-1] for row in widget["properties"]["metrics"]]
     seen = [options["label"] for options in rows if options.get("visible", True)]
     assert seen == [
-        *("clicks", "visits", "postbacks", "conversions", "credited", "credited of a hundred clicks", "reversed"),
+        *("clicks", "visits", "postbacks", "conversions", "credited", "credited per 100 clicks", "reversed"),
     ]
 
 

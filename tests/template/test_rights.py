@@ -168,7 +168,7 @@ def test_every_index_is_read_by_somebody_and_only_queried(index):
 def test_events_may_put_what_failed_into_one_queue_and_only_from_this_account():
     (policy,) = TEMPLATE.of_type("SQS::QueuePolicy").values()
     (statement,) = policy["PolicyDocument"]["Statement"]
-    assert policy["Queues"] == [{"Ref": "FailedEvents"}]
-    assert statement["Resource"] == get_att("FailedEvents")
+    assert policy["Queues"] == [{"Ref": "FailedEventsQueue"}]
+    assert statement["Resource"] == get_att("FailedEventsQueue")
     assert (statement["Action"], statement["Principal"]) == ("sqs:SendMessage", {"Service": "events.amazonaws.com"})
     assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
