@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
@@ -19,7 +18,7 @@ from ricochet.errors import (
     InvalidRequestError,
     RicochetError,
 )
-from ricochet.values.entity import Entity
+from ricochet.values.entity import Model
 from ricochet.values.lifecycle import Lifecycle
 
 Json = dict[str, Any]
@@ -74,18 +73,7 @@ ABOUT_TAGS = {
 }
 
 
-class Data(Entity):
-    """What an answer holds. A field without a default is always there; one that may be None is then left out."""
-
-    left_out: ClassVar[AbstractSet[str]] = frozenset()
-    """Fields of a stored model that the answer does not show."""
-
-
-class Listing(Data):
-    next_cursor: str | None
-
-
-class PageQuery(Entity):
+class PageQuery(Model):
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
     cursor: str | None = None
 

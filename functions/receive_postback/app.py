@@ -9,7 +9,7 @@ from ricochet.api import queued, resolver, success
 from ricochet.clients import dynamodb, sqs, when_needed
 from ricochet.errors import RequestError
 from ricochet.intake.advertiser_source import AdvertiserDirectory
-from ricochet.intake.intake import Intake
+from ricochet.intake.intake import Intake, Reported
 from ricochet.intake.postback_queue import PostbackQueue
 from ricochet.intake.raw_postback import RawPostback
 from ricochet.settings import PostbackQueueSettings, PostbackSettings
@@ -37,7 +37,7 @@ def take_postback() -> Response[Any]:
     except Exception as failure:  # ours to mend: the sender has done its part
         return queued(raw, fallback, failure, source)
     record_postback(raw.receipt_id, source, reply)
-    return success("Postback received and processed", reply.to_json())
+    return success("Postback received and processed", Reported.of(reply))
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -25,6 +25,7 @@ from ricochet.errors import (
 from ricochet.intake.raw_postback import MAX_BODY_BYTES
 from ricochet.metrics import Metric
 from ricochet.telemetry import count, logger, record_server_failure
+from ricochet.values.entity import Model, View
 from ricochet.values.inputs import parse_json_object, validate
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.money import json_number
@@ -73,9 +74,15 @@ def resolver() -> APIGatewayHttpResolver:
     return app
 
 
-def success(message: str, data: Any, *, status: int = 200, warnings: Sequence[str] = ()) -> Response[dict[str, Any]]:
-    body = {"success": True, "message": message, "data": data}
+def success(message: str, data: Model, *, status: int = 200, warnings: Sequence[str] = ()) -> Response[dict[str, Any]]:
+    body = {"success": True, "message": message, "data": data.to_json()}
     return _response(status, body | {"warnings": list(warnings)} if warnings else body)
+
+
+class Queued(View):
+    """What a sender reads of a postback that is processed later."""
+
+    receipt_id: str
 
 
 def queued(
@@ -88,7 +95,7 @@ def queued(
     record_server_failure(raw.receipt_id, failure, source)
     queue.put(raw)
     count(Metric.POSTBACKS_QUEUED)
-    return success("Postback accepted, to be processed shortly", {"receiptId": raw.receipt_id}, status=202)
+    return success("Postback accepted, to be processed shortly", Queued(receipt_id=raw.receipt_id), status=202)
 
 
 def failure(error: RicochetError, status: int | None = None) -> Response[dict[str, Any]]:

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from ricochet.clicks.click import ClickResult, shown_conversion_id
 from ricochet.errors import BodyTooLargeError, InvalidBodyError, LedgerBusyError, NotAConversionError, RequestError
 from ricochet.intake.raw_postback import RawPostback, receipt_of
 from ricochet.ledger.consequences import EARNING_STATUS
 from ricochet.ledger.conversion import Conversion
+from ricochet.ledger.earning import EarningStatus
 from ricochet.ledger.receipt import Receipt
 from ricochet.ledger.receipts_table import ReceiptsTable
 from ricochet.ledger.report import Report
 from ricochet.ledger.settlement import Settlement, Terms, outcome_of, repeats, settle
 from ricochet.ledger.transaction import CapReachedError, ClickTakenError, ConversionMovedError, Ledger
-from ricochet.values import money, times
+from ricochet.values import times
+from ricochet.values.entity import View
+from ricochet.values.money import Amount
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -65,19 +68,6 @@ class IntakeReply:
     def is_duplicate(self) -> bool:
         return self.outcome == "repeat"
 
-    def to_json(self) -> dict[str, Any]:
-        """What an advertiser is told."""
-        if self.led_to is None:
-            return {"clickId": self.click_id}
-        data = {
-            "earningId": self.led_to.earning_id,
-            "clickId": self.click_id,
-            "conversionId": shown_conversion_id(self.led_to),
-            "status": EARNING_STATUS[self.led_to.status],
-            "amount": money.json_number(self.led_to.amount),
-        }
-        return data | {"duplicate": True} if self.is_duplicate else data
-
     def for_log(self, receipt_id: str) -> dict[str, Any]:
         return {
             "receipt_id": receipt_id,
@@ -85,6 +75,33 @@ class IntakeReply:
             "conversion_id": self.led_to.conversion_id if self.led_to else None,
             "outcome": self.outcome,
         }
+
+
+class Reported(View):
+    """What an advertiser reads of a conversion that it reported."""
+
+    earning_id: str | None
+    click_id: str
+    conversion_id: str
+    status: EarningStatus
+    amount: Amount
+    duplicate: Literal[True] | None = None
+
+    @classmethod
+    def of(cls, reply: IntakeReply, **more: object) -> Self:
+        if reply.led_to is None:
+            raise ValueError(f"{reply.outcome} has led to no conversion")
+        return cls.model_validate(
+            {
+                "earning_id": reply.led_to.earning_id,
+                "click_id": reply.click_id,
+                "conversion_id": shown_conversion_id(reply.led_to),
+                "status": EARNING_STATUS[reply.led_to.status],
+                "amount": reply.led_to.amount,
+                "duplicate": reply.is_duplicate or None,
+            }
+            | more
+        )
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from secrets import token_urlsafe
 from typing import Any
 
 from ricochet.intake.raw_postback import RawPostback
@@ -60,6 +61,7 @@ class Preset:
     proof: Proof = path_key
     reads: Reads = Reads.BOTH
     needs_secret: bool = False
+    new_secret: Callable[[], str] = lambda: token_urlsafe(24)
     needs_vouching: bool = False  # the proof leaves out the amount: CIDRs or a click of ours must vouch for it
     statuses: Mapping[str, Status] = field(default_factory=dict)  # its own words and numbers, in lower case
     own_words: Callable[[Fields], Mapping[str, Status]] = lambda _: {}  # words that a postback itself explains
@@ -68,8 +70,9 @@ class Preset:
     is_reversal: Callable[[Fields], bool] = no_reason  # type: ignore[assignment]
     reversed_transaction: Callable[[Fields], str | None] = no_reason
     """Which transaction a reversal takes back, where it has an id of its own."""
-    only_receipt: Callable[[Fields, str | None], str | None] = lambda _fields, _affiliate: None
+    only_receipt: Callable[[Fields], str | None] = no_reason
     """Why this postback is kept as a receipt and nothing else, if it is (tests, other roles)."""
+    account_field: str | None = None  # whose account it is for: what is not for the configured one is only a receipt
     is_rebill: Callable[[Fields], bool] = no_reason  # type: ignore[assignment]
     """Whether it is a later charge of the same customer: a conversion of its own on a click that has converted."""
     unwrap: Callable[[RawPostback, str], dict[str, Any]] | None = None
@@ -85,6 +88,12 @@ class Preset:
             if fields.get(theirs) is not None:
                 return fields[theirs]
         return None
+
+    def is_for_another(self, account: str | None, fields: Fields) -> bool:
+        """Whether the postback is for another account than ours at the network."""
+        if account is None or self.account_field is None:
+            return False
+        return str(fields.get(self.account_field, "")).lower() != account.lower()
 
     def status_of(self, word: str, fields: Fields, configured: Mapping[str, Status]) -> Status | None:
         """What a word means here, by the operator's word first; None if nobody knows it."""
