@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Self
 
 from ricochet.values import times
 from ricochet.values.entity import Entity, Shown, View
 from ricochet.values.money import Amount
-from ricochet.values.statuses import Status
+from ricochet.values.statuses import ClickStatus, Status
 
 KEPT_AFTER_EXPIRY_DAYS = 30
-
-
-class ClickStatus(StrEnum):
-    PENDING = "pending"
-    CONVERTED = "converted"
-    REJECTED = "rejected"
-    EXPIRED = "expired"  # never stored: it follows from `expires_at`
 
 
 class ClickResult(Entity):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ricochet.clicks import task_urls
-from ricochet.clicks.click import Click, ClickStatus, ClickView
+from ricochet.clicks.click import Click, ClickView
 from ricochet.clicks.clicks_table import ClicksTable
 from ricochet.errors import ClickNotFoundError, InvalidClickIdError
 from ricochet.values import ids, times
 from ricochet.values.entity import View
+from ricochet.values.statuses import ClickStatus
 
 
 class Visit(View):

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 from ricochet.clicks.click import ClickResult, shown_conversion_id
 from ricochet.errors import BodyTooLargeError, InvalidBodyError, LedgerBusyError, NotAConversionError, RequestError
 from ricochet.intake.raw_postback import RawPostback, receipt_of
-from ricochet.ledger.consequences import EARNING_STATUS
+from ricochet.ledger.consequences import click_result
 from ricochet.ledger.conversion import Conversion
-from ricochet.ledger.earning import EarningStatus
 from ricochet.ledger.receipt import Receipt
 from ricochet.ledger.receipts_table import ReceiptsTable
 from ricochet.ledger.report import Report
-from ricochet.ledger.settlement import Settlement, Terms, outcome_of, repeats, settle
+from ricochet.ledger.settlement import Settlement, repeats, settle
+from ricochet.ledger.terms import Terms
 from ricochet.ledger.transaction import CapReachedError, ClickTakenError, ConversionMovedError, Ledger
 from ricochet.values import times
 from ricochet.values.entity import View
 from ricochet.values.money import Amount
+from ricochet.values.statuses import STATUSES, EarningStatus
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -96,7 +97,7 @@ class Reported(View):
                 "earning_id": reply.led_to.earning_id,
                 "click_id": reply.click_id,
                 "conversion_id": shown_conversion_id(reply.led_to),
-                "status": EARNING_STATUS[reply.led_to.status],
+                "status": STATUSES[reply.led_to.status].earning,
                 "amount": reply.led_to.amount,
                 "duplicate": reply.is_duplicate or None,
             }
@@ -173,7 +174,7 @@ class Intake:
                 except CapReachedError as cap:
                     terms = terms.with_cap_reached(cap.reason)
                     continue
-            return IntakeReply(settlement.outcome, report.click_id, outcome_of(settlement.conversion))
+            return IntakeReply(settlement.outcome, report.click_id, click_result(settlement.conversion))
         raise LedgerBusyError("the conversion kept moving")
 
     def _write(self, case: _Case, settlement: Settlement) -> None:

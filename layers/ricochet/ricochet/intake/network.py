@@ -12,20 +12,20 @@ from ricochet.values.statuses import Status
 
 
 class CreditBy(StrEnum):
-    """Whom a network's conversions credit."""
+    """Which user a network's conversions credit."""
 
-    CLICK = "click"  # the user whose click it names
-    USER = "user"  # the user whom it names, as offerwalls do
+    CLICK = "click"  # the user of the click that it names
+    USER = "user"  # the user that it names, as offerwalls do
     NONE = "none"
 
 
 class Network(Entity):
     unique_key: Masked[str]
-    network_id: Shown[str | None] = None  # absent from a key that has been replaced
+    network_id: Shown[str | None] = None  # absent from a key that was replaced
     name: Shown[str] = ""
     preset: Shown[str] = "generic"
     secret: Secret[str | None] = None
-    affiliate: Shown[str | None] = None  # our account there: what is for others is only a receipt
+    affiliate: Shown[str | None] = None  # our account there: postbacks for others are only receipts
     allowed_cidrs: Shown[tuple[str, ...]] = ()
     param_map: Shown[dict[str, tuple[str, ...]]] = {}
     status_map: Shown[dict[str, Status]] = {}

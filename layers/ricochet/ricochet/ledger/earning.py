@@ -1,4 +1,4 @@
-"""An earning: one signed line of a user's ledger; and the wallet that sums the credited ones up."""
+"""An earning: one signed line of a user's ledger. The wallet is the sum of the credited ones."""
 
 from __future__ import annotations
 
@@ -12,19 +12,14 @@ from pydantic import Field, computed_field
 from ricochet.values import ids
 from ricochet.values.entity import Entity, PageView, Shown, View
 from ricochet.values.money import Amount, Currency
+from ricochet.values.statuses import ApprovalStatus, EarningStatus
 
 WAITING_SHARDS = tuple(f"waiting#{number}" for number in range(4))
 
 CREDIT_SHARDS = tuple(f"credit#{number}" for number in range(4))
 
 HOLD_DAYS = "hold_days"
-"""The reason of a row that is approved and waits for its product's days to be over."""
-
-
-class EarningStatus(StrEnum):
-    PENDING = "pending"
-    COMPLETED = "completed"
-    CANCELLED = "cancelled"
+"""The reason of an approved row that waits until its product's hold days are over."""
 
 
 class EarningType(StrEnum):
@@ -34,15 +29,8 @@ class EarningType(StrEnum):
     ADJUSTMENT = "adjustment"
 
 
-class ApprovalStatus(StrEnum):
-    PENDING = "pending"
-    AUTO_APPROVED = "auto_approved"
-    MANUAL_APPROVED = "manual_approved"
-    REJECTED = "rejected"
-
-
 class EarningState(Entity):
-    """What may still change of a row while it is pending; and the indexes that it stands in meanwhile."""
+    """What may change in a row while it is pending, and the indexes that it is in until then."""
 
     user_id: Shown[str]
     earning_id: Shown[str]
@@ -56,7 +44,7 @@ class EarningState(Entity):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def waiting_shard(self) -> str | None:
-        """The partition of the index `byWaiting`: rows that wait for us, and not for their source."""
+        """The partition of the index `byWaiting`, for rows that wait for us rather than for their source."""
         return ids.pick(self.earning_id, WAITING_SHARDS) if self._is_pending and self.reason else None
 
     @computed_field  # type: ignore[prop-decorator]
@@ -109,7 +97,7 @@ class Earnings(PageView[EarningView]):
 
 
 class Wallet(Entity):
-    """`balance` equals the sum of the user's completed earnings; `lifetime` never counts reversals."""
+    """`balance` equals the sum of the user's completed earnings; `lifetime` does not subtract reversals."""
 
     user_id: str
     currency: Currency

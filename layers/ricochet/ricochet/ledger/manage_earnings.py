@@ -1,4 +1,4 @@
-"""Operators look at the money that waits, and approve or reject it."""
+"""Operators list the money that waits, and approve or reject it."""
 
 from __future__ import annotations
 

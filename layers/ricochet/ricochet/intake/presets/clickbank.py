@@ -108,7 +108,7 @@ PRESET = Preset(
     needs_secret=True,
     new_secret=_new_secret,
     statuses={kind.lower(): status for kind, status in KINDS.items()},
-    knows_other_words=False,
+    knows_common_names=False,
     only_receipt=_not_ours,
     account_field="affiliate",
     is_rebill=lambda fields: fields.get("transactionType") == "BILL",
