@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from ricochet.audit import line_of_run
 from ricochet.delivery.delivery import Delivery
 from ricochet.intake.intake import IntakeReply
+from ricochet.values.change import line_of_run
 from tests.template.cloudformation import ROOT, load
 from tests.unit.builders import a_delivery
 

@@ -163,7 +163,7 @@ def test_anyone_elses_click_is_as_unknown_as_no_click(user_id, click_id):
     ],
 )
 def test_only_a_click_that_led_nowhere_expires(click, moment, shown):
-    assert click.shown_status(moment) == shown
+    assert click.status_at(moment) == shown
 
 
 def test_a_visit_tells_the_clicks_state():
