@@ -34,7 +34,7 @@ def lines():
 
 
 def audit(action, resource_id, before, after, reason=None):
-    AuditLog(lambda: "op_1").changed(action, resource_id, Change(before, after), reason)
+    AuditLog(lambda: "op_1").record_change(action, resource_id, Change(before, after), reason)
 
 
 def only(lines):
@@ -108,7 +108,7 @@ def test_whatever_the_log_level_audit_lines_are_written_as_all_lines_are(level):
         "from ricochet import audit, telemetry\n"
         "telemetry.logger.append_keys(partner_id='part_1')\n"
         "telemetry.logger.info('not asked for')\n"
-        "audit.AuditLog(lambda: 'op_1').ran('deliveries.replayed', 'part_1', {'replayed': 2})\n"
+        "audit.AuditLog(lambda: 'op_1').record_run('deliveries.replayed', 'part_1', {'replayed': 2})\n"
     )
     settings = {"POWERTOOLS_LOG_LEVEL": level, "POWERTOOLS_SERVICE_NAME": "manage_deliveries"}
     done = subprocess.run(

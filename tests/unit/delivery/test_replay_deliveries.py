@@ -135,14 +135,14 @@ def test_where_time_runs_out_the_next_call_goes_on(kind, looks):
     while calls == 0 or cursor:
         ticks = count(1)
         report = world(GAP | {"state": kind}, lambda ticks=ticks: next(ticks) < looks, cursor=cursor)
-        matched, cursor, calls = matched + report.matched, report.cursor, calls + 1
+        matched, cursor, calls = matched + report.matched, report.next_cursor, calls + 1
     assert matched == 7
     assert calls == 7 // looks + 1
 
 
 def test_a_cursor_belongs_to_one_replay():
     world = World(rows=[a_row(1), a_row(2)])
-    cursor = world(PARKED_ONES, lambda: False).cursor
+    cursor = world(PARKED_ONES, lambda: False).next_cursor
     for other in ({"state": "delivered"}, {"state": "missing"}, {"to": IN_AN_HOUR}, {"from": IN_AN_HOUR}):
         with pytest.raises(InvalidCursorError):
             world(PARKED_ONES | other, cursor=cursor)

@@ -3,7 +3,7 @@
 import pytest
 
 from ricochet.ledger.commission import commission_change
-from ricochet.ledger.earning import EarningType, WalletChange
+from ricochet.ledger.earning import EarningType, EarningView, WalletChange
 from ricochet.values.statuses import ApprovalStatus, ClickStatus, EarningStatus, Status
 from tests.unit.builders import IN_AN_HOUR, NOON, Books, a_product, a_report
 
@@ -128,6 +128,6 @@ def test_what_waits_for_its_days_is_in_both_indexes_and_what_is_settled_in_none(
 
 
 def test_users_see_until_when_it_waits_and_no_indexes(books):
-    shown = approve(books).new_earning.to_app()
+    shown = EarningView.of(approve(books).new_earning).to_json()
     assert (shown["status"], shown["reason"], shown["creditAfter"]) == ("pending", "hold_days", IN_A_WEEK)
     assert {"waitingShard", "creditShard"}.isdisjoint(shown)

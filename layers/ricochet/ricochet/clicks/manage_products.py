@@ -145,7 +145,7 @@ class ManageProducts:
         if not self._products.create(product):
             raise ProductExistsError(f"product {product.product_id} exists already")
         change = Change(None, product, proof.shown, _warnings(product, fields))
-        return self._audit.changed("product.created", product.product_id, change)
+        return self._audit.record_change("product.created", product.product_id, change)
 
     def get(self, product_id: str) -> Product:
         product = self._products.get(product_id)
@@ -169,7 +169,7 @@ class ManageProducts:
         if not self._products.replace(after, before.revision):
             raise ChangedMeanwhileError("the product was changed meanwhile; read it again")
         change = Change(before, after, proof.shown, _warnings(after, patch))
-        return self._audit.changed("product.updated", product_id, change)
+        return self._audit.record_change("product.updated", product_id, change)
 
     def list_page(self, status: Lifecycle | None, limit: int, cursor: str | None) -> Page[Product]:
         return self._products.list_page(status, limit, cursor)

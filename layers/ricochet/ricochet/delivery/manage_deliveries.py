@@ -135,7 +135,7 @@ class ManageDeliveries:
         if not self._deliveries.replace(change.after, before):
             raise ChangedMeanwhileError("the delivery was changed meanwhile; read it again")
         ids = {name: getattr(before, name) for name in ("delivery_id", "conversion_id", "partner_id")}
-        return self._audit.changed("delivery.replayed", before.delivery_id, change, **ids)
+        return self._audit.record_change("delivery.replayed", before.delivery_id, change, **ids)
 
     def undelivered(self, cursor: str | None, has_time: Callable[[], bool]) -> Undelivered:
         """Add up the value of what waits or is parked, as far as `has_time` allows."""

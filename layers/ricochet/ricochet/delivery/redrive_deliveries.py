@@ -96,7 +96,7 @@ class RedriveParked:
                 if not has_time():
                     break
         finally:  # where it is interrupted, too
-            self._audit.ran("deliveries.redriven", "the parking queue", result.model_dump(exclude={"dry_run"}))
+            self._audit.record_run("deliveries.redriven", "the parking queue", result.model_dump(exclude={"dry_run"}))
         return result
 
     def _redrive(self, parked: ParkedMessage) -> RedriveOutcome:

@@ -147,7 +147,7 @@ class ReplayDeliveries:
 
     def _record(self, request: ReplayRequest, report: ReplayReport) -> None:
         if not report.dry_run:
-            self._audit.ran("deliveries.replayed", request.partner_id, report.to_json())
+            self._audit.record_run("deliveries.replayed", request.partner_id, report.to_json())
 
     def _partner(self, partner_id: str) -> Partner:
         partner = self._partners.get(partner_id)

@@ -139,7 +139,7 @@ class ManageNetworks:
         if self._networks.by_id(network_id) is not None or not self._networks.create(network):
             raise NetworkExistsError("a network of this id or with this key exists already")
         change = Change(None, network, secret, ignored_fields(fields, NetworkInput))
-        return self._audit.changed("network.created", network_id, change)
+        return self._audit.record_change("network.created", network_id, change)
 
     def get(self, network_id: str) -> Network:
         network = self._networks.by_id(network_id)
@@ -164,7 +164,7 @@ class ManageNetworks:
         after = after.with_changes(revision=before.revision + 1)
         self._replace(before, after, given.grace_hours)
         change = Change(before, after, secret, ignored_fields(patch, NetworkInput))
-        return self._audit.changed("network.updated", network_id, change)
+        return self._audit.record_change("network.updated", network_id, change)
 
     def _replace(self, before: Network, after: Network, grace_hours: int) -> None:
         if after.unique_key == before.unique_key:

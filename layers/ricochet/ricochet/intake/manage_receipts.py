@@ -140,7 +140,7 @@ class ManageReceipts:
         finally:  # a refusal is its receipt's new outcome, too
             after = self.get(receipt_id)
             ids = {"click_id": after.click_id, "conversion_id": after.conversion_id}
-            self._audit.changed("receipt.replayed", receipt_id, Change(receipt, after), **ids)
+            self._audit.record_change("receipt.replayed", receipt_id, Change(receipt, after), **ids)
 
 
 def replayed(reply: IntakeReply) -> Replayed | OnlyReplayed:

@@ -27,7 +27,7 @@ class Change[E: Entity]:
 class Audit(ABC):
     """Where a use case records what one person changed."""
 
-    def changed[E: Entity](
+    def record_change[E: Entity](
         self, action: str, resource_id: str, change: Change[E], reason: str | None = None, **ids: str | None
     ) -> Change[E]:
         """Write one line, unless nothing differs, and return `change`; the line can be found by `ids`.
@@ -39,7 +39,7 @@ class Audit(ABC):
             self.write(line, {name: one for name, one in ids.items() if one})
         return change
 
-    def ran(self, action: str, resource_id: str, result: Mapping[str, Any]) -> None:
+    def record_run(self, action: str, resource_id: str, result: Mapping[str, Any]) -> None:
         """Write what was started for many things at once, and its result in numbers."""
         self.write(line_of_run(self.who, action, resource_id, result), {})
 

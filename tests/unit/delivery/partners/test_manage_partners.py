@@ -225,9 +225,9 @@ class PartnersInMemory:
             raise PartnerExistsError("taken")
 
     def replace(self, after, before, *, forgiving):
-        assert self.rows[after.after_id] is before
-        self.rows[after.after_id] = after
-        self.forgiven += [after.after_id] if forgiving else []
+        assert self.rows[after.partner_id] is before
+        self.rows[after.partner_id] = after
+        self.forgiven += [after.partner_id] if forgiving else []
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ class TestProfile:
         assert {name: getattr(portal.partner, name) for name in changed} == changed
         kept = ("max_per_second", "logins", "status", "signing_secret", "postback_url", "name", "created_at")
         assert all(getattr(portal.partner, name) == getattr(before, name) for name in kept)
-        assert (saved.partner, saved.warnings, saved.secret) == (portal.partner, [], None)
+        assert (saved.after, saved.warnings, saved.secret) == (portal.partner, [], None)
 
     def test_what_is_not_its_own_to_set_is_ignored_with_a_warning_each(self):
         portal = Portal()

@@ -190,7 +190,7 @@ class ManagePartners:
             updated_at=moment,
         ).with_active_periods(moment)
         self._setups.create(partner)
-        return self._audit.changed("partner.created", partner.partner_id, Change(None, partner, secret, warnings))
+        return self._audit.record_change("partner.created", partner.partner_id, Change(None, partner, secret, warnings))
 
     def get(self, partner_id: str) -> Partner:
         partner = self._partners.get(partner_id)
@@ -207,7 +207,7 @@ class ManagePartners:
         change = patched(before, patch, self._resolver, self._clock())
         change = replace(change, warnings=[*change.warnings, *ignored_fields(patch, PartnerInput)])
         self._setups.replace(change.after, before, forgiving=missed(change) is not None)
-        return self._audit.changed("partner.updated", partner_id, change)
+        return self._audit.record_change("partner.updated", partner_id, change)
 
     def list_page(self, status: Lifecycle | None, limit: int, cursor: str | None) -> Page[Partner]:
         return self._partners.list_page(status, limit, cursor)
@@ -267,7 +267,7 @@ def check_postback_url(url: str, resolver: Resolver) -> list[str]:
     literal = literal_address(host)
     if literal is not None:
         if not may_connect(literal, port, host, resolver.allowed):
-            raise PartnerUrlNotAllowedError(TargetRefusedError("postbackUrl", f"{literal}:{port}").message)
+            raise PartnerUrlNotAllowedError(f"postbackUrl leads to {literal}:{port}, which is not a public address")
         return []
     try:
         resolver.addresses(host, port, LOOKUP_SECONDS)

@@ -147,7 +147,7 @@ class PartnerProfile:
         before, after = change.before, change.after
         if before is None or not self._partners.replace(after, before.revision):
             raise ChangedMeanwhileError("the partner was changed meanwhile; read it again")
-        return self._audit.changed(action, after.partner_id, change)
+        return self._audit.record_change(action, after.partner_id, change)
 
 
 def _sample(partner: Partner, status: Status, moment: str) -> Delivery:
