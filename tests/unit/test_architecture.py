@@ -194,5 +194,7 @@ def test_audit_lines_are_written_by_use_cases_only(path):
     assert not {
         node.func.attr
         for node in ast.walk(tree_of(path))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in {"record_change", "record_run"}
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"record_change", "record_run"}
     }

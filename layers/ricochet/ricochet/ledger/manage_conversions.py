@@ -72,7 +72,9 @@ class ManageConversions:
         decision = Decision(f"operator:{self._audit.who}", given.status, given.reason)
         settlement = self._decisions(decision, conversion_id, lambda prior: check_status(given.status, prior))
         change = Change(settlement.prior, settlement.conversion)
-        self._audit.record_change("conversion.corrected", conversion_id, change, given.reason, conversion_id=conversion_id)
+        self._audit.record_change(
+            "conversion.corrected", conversion_id, change, given.reason, conversion_id=conversion_id
+        )
         return self._shown(change.after)
 
     def _shown(self, conversion: Conversion) -> ConversionView:

@@ -48,7 +48,9 @@ class ManageEarnings:
         decision = Decision(f"operator:{self._audit.who}", status, reason)
         settlement = self._decisions(decision, before.conversion_id, lambda prior: check_waiting(earning_id, prior))
         change = Change(before, _changed(before, settlement.earning_change))
-        return self._audit.record_change(f"earning.{status}", earning_id, change, reason, conversion_id=before.conversion_id)
+        return self._audit.record_change(
+            f"earning.{status}", earning_id, change, reason, conversion_id=before.conversion_id
+        )
 
 
 def _changed(earning: Earning, change: EarningState | None) -> Earning:
