@@ -7,9 +7,8 @@ import pytest
 
 from ricochet.delivery.delivery import Delivery
 from ricochet.intake.intake import IntakeReply
-from ricochet.values.change import line_of_run
 from tests.template.cloudformation import ROOT, load
-from tests.unit.builders import a_delivery
+from tests.unit.builders import RecordedAudit, a_delivery
 
 TEMPLATE = load()
 QUERIES = TEMPLATE.of_type("Logs::QueryDefinition")
@@ -23,13 +22,19 @@ def logged_keys() -> set[str]:
     """Every key that is put into a line of the log."""
     keys = OF_POWERTOOLS | set(a_delivery().for_log()) | set(IntakeReply("repeat").for_log("RCPT-1"))
     keys |= {"network_id", "product_id"}  # of whoever speaks
-    keys |= set(line_of_run("operator", "it.changed", "it", {}))
+    keys |= set(audit_line())
     sources = [*(ROOT / "functions").rglob("*.py"), *(ROOT / "layers/ricochet/ricochet").rglob("*.py")]
     for path in sources:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.keyword) and node.arg == "extra":
                 keys |= {part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant)}
     return {key for key in keys if isinstance(key, str)}
+
+
+def audit_line() -> dict[str, object]:
+    audit = RecordedAudit()
+    audit.record_run("it.changed", "it", {})
+    return audit.lines[0]
 
 
 def messages() -> set[str]:

@@ -11,12 +11,13 @@ from ricochet.delivery.transitions import waiting
 from ricochet.dynamodb.wire import from_wire, to_wire
 from ricochet.intake.raw_postback import receipt_of
 from ricochet.ledger.conversion import day_shards
-from ricochet.values.change import Change, line_of_change
+from ricochet.values.change import Change
 from ricochet.values.entity import Entity, Masked, Secret, Shown, Unaudited, View
 from ricochet.values.masking import MASK
 from tests.unit.builders import (
     NOON,
     Books,
+    RecordedAudit,
     a_click,
     a_conversion,
     a_delivery,
@@ -99,12 +100,13 @@ def test_only_what_is_marked_is_shown():
 
 
 def test_a_new_attribute_is_in_no_audit_line():
-    before = Tariff(name="a")
+    audit, before = RecordedAudit(), Tariff(name="a")
     after = Tariff(name="b", note="x", past="x", key="x", terms=(Terms(rate=2, new="x"),), new="x")
-    line = line_of_change("op_1", "tariff.updated", "a", Change(before, after))
+    audit.record_change("tariff.updated", "a", Change(before, after))
+    audit.record_change("tariff.updated", "a", Change(before, before.with_changes(new="x", past="x")))
+    (line,) = audit.lines
     assert line["before"] == {"name": "a", "note": MASK, "key": MASK, "terms": [{"rate": 1}]}
     assert line["after"] == {"name": "b", "note": MASK, "key": MASK, "terms": [{"rate": 2}]}
-    assert line_of_change("op_1", "tariff.updated", "a", Change(before, before.with_changes(new="x"))) == {}
 
 
 def test_a_view_shows_its_own_fields_and_null_where_it_has_no_default():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -21,7 +21,7 @@ class Change[E: Entity]:
     before: E | None  # None: it is new
     after: E
     secret: str | None = None  # in clear, if it is new: the only time that it is shown
-    warnings: Sequence[str] = field(default=())
+    warnings: Sequence[str] = ()
 
 
 class Audit(ABC):
@@ -30,18 +30,22 @@ class Audit(ABC):
     def record_change[E: Entity](
         self, action: str, resource_id: str, change: Change[E], reason: str | None = None, **ids: str | None
     ) -> Change[E]:
-        """Write one line, unless nothing differs, and return `change`; the line can be found by `ids`.
+        """Write the fields that differ (all, of what is new), nothing if none does; return `change`.
 
-        `action` is what was done to what: `product.updated`.
+        `action` is what was done to what, such as `product.updated`; `ids` are others to find the line by.
         """
-        line = line_of_change(self.who, action, resource_id, change, reason)
-        if line:
-            self.write(line, {name: one for name, one in ids.items() if one})
+        fields = fields_with(type(change.after), _AUDITED)
+        changed = [name for name in fields if getattr(change.before, name, None) != getattr(change.after, name)]
+        if changed:
+            result = {"before": _values(change.before, changed), "after": _values(change.after, changed)}
+            line = {"who": self.who, "action": action, "resource": resource_id} | result
+            known = {name: one for name, one in ids.items() if one}
+            self.write(line | ({"reason": reason} if reason else {}), known)
         return change
 
     def record_run(self, action: str, resource_id: str, result: Mapping[str, Any]) -> None:
         """Write what was started for many things at once, and its result in numbers."""
-        self.write(line_of_run(self.who, action, resource_id, result), {})
+        self.write({"who": self.who, "action": action, "resource": resource_id, "result": result}, {})
 
     @property
     @abstractmethod
@@ -52,39 +56,11 @@ class Audit(ABC):
     def write(self, line: dict[str, Any], ids: Mapping[str, str]) -> None: ...
 
 
-def line_of_change(
-    who: str, action: str, resource_id: str, change: Change[Any], reason: str | None = None
-) -> dict[str, Any]:
-    """The fields that differ (of what is new, all), secrets masked; empty if none differs."""
-    before: Entity | None = change.before
-    after: Entity = change.after
-    changed = [
-        name for name in fields_with(type(after), _AUDITED) if getattr(before, name, None) != getattr(after, name)
-    ]
-    if not changed:
-        return {}
-    line = {
-        "who": who,
-        "action": action,
-        "resource": resource_id,
-        "before": _values(before, changed),
-        "after": _values(after, changed),
-    }
-    return line | ({"reason": reason} if reason else {})
-
-
-def line_of_run(who: str, action: str, resource_id: str, result: Mapping[str, Any]) -> dict[str, Any]:
-    return {"who": who, "action": action, "resource": resource_id, "result": result}
-
-
 def _values(entity: Entity | None, names: Sequence[str]) -> dict[str, Any]:
-    if entity is None:
-        return {}
-    fields, values = type(entity).model_fields, {name: getattr(entity, name) for name in names}
     return {
-        fields[name].alias or name: _value(value, type(entity).visibility(name))
-        for name, value in values.items()
-        if value is not None
+        type(entity).model_fields[name].alias or name: _value(value, type(entity).visibility(name))
+        for name in names
+        if entity is not None and (value := getattr(entity, name)) is not None
     }
 
 
