@@ -10,7 +10,7 @@ OPERATIONS = (
         name="getClick",
         tag=Tag.APPS,
         caller=Caller.USER,
-        summary="What became of one's own click",
+        summary="Read one's own click and its status",
         successes=(
             Success(
                 "Click found",

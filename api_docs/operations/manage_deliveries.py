@@ -81,7 +81,7 @@ OPERATIONS = (
         name="sumUndelivered",
         tag=Tag.DELIVERIES,
         caller=Caller.ADMIN,
-        summary="What partners have not been told, added up by partner and currency",
+        summary="What partners have not received, added up by partner and currency",
         description="With a `nextCursor` there is more: add up what it leads to.",
         query=CursorQuery,
         successes=(
@@ -120,9 +120,9 @@ OPERATIONS = (
         name="replayDelivery",
         tag=Tag.DELIVERIES,
         caller=Caller.ADMIN,
-        summary="Have one delivery tried anew",
+        summary="Have one delivery tried again",
         description="From the next minute on, at its partner's rate, with the whole schedule of retries.",
-        successes=(Success("Delivery to be tried anew", DeliverySummary, _SUMMARY | {"state": "retrying"}),),
+        successes=(Success("Delivery to be tried again", DeliverySummary, _SUMMARY | {"state": "retrying"}),),
         errors=(DeliveryNotFoundError, DeliveryUnderWayError, PartnerArchivedError, ChangedMeanwhileError),
     ),
     Operation(
@@ -130,7 +130,7 @@ OPERATIONS = (
         name="replayDeliveries",
         tag=Tag.DELIVERIES,
         caller=Caller.ADMIN,
-        summary="Have a partner told anew all of a time and state",
+        summary="Send a partner all deliveries of a time and state again",
         description="Counts only, unless `dryRun` is false. Repeating a call does no harm; with a `nextCursor` it "
         "stopped before the end, so send it as `cursor`.",
         body=Body(ReplayRequest, _SPAN),

@@ -86,8 +86,8 @@ OPERATIONS = (
         name="replayReceipt",
         tag=Tag.RECEIPTS,
         caller=Caller.ADMIN,
-        summary="Take the postback in once more",
-        description="Vouched for by the operator, so it proves nothing itself. Its receipt then tells the new outcome.",
+        summary="Process the postback again",
+        description="The operator vouches for it, so it needs no proof itself. Its receipt then has the new outcome.",
         successes=(
             Success(
                 "Receipt replayed",

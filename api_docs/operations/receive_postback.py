@@ -31,7 +31,7 @@ Text = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
 
 
 class Postback(Model):
-    """What an advertiser may say of a conversion."""
+    """What an advertiser can report of a conversion."""
 
     amount: Price | None = Field(None, description="What the user earns; if left out, what the product promised.")
     currency: Currency | None = Field(None, description="Another one than the product's waits for a person.")

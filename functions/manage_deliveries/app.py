@@ -56,14 +56,14 @@ def get_delivery(conversion_id: str, version: str, partner_id: str) -> Response[
 @app.post("/api/v1/admin/deliveries/<conversion_id>/<version>/<partner_id>/replay")
 def replay_delivery(conversion_id: str, version: str, partner_id: str) -> Response[Any]:
     change = manage.replay(conversion_id, version, partner_id)
-    return success("Delivery to be tried anew", DeliverySummary.from_entity(change.after))
+    return success("Delivery to be tried again", DeliverySummary.from_entity(change.after))
 
 
 @app.post("/api/v1/admin/deliveries/replay")
 def replay_deliveries() -> Response[Any]:
     request = parse_body(app.current_event, ReplayRequest)
     return success(
-        "Deliveries counted" if request.dry_run else "Deliveries to be tried anew", replay(request, has_time)
+        "Deliveries counted" if request.dry_run else "Deliveries to be tried again", replay(request, has_time)
     )
 
 

@@ -1,4 +1,4 @@
-"""/api/v1/admin/partners: operators set up who is told of conversions, and how."""
+"""/api/v1/admin/partners: operators set up who receives conversions, and how."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""/api/v1/admin/receipts: every postback as it arrived, what became of it, and the same once more."""
+"""/api/v1/admin/receipts: every postback as it arrived, its outcome, and a way to process it again."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""A click: one user's way to one product, and what became of it."""
+"""A click: one user's way to one product, and its result."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _USER_AGENT_LENGTH = 160
 
 
 class ClickRequest(Entity):
-    """What an app may say when it asks for a click; all of it is optional."""
+    """What an app can set when it creates a click; all of it is optional."""
 
     task_url: Annotated[str, StringConstraints(min_length=1)] | None = None
     offer_id: Tag | None = None

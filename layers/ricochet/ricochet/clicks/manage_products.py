@@ -167,7 +167,7 @@ class ManageProducts:
         after = self._product(given, product_id, before.created_at, self._clock())
         after = after.with_changes(revision=before.revision + 1, **proof.stored)
         if not self._products.replace(after, before.revision):
-            raise ChangedMeanwhileError("the product was changed meanwhile; read it again")
+            raise ChangedMeanwhileError("the product was changed at the same time; read it again")
         change = Change(before, after, proof.shown, _warnings(after, patch))
         return self._audit.record_change("product.updated", product_id, change)
 

@@ -1,4 +1,4 @@
-"""What became of a click, for its user; and that it was opened, for us."""
+"""Reads a click for its user, and counts visits of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operators look at who was told what and who was not, and have one delivery tried anew."""
+"""Operators look at deliveries and at what was not delivered, and replay a single delivery."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _VERSION = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
 
 class ListingQuery(Model):
-    """Which deliveries of a listing, whosever they are."""
+    """Which deliveries of a partner, or of all, a listing has."""
 
     state: DeliveryState | None = None
     since: Annotated[Moment | None, Field(alias="from")] = None
@@ -133,7 +133,7 @@ class ManageDeliveries:
             raise PartnerArchivedError("the partner is archived")
         change = Change(before, restarted(before, self._clock()))
         if not self._deliveries.replace(change.after, before):
-            raise ChangedMeanwhileError("the delivery was changed meanwhile; read it again")
+            raise ChangedMeanwhileError("the delivery was changed at the same time; read it again")
         ids = {name: getattr(before, name) for name in ("delivery_id", "conversion_id", "partner_id")}
         return self._audit.record_change("delivery.replayed", before.delivery_id, change, **ids)
 

@@ -1,4 +1,4 @@
-"""All that a partner was or was not told in a time is sent to it once more; how much that is can be asked first."""
+"""All that a partner did or did not receive in a span of time is sent to it again; it can be counted first."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ class ReplayDeliveries:
             yield [row] if row in listing and self._is_latest(row) else [], Position.of(row)._asdict()
 
     def _is_latest(self, row: Delivery) -> bool:
-        """Whether the partner has not been told of a later version, after which this one would only be superseded."""
+        """Whether the partner has received no later version, after which this one would only be superseded."""
         versions = self._deliveries.of_conversion(row.conversion_id)
         mine = [one for one in versions if one.partner_id == row.partner_id]
         return not any(one.version > row.version and one.was_taken for one in mine)
@@ -176,7 +176,7 @@ class ReplayDeliveries:
         """By the days of the conversions' last changes: what changed in the time stands there, or later."""
         today = self._clock()
         if request.since < times.plus(today, days=-KEPT_DAYS):
-            detail = f"from: deliveries are kept for {KEPT_DAYS} days; what is older cannot be told from missing"
+            detail = f"from: deliveries are kept for {KEPT_DAYS} days; what is older looks like what is missing"
             raise InvalidRequestError(detail, [detail])
         for conversion in self._conversions.of_days(_days(request.since, today), start):
             rows = self._wanted(partner, conversion, request)
@@ -184,11 +184,11 @@ class ReplayDeliveries:
             yield missing, day_key(conversion)
 
     def _wanted(self, partner: Partner, conversion: Conversion, request: ReplayRequest) -> Iterator[Delivery]:
-        """A row for each version that the partner, as it is now, would have been told of in the time."""
-        for told in versions_of(conversion):
-            inside = request.since <= told.notice.timestamp <= request.until
-            if inside and told.changed_by != partner.actor and partner.is_subscribed(told.notice):
-                yield due_delivery(conversion.conversion_id, told, partner, self._clock())
+        """A row for each version that the partner, as it is now, would have received in the span."""
+        for version in versions_of(conversion):
+            inside = request.since <= version.notice.timestamp <= request.until
+            if inside and version.changed_by != partner.actor and partner.is_subscribed(version.notice):
+                yield due_delivery(conversion.conversion_id, version, partner, self._clock())
 
 
 def _days(since: str, until: str) -> list[str]:

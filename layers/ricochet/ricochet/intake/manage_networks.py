@@ -169,11 +169,11 @@ class ManageNetworks:
     def _replace(self, before: Network, after: Network, grace_hours: int) -> None:
         if after.unique_key == before.unique_key:
             if not self._networks.replace(after, before.revision):
-                raise ChangedMeanwhileError("the network was changed meanwhile; read it again")
+                raise ChangedMeanwhileError("the network was changed at the same time; read it again")
             return
         grace_until = times.plus(after.updated_at, hours=grace_hours)
         if not self._networks.rotate(before, after, grace_until, times.epoch_seconds(grace_until)):
-            raise ChangedMeanwhileError("the network was changed meanwhile, or the key is taken")
+            raise ChangedMeanwhileError("the network was changed at the same time, or the key is taken")
 
     def list_page(self, limit: int, cursor: str | None) -> Page[Network]:
         return self._networks.list_page(limit, cursor)

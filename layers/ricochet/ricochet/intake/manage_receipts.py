@@ -1,4 +1,4 @@
-"""Operators look at what arrived and what became of it, and have it taken in once more."""
+"""Operators look at what arrived and at its outcome, and have it processed again."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class ManageReceipts:
         """
         receipt = self.get(receipt_id)
         if not receipt.is_of_postback:
-            raise ReceiptNotReplayableError("this receipt is of a decision, which cannot be taken in again")
+            raise ReceiptNotReplayableError("this receipt is of a decision, which cannot be processed again")
         if receipt.truncated:
             raise ReceiptIncompleteError("of this postback only the beginning was kept")
         raw = RawPostback(

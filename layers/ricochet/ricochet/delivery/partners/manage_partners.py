@@ -1,4 +1,4 @@
-"""Operators set up who is told of conversions, and how."""
+"""Operators set up who receives conversions, and how."""
 
 from __future__ import annotations
 

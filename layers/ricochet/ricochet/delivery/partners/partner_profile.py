@@ -146,7 +146,7 @@ class PartnerProfile:
     def _save(self, action: str, change: Change[Partner]) -> Change[Partner]:
         before, after = change.before, change.after
         if before is None or not self._partners.replace(after, before.revision):
-            raise ChangedMeanwhileError("the partner was changed meanwhile; read it again")
+            raise ChangedMeanwhileError("the partner was changed at the same time; read it again")
         return self._audit.record_change(action, after.partner_id, change)
 
 
