@@ -22,7 +22,7 @@ from ricochet.intake.manage_networks import ManageNetworks, NetworkInput, Networ
 from ricochet.settings import PartnerSettings
 from ricochet.values.change import Audit, Change
 from ricochet.values.entity import Entity
-from ricochet.values.inputs import as_api_names, ignored_fields
+from ricochet.values.inputs import as_api_names, unknown_fields
 from ricochet.values.lifecycle import Lifecycle
 
 Resource = dict[str, Any]
@@ -174,9 +174,8 @@ def parse_changes(changes: Iterable[str], model: type[BaseModel]) -> Resource:
     if malformed:
         raise OperatorError(f"{malformed[0]} is not FIELD=VALUE")
     patch = {name: _value(name, text) for name, _, text in pairs}
-    unknown = ignored_fields(patch, model)
-    if unknown:
-        raise OperatorError(unknown[0].replace(" and was ignored", ""))
+    for name, hint in unknown_fields(patch, model).items():
+        raise OperatorError(f"{name} is not a field{hint}")
     return as_api_names(patch, model)
 
 

@@ -38,16 +38,17 @@ def as_api_names(patch: Mapping[str, Any], model: type[BaseModel]) -> dict[str, 
     return pythons | {name: value for name, value in patch.items() if name not in aliases}
 
 
-def ignored_fields(fields: Iterable[str], model: type[BaseModel]) -> list[str]:
-    """Return a warning for each field that `model` does not know, with the most similar name that it does know."""
+def unknown_fields(fields: Iterable[str], model: type[BaseModel]) -> dict[str, str]:
+    """Return each field that `model` does not know, with a hint at the most similar name that it does know."""
     given, known = set(fields), [field.alias or name for name, field in model.model_fields.items()]
     own = {name for name, field in model.model_fields.items() if field.alias not in given}
-    warnings = []
-    for name in sorted(given):
-        if name not in known and name not in own:
-            near = difflib.get_close_matches(name, known, n=1)
-            warnings.append(f"{name} is not a field and was ignored" + (f"; did you mean {near[0]}?" if near else ""))
-    return warnings
+    unknown = {name: difflib.get_close_matches(name, known, n=1) for name in sorted(given - own - set(known))}
+    return {name: f"; did you mean {near[0]}?" if near else "" for name, near in unknown.items()}
+
+
+def ignored_fields(fields: Iterable[str], model: type[BaseModel]) -> list[str]:
+    """Return a warning for each field that `model` does not know."""
+    return [f"{name} is not a field and was ignored{hint}" for name, hint in unknown_fields(fields, model).items()]
 
 
 def _path(location: tuple[int | str, ...]) -> str:
