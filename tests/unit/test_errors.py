@@ -1,4 +1,4 @@
-"""The error tree, as it is drawn and as it is; and what callers are told of each."""
+"""The error tree, as it is drawn and as it is; and what callers get for each."""
 
 import inspect
 import re
@@ -72,6 +72,20 @@ def test_every_error_has_the_status_of_its_branch_and_a_code_of_its_own(kind):
     assert bool(branch) is (kind not in NEVER_ANSWERED)
     assert (str(error), error.message, error.details) == ("why", "why", ["field: wrong"])
     assert re.fullmatch(r"[A-Z]+(_[A-Z]+)*", error.code)
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_every_error_says_in_one_sentence_what_it_means(kind):
+    assert re.fullmatch(r"[^\n]+\.", kind.__doc__)
+    assert ". " not in kind.__doc__
+    assert len({one.__doc__ for one in CLASSES}) == len(CLASSES)
+
+
+def test_the_docstring_is_the_meaning_and_the_default_message():
+    assert errors.ClickExpiredError.__doc__ == "The click has expired."
+    error = errors.ClickExpiredError()
+    assert (error.meaning, error.message, str(error)) == ("the click has expired",) * 3
+    assert errors.TaskUrlNotAllowedError.meaning.startswith("taskUrl must")
 
 
 def test_no_two_errors_share_a_code():

@@ -58,7 +58,7 @@ def resolver() -> APIGatewayHttpResolver:
 
     @app.not_found
     def lead_nowhere(_: Exception) -> Response[dict[str, Any]]:
-        return failure(NotFoundError("there is nothing here"))
+        return failure(NotFoundError())
 
     @app.exception_handler(Exception)  # type: ignore[untyped-decorator]
     def fail(error: Exception) -> Response[dict[str, Any]]:

@@ -145,7 +145,7 @@ class ManageProducts:
     def get(self, product_id: str) -> Product:
         product = self._products.get(product_id)
         if product is None:
-            raise ProductNotFoundError("there is no such product")
+            raise ProductNotFoundError
         return product
 
     def update(self, before: Product, patch: dict[str, Any]) -> tuple[Product, str | None]:

@@ -89,9 +89,9 @@ class UsersTable(Table[User]):
         except self.client.exceptions.TransactionCanceledException as error:
             codes = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
             if codes[:1] == ["ConditionalCheckFailed"]:
-                raise ReferrerAlreadySetError("your referrer is set already") from error
+                raise ReferrerAlreadySetError from error
             if "ConditionalCheckFailed" in codes:
-                raise ReferrerCycleError("you brought this user yourself") from error
+                raise ReferrerCycleError from error
             if "TransactionConflict" in codes:
                 return False
             raise

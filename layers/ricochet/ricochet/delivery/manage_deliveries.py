@@ -127,10 +127,10 @@ class ManageDeliveries:
         """
         row = self.get(conversion_id, version, partner_id)
         if not row.state.is_terminal:
-            raise DeliveryUnderWayError("this delivery is still being tried")
+            raise DeliveryUnderWayError
         partner = self._partners.get(partner_id)
         if partner is None or partner.status is Lifecycle.ARCHIVED:
-            raise PartnerArchivedError("the partner is archived")
+            raise PartnerArchivedError
         again = restarted(row, self._clock())
         if not self._deliveries.replace(again, row):
             raise ChangedMeanwhileError("the delivery was changed meanwhile; read it again")
@@ -165,7 +165,7 @@ def found(deliveries: DeliveriesTable, conversion_id: str, version: str, partner
     key = delivery_key(int(version), partner_id) if _VERSION.fullmatch(version) else None
     row = deliveries.get(conversion_id, key) if key else None
     if row is None:
-        raise DeliveryNotFoundError("there is no such delivery")
+        raise DeliveryNotFoundError
     return row
 
 

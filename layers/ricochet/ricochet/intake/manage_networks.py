@@ -117,7 +117,7 @@ class ManageNetworks:
         secret = given.secret or (_new_secret(given.preset) if _needs_secret(given) else None)
         network = _network(given, network_id, given.unique_key or _new_key(), secret, moment, moment)
         if self._networks.by_id(network_id) is not None or not self._networks.create(network):
-            raise NetworkExistsError("a network of this id or with this key exists already")
+            raise NetworkExistsError
         return network
 
     def get(self, network_id: str) -> Network:

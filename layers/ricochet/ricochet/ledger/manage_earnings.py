@@ -43,7 +43,7 @@ class ManageEarnings:
         """Raise EarningNotFoundError, or EarningNotWaitingError for a row that is decided already."""
         before = self._earnings.get(user_id, earning_id)
         if before is None:
-            raise EarningNotFoundError("there is no such earning")
+            raise EarningNotFoundError
         settlement = self._decisions(decision, before.conversion_id, lambda prior: check_waiting(earning_id, prior))
         return Decided(before, _changed(before, settlement.earning_change))
 
