@@ -82,8 +82,11 @@ def test_what_the_use_case_of_a_functions_name_refuses_is_described(folder):
 
 @cache
 def errors_made_in(module: str) -> frozenset[str]:
-    calls = [node.func for node in ast.walk(tree_of(path_of(module))) if isinstance(node, ast.Call)]
-    return frozenset(call.id for call in calls if isinstance(call, ast.Name) and hasattr(errors, call.id))
+    """Return every error that the module makes: called, or raised by its bare name."""
+    nodes = list(ast.walk(tree_of(path_of(module))))
+    made = [node.func for node in nodes if isinstance(node, ast.Call)]
+    made += [node.exc for node in nodes if isinstance(node, ast.Raise)]
+    return frozenset(one.id for one in made if isinstance(one, ast.Name) and hasattr(errors, one.id))
 
 
 def reached_from(folder: str) -> set[str]:
