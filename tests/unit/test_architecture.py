@@ -1,4 +1,4 @@
-"""Rules of the shared package's shape: who may import whom, and what nobody does."""
+"""Rules of the shared package's shape: what may import what, and what no module does."""
 
 import ast
 import importlib
