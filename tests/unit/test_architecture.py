@@ -26,7 +26,7 @@ _RESULTS = {"metrics", "records"}
 _LEDGER = _CLIENTS | _RESULTS | {"settings", "clicks", "ledger"}
 ALLOWED = {
     "errors": set(),
-    "values": {"errors"},
+    "values": {"errors", "metrics"},
     "dynamodb": _VALUES,
     "http": _VALUES,
     "clicks": _CLIENTS | {"settings"},
