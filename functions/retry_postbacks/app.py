@@ -8,31 +8,22 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from ricochet.clients import dynamodb
 from ricochet.errors import NetworkNotFoundError, RequestError
-from ricochet.intake.postback_records import PostbackFailed, PostbackProcessed, PostbackRefused
 from ricochet.intake.raw_postback import RawPostback
 from ricochet.intake.reprocess_postback import ReprocessPostback
 from ricochet.intake.settings import NetworkPostbackSettings
 from ricochet.telemetry import logger, metrics, record
 
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
-reprocess = ReprocessPostback.from_settings(dynamodb(), NetworkPostbackSettings.load(os.environ))
+reprocess = ReprocessPostback.from_settings(dynamodb(), NetworkPostbackSettings.load(os.environ), record)
 
 
 def reprocess_message(message: SQSRecord) -> None:
-    raw, source = RawPostback.from_message(message.body), None
     try:
-        source = reprocess.source(raw)
-        reply = reprocess(raw, source)
-    except NetworkNotFoundError as failure:  # paused or replaced since then: a person must look, and may bring it back
-        record(PostbackFailed(raw.receipt_id, source, failure))
+        reprocess(RawPostback.from_message(message.body))
+    except NetworkNotFoundError:  # paused or replaced since then: a person must look, and may bring it back
         raise
-    except RequestError as refusal:  # decided, and its receipt is written
-        record(PostbackRefused(raw.receipt_id, source, refusal))
-    except Exception as failure:
-        record(PostbackFailed(raw.receipt_id, source, failure))
-        raise
-    else:
-        record(PostbackProcessed(raw.receipt_id, source, reply))
+    except RequestError:  # decided: it was recorded, and its receipt is written
+        return
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -18,7 +18,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from ricochet import clients
 from ricochet.dynamodb.wire import from_wire
 from ricochet.errors import ServerFailureError
-from ricochet.intake.advertiser_source import AdvertiserDirectory
+from ricochet.intake.advertiser_source import AdvertiserSource
 from ricochet.intake.intake import Intake
 from ricochet.intake.postback_queue import PostbackQueue
 from ricochet.intake.raw_postback import RawPostback
@@ -107,14 +107,14 @@ class _Intake:
         settings, client = PostbackSettings.load(os.environ), clients.dynamodb()
         self._intake, self._advertisers = (
             Intake.from_settings(client, settings),
-            AdvertiserDirectory.from_settings(client, settings),
+            AdvertiserSource.from_settings(client, settings),
         )
         self._queue = PostbackQueue(clients.sqs(), os.environ["POSTBACK_QUEUE_URL"])
 
     def __call__(self, event: dict[str, Any]) -> int:
         raw = RawPostback.from_event(event, times.now())
         try:
-            self._intake(raw, self._advertisers.source())
+            self._intake(raw, self._advertisers)
         except ServerFailureError:
             self._queue.put(raw)
             return 202

@@ -22,9 +22,10 @@ from ricochet.errors import (
     NetworkNotFoundError,
     PostbackNotAuthenticatedError,
 )
+from ricochet.intake.claim import Claim
 from ricochet.intake.find_quiet_networks import QuietNetworks
-from ricochet.intake.intake import IntakeReply
 from ricochet.intake.postback_records import PostbackFailed, PostbackProcessed, PostbackRefused
+from ricochet.intake.reply import IntakeReply
 from ricochet.ledger import settlement as settlements
 from ricochet.ledger.consequences import click_result
 from ricochet.ledger.conversion import Conversion
@@ -50,9 +51,9 @@ from tests.unit.builders import (
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")  # as telemetry has it, before pytest
 KILOBYTE = 1024
-OF_NETWORK = SimpleNamespace(name="network:net_1", click_id=CLICK_ID)
-OF_PRODUCT = SimpleNamespace(name="product:prod_1", click_id=CLICK_ID)
-OF_NOBODY = SimpleNamespace(name=None, click_id=None)
+OF_NETWORK = Claim(source="network:net_1", click_id=CLICK_ID)
+OF_PRODUCT = Claim(source="product:prod_1", click_id=CLICK_ID)
+OF_NOBODY = Claim()
 CONTEXT = SimpleNamespace(
     function_name="ricochet-dev-ReceiveNetworkPostback-1ABCDEFGHIJK",
     memory_limit_in_mb=512,
