@@ -1,7 +1,9 @@
 """Plain entities for tests, each with one sound default, and the books that settlements are entered in."""
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from ricochet.clicks.click import Click
 from ricochet.clicks.product import Product, hash_token
@@ -18,6 +20,7 @@ from ricochet.ledger.notice import Notice
 from ricochet.ledger.report import Report
 from ricochet.ledger.settlement import Settlement, credit_owed, settle
 from ricochet.ledger.terms import Terms
+from ricochet.values.change import Audit
 from ricochet.values.statuses import EarningStatus, Status
 
 NOON = "2026-03-01T12:00:00.000Z"
@@ -136,6 +139,18 @@ def a_postback(**changes) -> RawPostback:
     return RawPostback(**fields | changes)
 
 
+class RecordedAudit(Audit):
+    """The lines that were written."""
+
+    who = "op_1"
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+
+    def write(self, line, ids):
+        self.lines.append({**ids, **line})
+
+
 class OpenGate:
     """A gate that lets everybody through but those whom `waits` names; it keeps what it is told."""
 
@@ -173,7 +188,7 @@ class Books:
         settlement = settle(report, terms, prior, moment)
         for count in settlement.counts:
             if count.limit is not None and self.counters[count.counter_id] >= count.limit:
-                settlement = settle(report, terms.with_cap_reached(count.reason), prior, moment)
+                settlement = settle(report, replace(terms, cap_reached=count.reason), prior, moment)
                 break
         if not (settlement.is_repeat or settlement.is_ignored):
             self._enter(settlement)

@@ -272,6 +272,11 @@ class NotAConversionError(RicochetError):
 class TargetRefusedError(RicochetError):
     """A delivery's host leads to an address that is not public."""
 
+    def __init__(self, host: str, address: str) -> None:
+        super().__init__(f"{host} leads to {address}, which is not a public address")
+        self.without_address = f"{host} leads to what is not a public address"
+        """For others than operators: what our resolver finds inside is not theirs to know."""
+
 
 class CompositionError(RicochetError):
     """No valid request can be composed for a delivery, now or later."""

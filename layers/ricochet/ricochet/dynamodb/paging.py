@@ -13,6 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ricochet.errors import InvalidCursorError, InvalidLimitError
+from ricochet.values.entity import PageView
 from ricochet.values.ids import digest
 
 DEFAULT_LIMIT = 20
@@ -31,12 +32,13 @@ class Page[E]:
     items: list[E]
     cursor: str | None
 
-    def to_json[J](self, name: str, show: Callable[[E], J]) -> dict[str, list[J] | str | None]:
-        return {name: [show(item) for item in self.items], "nextCursor": self.cursor}
+    def shown_as[V: PageView[Any]](self, view: type[V], show: Callable[[E], object] = lambda item: item) -> V:
+        """The page as an answer, its items as `show` makes them."""
+        return view(items=tuple(map(show, self.items)), next_cursor=self.cursor)
 
 
 def parse_limit(text: str | None) -> int:
-    """A page size from 1 to 100; InvalidLimitError for anything else."""
+    """Return a page size from 1 to 100; raise InvalidLimitError for anything else."""
     if text is None:
         return DEFAULT_LIMIT
     if not _NUMBER.fullmatch(text) or int(text) > MAX_LIMIT:
@@ -45,16 +47,16 @@ def parse_limit(text: str | None) -> int:
 
 
 def encode_cursor(scope: str, key: Mapping[str, Any]) -> str:
-    """An opaque text for `key`; good only within `scope` (a user's earnings, a filter), and if left as it is."""
+    """Return an opaque text for `key`, valid only within `scope` (a user's earnings, a filter) and unchanged."""
     payload = json.dumps([key, _seal(scope, key)], separators=(",", ":"))
     return base64.urlsafe_b64encode(payload.encode()).decode().rstrip("=")
 
 
 def decode_cursor(scope: str, cursor: str | None) -> dict[str, Any] | None:
-    """The key behind a cursor of `encode_cursor`; InvalidCursorError if it was changed or belongs elsewhere.
+    """Return the key in a cursor of `encode_cursor`; raise InvalidCursorError if it was changed or is of another scope.
 
-    Its seal finds mistakes, and is no secret: whoever made the cursor up gets past it. So a key is a
-    `checked_key` before anything is made of it, and what is read from it is read `starting_at` it.
+    The seal finds mistakes and is no secret: a forged cursor can have a correct one. So a key must pass `checked_key`
+    before it is used, and a read that starts at it must run inside `starting_at`.
     """
     if cursor is None:
         return None
@@ -69,7 +71,10 @@ def decode_cursor(scope: str, cursor: str | None) -> dict[str, Any] | None:
 
 
 def checked_key(key: Any, names: Collection[str] = ()) -> dict[str, str]:
-    """`key`, if it is texts under just these names (any, if none are given); InvalidCursorError otherwise."""
+    """Return `key` if it has exactly these names (any, if none are given) with text values.
+
+    Raise InvalidCursorError otherwise.
+    """
     is_key = isinstance(key, dict) and all(isinstance(value, str) for value in key.values())
     if not is_key or (names and set(key) != set(names)):
         raise InvalidCursorError(NOT_OURS)
@@ -78,7 +83,7 @@ def checked_key(key: Any, names: Collection[str] = ()) -> dict[str, str]:
 
 @contextmanager
 def starting_at(key: object) -> Iterator[None]:
-    """InvalidCursorError where DynamoDB cannot start to read at a cursor's key."""
+    """Raise InvalidCursorError where DynamoDB cannot start to read at a cursor's key."""
     try:
         yield
     except ClientError as error:

@@ -6,11 +6,11 @@ Who reports (an advertiser, a network) differs in the first three; `Source` is w
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from ricochet.clicks.click import ClickResult, shown_conversion_id
-from ricochet.errors import BodyTooLargeError, InvalidBodyError, LedgerBusyError, NotAConversionError, RequestError
+from ricochet.errors import BodyTooLargeError, InvalidBodyError, NotAConversionError, RequestError
 from ricochet.intake.raw_postback import RawPostback, receipt_of
 from ricochet.ledger.consequences import click_result
 from ricochet.ledger.conversion import Conversion
@@ -20,16 +20,16 @@ from ricochet.ledger.receipts_table import ReceiptsTable
 from ricochet.ledger.report import Report
 from ricochet.ledger.settlement import Settlement, repeats, settle
 from ricochet.ledger.terms import Terms
-from ricochet.ledger.transaction import CapReachedError, ClickTakenError, ConversionMovedError, Ledger
-from ricochet.values import money, times
-from ricochet.values.statuses import STATUSES
+from ricochet.ledger.transaction import Latest, Ledger
+from ricochet.values import times
+from ricochet.values.entity import View
+from ricochet.values.money import Amount
+from ricochet.values.statuses import STATUSES, EarningStatus
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from ricochet.ledger.settings import LedgerSettings
-
-_DECISIONS = 4
 
 Fields = dict[str, Any]
 
@@ -68,19 +68,6 @@ class IntakeReply:
     def is_duplicate(self) -> bool:
         return self.outcome is Outcome.REPEAT
 
-    def to_json(self) -> dict[str, Any]:
-        """What an advertiser is told."""
-        if self.led_to is None:
-            return {"clickId": self.click_id}
-        data = {
-            "earningId": self.led_to.earning_id,
-            "clickId": self.click_id,
-            "conversionId": shown_conversion_id(self.led_to),
-            "status": STATUSES[self.led_to.status].earning,
-            "amount": money.json_number(self.led_to.amount),
-        }
-        return data | {"duplicate": True} if self.is_duplicate else data
-
     def log_fields(self, receipt_id: str) -> dict[str, Any]:
         return {
             "receipt_id": receipt_id,
@@ -88,6 +75,33 @@ class IntakeReply:
             "conversion_id": self.led_to.conversion_id if self.led_to else None,
             "outcome": self.outcome,
         }
+
+
+class Reported(View):
+    """What an advertiser reads of a conversion that it reported."""
+
+    earning_id: str | None
+    click_id: str
+    conversion_id: str
+    status: EarningStatus
+    amount: Amount
+    duplicate: Literal[True] | None = None
+
+    @classmethod
+    def of(cls, reply: IntakeReply, **more: object) -> Self:
+        if reply.led_to is None:
+            raise ValueError(f"{reply.outcome} has led to no conversion")
+        return cls.model_validate(
+            {
+                "earning_id": reply.led_to.earning_id,
+                "click_id": reply.click_id,
+                "conversion_id": shown_conversion_id(reply.led_to),
+                "status": STATUSES[reply.led_to.status].earning,
+                "amount": reply.led_to.amount,
+                "duplicate": reply.is_duplicate or None,
+            }
+            | more
+        )
 
 
 @dataclass
@@ -142,29 +156,18 @@ class Intake:
         if known and repeats(report, known):
             return IntakeReply(Outcome.REPEAT, report.click_id, known)
         prior = self._ledger.conversion(report.conversion_id) if known else None
-        for _ in range(_DECISIONS):
-            settlement = settle(report, terms, prior, self._clock())
-            if settlement.is_ignored:
-                self._keep(case, Outcome.IGNORED, f"{report.status} changes nothing now")
-            elif not settlement.is_repeat:
-                try:
-                    self._write(case, settlement)
-                except ConversionMovedError as moved:
-                    prior = moved.conversion
-                    terms = case.source.terms(report, prior)
-                    continue
-                except ClickTakenError as taken:
-                    terms = terms.with_click(taken.click)
-                    continue
-                except CapReachedError as cap:
-                    terms = terms.with_cap_reached(cap.reason)
-                    continue
-            return IntakeReply(settlement.outcome, report.click_id, click_result(settlement.conversion))
-        raise LedgerBusyError("the conversion kept moving")
 
-    def _write(self, case: _Case, settlement: Settlement) -> None:
-        earning_id = settlement.conversion.earning_id
-        self._ledger.write(settlement, _receipt(case, settlement.outcome, earning_id=earning_id))
+        def decide(latest: Latest) -> Settlement:
+            current = case.source.terms(report, latest.conversion) if latest.conversion else terms
+            current = replace(current, click=latest.click or current.click, cap_reached=latest.cap_reached)
+            return settle(report, current, latest.conversion or prior, self._clock())
+
+        settlement = self._ledger.apply(
+            decide, lambda written: _receipt(case, written.outcome, earning_id=written.conversion.earning_id)
+        )
+        if settlement.is_ignored:
+            self._keep(case, Outcome.IGNORED, f"{report.status} changes nothing now")
+        return IntakeReply(settlement.outcome, report.click_id, click_result(settlement.conversion))
 
     def _keep(self, case: _Case, outcome: str, detail: str) -> None:
         self._receipts.put(_receipt(case, outcome, detail=detail))

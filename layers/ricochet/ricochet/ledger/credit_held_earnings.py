@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from ricochet.errors import ConversionNotFoundError, LedgerBusyError
+from ricochet.errors import ConversionNotFoundError
 from ricochet.ledger.earnings_table import EarningsTable
 from ricochet.ledger.settlement import Settlement, credit_owed
-from ricochet.ledger.transaction import ConversionMovedError, Ledger, LedgerTables
+from ricochet.ledger.transaction import Latest, Ledger, LedgerTables
 from ricochet.metrics import Metric
 from ricochet.records import LogLine, Measurement
 from ricochet.values import times
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from ricochet.ledger.settings import CreditSettings
-
-_TRIES = 4
 
 
 @dataclass
@@ -80,18 +78,12 @@ class CreditHeldEarnings:
 
     def _credit(self, conversion_id: str, earning_id: str) -> Settlement | None:
         """Return what was written, None if this row is no longer owed or not yet due."""
-        conversion = self._ledger.conversion(conversion_id)
-        if conversion is None:
+        read = self._ledger.conversion(conversion_id)
+        if read is None:
             raise ConversionNotFoundError(f"{earning_id} has no conversion")
-        for _ in range(_TRIES):
-            moment = self._clock()
-            if not conversion.is_due(earning_id, moment):
-                return None
-            settlement = credit_owed(conversion, moment)
-            try:
-                self._ledger.write(settlement)
-            except ConversionMovedError as moved:
-                conversion = moved.conversion
-            else:
-                return settlement
-        raise LedgerBusyError("the conversion kept moving")
+
+        def settlement(latest: Latest) -> Settlement | None:
+            conversion, moment = latest.conversion or read, self._clock()
+            return credit_owed(conversion, moment) if conversion.is_due(earning_id, moment) else None
+
+        return self._ledger.apply(settlement)
