@@ -6,20 +6,21 @@ from typing import Any
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
+from ricochet import telemetry
 from ricochet.clients import dynamodb
 from ricochet.errors import NetworkNotFoundError, RequestError
 from ricochet.intake.raw_postback import RawPostback
 from ricochet.intake.reprocess_postback import ReprocessPostback
 from ricochet.intake.settings import NetworkPostbackSettings
-from ricochet.telemetry import logger, metrics, record
+from ricochet.telemetry import logger, metrics
 
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
-reprocess = ReprocessPostback.from_settings(dynamodb(), NetworkPostbackSettings.load(os.environ), record)
+reprocess = ReprocessPostback.from_settings(dynamodb(), NetworkPostbackSettings.load(os.environ), telemetry.record)
 
 
-def reprocess_message(message: SQSRecord) -> None:
+def reprocess_message(record: SQSRecord) -> None:
     try:
-        reprocess(RawPostback.from_message(message.body))
+        reprocess(RawPostback.from_message(record.body))
     except NetworkNotFoundError:  # paused or replaced since then: a person must look, and may bring it back
         raise
     except RequestError:  # decided: it was recorded, and its receipt is written

@@ -218,6 +218,17 @@ def test_a_function_stands_alone_and_each_of_its_definitions_is_short(path):
             assert node.end_lineno - node.lineno < MAX_HANDLER_LINES, node.name
 
 
+def test_what_handles_a_record_of_a_batch_takes_it_by_the_name_that_powertools_gives_it():
+    handlers = {}
+    for path in sorted(FUNCTIONS.glob("*/app.py")):
+        definitions = {node.name: node for node in tree_of(path).body if isinstance(node, ast.FunctionDef)}
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.keyword) and node.arg == "record_handler":
+                handlers[path.parent.name] = definitions[node.value.id]
+    assert set(handlers) == {"apply_partner_replies", "retry_postbacks"}
+    assert {handler.args.args[0].arg for handler in handlers.values()} == {"record"}
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_the_core_knows_nothing_of_who_operates_it(module):
     assert not any(name.partition(".")[0] in {"ops", "local", "functions"} for name in imports_of(path_of(module)))
