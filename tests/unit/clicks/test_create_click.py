@@ -2,7 +2,7 @@
 
 import pytest
 
-from ricochet.clicks.click import ClickStatus, ttl_of
+from ricochet.clicks.click import ttl_of
 from ricochet.clicks.create_click import ClickRequest, CreateClick
 from ricochet.clicks.read_click import ReadClick
 from ricochet.errors import (
@@ -13,6 +13,7 @@ from ricochet.errors import (
     TaskUrlNotAllowedError,
 )
 from ricochet.values.inputs import validate
+from ricochet.values.statuses import ClickStatus
 from tests.unit.builders import CLICK_ID, IN_AN_HOUR, NOON, TOMORROW, Books, a_click, a_product, a_report
 
 

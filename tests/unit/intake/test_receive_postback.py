@@ -4,7 +4,6 @@ from decimal import Decimal
 
 import pytest
 
-from ricochet.clicks.click import ClickStatus
 from ricochet.clicks.product import Caps, PostbackAuth
 from ricochet.errors import (
     ClickIdRequiredError,
@@ -23,7 +22,7 @@ from ricochet.intake.advertiser_source import AdvertiserDirectory
 from ricochet.intake.intake import Intake
 from ricochet.ledger.conversion import HoldReason
 from ricochet.ledger.transaction import CapReachedError, ClickTakenError, ConversionMovedError
-from ricochet.values.statuses import Status
+from ricochet.values.statuses import ClickStatus, Status
 from tests.unit.builders import CLICK_ID, IN_AN_HOUR, RATE, a_click, a_postback, a_product
 
 

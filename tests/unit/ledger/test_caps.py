@@ -5,8 +5,7 @@ import pytest
 from ricochet.clicks.product import Approval, Caps
 from ricochet.ledger.caps import counts
 from ricochet.ledger.conversion import HoldReason
-from ricochet.ledger.earning import EarningStatus
-from ricochet.values.statuses import Status
+from ricochet.values.statuses import EarningStatus, Status
 from tests.unit.builders import CLICK_ID, NOON, Books, a_click, a_product, a_report
 
 PENDING, APPROVED, REJECTED, TRASH, REVERSED = Status

@@ -7,9 +7,9 @@ import pytest
 from ricochet.clicks.user import User
 from ricochet.dynamodb.wire import to_wire
 from ricochet.ledger.credit_referrals import CreditReferral
-from ricochet.ledger.earning import EarningStatus, EarningType, WalletChange
+from ricochet.ledger.earning import EarningType, WalletChange
 from ricochet.ledger.transaction import EarningExistsError
-from ricochet.values.statuses import Status
+from ricochet.values.statuses import EarningStatus, Status
 from tests.unit.builders import NOON, a_conversion
 
 

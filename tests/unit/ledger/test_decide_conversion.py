@@ -2,13 +2,12 @@
 
 import pytest
 
-from ricochet.clicks.click import ClickStatus
 from ricochet.errors import ConversionNotFoundError, EarningNotFoundError, EarningNotWaitingError, LedgerBusyError
 from ricochet.ledger.decide_conversion import DecideConversion
 from ricochet.ledger.decision import Decision
 from ricochet.ledger.manage_earnings import ManageEarnings
 from ricochet.ledger.transaction import ClickTakenError, ConversionMovedError
-from ricochet.values.statuses import Status
+from ricochet.values.statuses import ClickStatus, Status
 from tests.unit.builders import IN_AN_HOUR, TOMORROW, Books, a_product, a_report
 
 APPROVE = Decision("operator:op_1", Status.APPROVED, "checked")

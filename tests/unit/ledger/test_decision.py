@@ -2,12 +2,11 @@
 
 import pytest
 
-from ricochet.clicks.click import ClickStatus
 from ricochet.clicks.product import Approval, Caps
 from ricochet.errors import ClickAlreadyConvertedError, EarningNotWaitingError, StatusNotPossibleError
 from ricochet.ledger.decision import check_status, check_waiting
-from ricochet.ledger.earning import ApprovalStatus, EarningStatus, EarningType
-from ricochet.values.statuses import Status
+from ricochet.ledger.earning import EarningType
+from ricochet.values.statuses import ApprovalStatus, ClickStatus, EarningStatus, Status
 from tests.unit.builders import NOON, Books, a_conversion, a_product, a_report
 from tests.unit.ledger.test_settlement_stories import LenientBooks
 

@@ -2,10 +2,9 @@
 
 import pytest
 
-from ricochet.clicks.click import ClickStatus
 from ricochet.ledger.commission import commission_change
-from ricochet.ledger.earning import ApprovalStatus, EarningStatus, EarningType, WalletChange
-from ricochet.values.statuses import Status
+from ricochet.ledger.earning import EarningType, WalletChange
+from ricochet.values.statuses import ApprovalStatus, ClickStatus, EarningStatus, Status
 from tests.unit.builders import IN_AN_HOUR, NOON, Books, a_product, a_report
 
 PENDING, APPROVED, REJECTED, TRASH, REVERSED = Status

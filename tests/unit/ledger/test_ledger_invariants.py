@@ -10,9 +10,9 @@ from ricochet.clicks.product import Approval, Caps
 from ricochet.errors import RequestError
 from ricochet.ledger.commission import commission_change
 from ricochet.ledger.conversion import Conversion
-from ricochet.ledger.earning import EarningStatus, EarningType
+from ricochet.ledger.earning import EarningType
 from ricochet.ledger.settlement import Settlement
-from ricochet.values.statuses import Status
+from ricochet.values.statuses import EarningStatus, Status
 from tests.unit.builders import IN_AN_HOUR, NOON, Books, a_product, a_report
 
 AMOUNTS = [None, "0", "0.000001", "1.37", "5", "5.000001", "400"]

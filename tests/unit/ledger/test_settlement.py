@@ -5,15 +5,16 @@ from decimal import Decimal
 
 import pytest
 
-from ricochet.clicks.click import ClickResult, ClickStatus
+from ricochet.clicks.click import ClickResult
 from ricochet.clicks.product import Approval, PostbackAuth
 from ricochet.errors import ClickAlreadyConvertedError, ClickExpiredError, ConflictError, ConflictingReplayError
 from ricochet.intake.advertiser_source import advertiser_terms
+from ricochet.ledger.consequences import click_result
 from ricochet.ledger.conversion import HoldReason
-from ricochet.ledger.earning import ApprovalStatus, EarningStatus, EarningType, WalletChange
-from ricochet.ledger.settlement import check_open, outcome_of, repeats, settle
+from ricochet.ledger.earning import EarningType, WalletChange
+from ricochet.ledger.settlement import check_open, repeats, settle
 from ricochet.values import times
-from ricochet.values.statuses import Status
+from ricochet.values.statuses import ApprovalStatus, ClickStatus, EarningStatus, Status
 from tests.unit.builders import CLICK_ID, IN_AN_HOUR, NOON, RATE, TOMORROW, Books, a_click, a_product, a_report
 
 PENDING, APPROVED, REJECTED, TRASH, REVERSED = Status
@@ -470,7 +471,7 @@ def test_an_exact_repeat_is_seen_from_the_click_alone(report, is_one):
 
 def test_the_click_keeps_what_it_led_to():
     conversion = Books().tell(a_report(APPROVED, 5, source_conversion_id="theirs")).conversion
-    assert outcome_of(conversion) == ClickResult(
+    assert click_result(conversion) == ClickResult(
         conversion_id=conversion.conversion_id,
         source_conversion_id="theirs",
         earning_id=conversion.earning_id,
