@@ -54,7 +54,7 @@ def random_step(books: Books, dice: random.Random) -> tuple[Conversion | None, S
 
 
 @pytest.mark.parametrize("seed", range(300))
-def test_after_any_reports_the_wallet_is_the_sum_of_the_rows(seed):
+def test_wallet_equals_the_sum_of_rows_after_any_reports(seed):
     books, dice = random_books(seed)
     commission = Decimal(0)
     for _ in range(14):
@@ -79,7 +79,7 @@ def test_after_any_reports_the_wallet_is_the_sum_of_the_rows(seed):
         assert commission == sum(one.credited * one.referral_rate for one in known).quantize(Decimal("0.000001"))
 
 
-def test_the_random_stories_reach_every_kind_of_end():
+def test_random_stories_reach_every_outcome():
     ends = set()
     for seed in range(300):
         books, dice = random_books(seed)

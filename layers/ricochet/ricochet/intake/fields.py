@@ -10,7 +10,7 @@ MAX_TEXT = 128
 
 
 def text(name: str, value: object) -> str:
-    """Return a text, or a number as text. Raise InvalidRequestError for anything else, and for a text that is too long."""
+    """Return a text, or a number as text. Raise InvalidRequestError for anything else, and for too long a text."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise InvalidRequestError(f"{name} must be a text", [f"{name}: {type(value).__name__} is not a text"])
     plain = str(value).strip()
