@@ -147,7 +147,13 @@ def test_each_mechanism_of_storage_has_one_place(text):
 @pytest.mark.parametrize("module", MODULES)
 def test_only_what_calls_aws_knows_its_errors(module):
     name = module.rpartition(".")[2]
-    calls_aws = part_of(module) == "dynamodb" or name in {"clients", "queues", "postback_queue", "event_bus", "partner_gate"}
+    calls_aws = part_of(module) == "dynamodb" or name in {
+        "clients",
+        "queues",
+        "postback_queue",
+        "event_bus",
+        "partner_gate",
+    }
     assert calls_aws or "botocore" not in {imported.partition(".")[0] for imported in imports_of(path_of(module))}
 
 
@@ -229,3 +235,14 @@ def test_what_the_command_line_concludes_and_tells_it_does_not_look_up(name):
 def test_every_part_of_the_command_line_says_what_it_is_for(path):
     assert ast.get_docstring(tree_of(path))
     assert path.stem not in {"utils", "helpers", "common"}
+
+
+@pytest.mark.parametrize("path", [*sorted(FUNCTIONS.glob("*/app.py")), *sorted(OPS.rglob("*.py"))], ids=str)
+def test_audit_lines_are_written_by_use_cases_only(path):
+    assert not {
+        node.func.attr
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"record_change", "record_run"}
+    }

@@ -1,4 +1,4 @@
-"""A table's method is its condition: queries, pages, counts and conditional writes."""
+"""Queries, scans, pages, counts and conditional writes of a table."""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -55,7 +55,7 @@ def ids_of(rows) -> list[str]:
     return [row.id for row in rows]
 
 
-def test_a_query_is_its_condition_and_its_values():
+def test_a_query_sends_its_condition_and_values():
     rows = rows_of()
     list(rows.query("partnerId = :partner AND dueAt <= :now", index="byDue", partner="p", now="n", page_size=7))
     expected = {
@@ -69,7 +69,7 @@ def test_a_query_is_its_condition_and_its_values():
     assert rows.client.calls == [("query", expected)]
 
 
-def test_a_reserved_name_is_marked_and_sent_apart():
+def test_a_reserved_name_is_escaped():
     rows = rows_of()
     list(rows.query("userId = :user", where="#status = :status", newest_first=True, consistent=True, user=1, status=2))
     ((_, sent),) = rows.client.calls
@@ -92,7 +92,7 @@ def test_a_scan_has_no_order():
     assert rows.client.calls == [("scan", expected)]
 
 
-def test_all_pages_are_read_and_none_before_it_is_needed():
+def test_pages_are_read_only_when_they_are_needed():
     rows = rows_of(*"12345")
     found = iter(rows.query("kind = :kind", kind="a"))
     assert not rows.client.calls
@@ -102,7 +102,7 @@ def test_all_pages_are_read_and_none_before_it_is_needed():
     assert len(rows.client.calls) == 3
 
 
-def test_rows_can_be_counted_without_being_read():
+def test_rows_are_counted_without_being_read():
     rows = rows_of(*"12345")
     assert rows.query("kind = :kind", kind="a").count() == 5
     assert {sent["Select"] for _, sent in rows.client.calls} == {"COUNT"}
@@ -139,12 +139,12 @@ def test_a_key_at_which_dynamodb_cannot_start_is_an_invalid_cursor(key, raised):
 
 
 @pytest.mark.parametrize("code", ["ConditionalCheckFailedException", "TransactionConflictException"])
-def test_a_put_that_is_refused_has_not_happened(code):
+def test_a_refused_put_returns_false(code):
     assert rows_of()._put_if(Row(id="1"), "attribute_not_exists(id)") is True
     assert rows_of(error=code)._put_if(Row(id="1"), "attribute_not_exists(id)") is False
 
 
-def test_an_update_whose_condition_does_not_hold_has_not_happened():
+def test_a_refused_update_returns_false():
     def update(rows):
         return rows._update_if({"id": "1"}, "SET #state = :state", "kind = :kind", state="b", kind="a")
 

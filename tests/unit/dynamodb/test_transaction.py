@@ -1,4 +1,4 @@
-"""Conflicts are tried again, a few times; a condition that does not hold is raised as what it means."""
+"""A conflict is retried a few times; a failed condition is raised as the error that it means."""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -36,7 +36,7 @@ def run(answers, waits, *refusals):
 
 
 @pytest.mark.parametrize("reasons", [CONFLICT, THROTTLED])
-def test_a_conflict_is_tried_again_after_a_moment(waits, reasons):
+def test_a_conflict_is_retried_after_a_delay(waits, reasons):
     answers = Answers(reasons, reasons)
     run(answers, waits)
     assert answers.requests == 3
@@ -62,7 +62,7 @@ def test_a_transaction_that_stays_busy_is_given_up_after_four_tries(waits, reaso
     assert len(waits) == TRIES - 1
 
 
-def test_what_no_repetition_can_repair_is_raised_at_once(waits):
+def test_an_error_that_no_retry_can_fix_is_raised_at_once(waits):
     answers = Answers(INVALID)
     with pytest.raises(ClientError) as raised:
         run(answers, waits)
@@ -79,7 +79,7 @@ def test_what_no_repetition_can_repair_is_raised_at_once(waits):
         ([{"Code": "TransactionConflict"}, FAILED], SecondError),
     ],
 )
-def test_the_first_write_that_is_refused_says_why(waits, reasons, raised):
+def test_the_first_refused_write_decides_which_error_is_raised(waits, reasons, raised):
     answers = Answers(reasons)
     with pytest.raises(raised):
         run(answers, waits, FirstError(), SecondError())
@@ -97,7 +97,7 @@ def test_a_refusal_can_be_made_from_the_item_as_it_is(waits):
 
 
 @pytest.mark.parametrize("refused", [None, SecondError])
-def test_a_refusal_that_nothing_is_known_about_is_raised_as_it_came(waits, refused):
+def test_a_refusal_without_an_error_is_raised_unchanged(waits, refused):
     answers = Answers([PASSED, FAILED])
     with pytest.raises(ClientError):
         run(answers, waits, FirstError(), refused)
