@@ -7,7 +7,8 @@ from typing import Any
 
 import requests
 
-TIMEOUT = 30
+TIMEOUT = 300
+"""Seconds; only a guard against hanging."""
 
 
 @dataclass(frozen=True)
