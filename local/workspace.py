@@ -62,5 +62,6 @@ def is_free(port: int) -> bool:
 
 def free_port() -> int:
     """A random free port below those that the system gives to outgoing connections, which could take it at any time."""
-    ports = iter(lambda: random.randrange(10_000, 32_768), None)  # noqa: S311 - no secret
-    return next(port for port in ports if is_free(port))
+    while not is_free(port := random.randrange(10_000, 32_768)):  # noqa: S311 - no secret
+        pass
+    return port

@@ -1,4 +1,4 @@
-"""Waits for events of other processes; they end as soon as the event happens, so a busy machine only makes them longer."""
+"""Waits for other processes. A wait ends as soon as its event happens, so a busy machine only makes it longer."""
 
 from __future__ import annotations
 
