@@ -1,7 +1,7 @@
 """Cold starts of this checkout beside those of another one, measured in turn so that a busy machine slows both.
 
-`python -m tests.bench.compare_imports OTHER [--renamed Old=New ...] [--rounds N]` builds both checkouts and imports every
-function in fresh processes, as Lambda lays it out. It writes nothing into the other checkout.
+`python -m tests.bench.compare_imports OTHER [--renamed Old=New ...] [--rounds N]` builds both checkouts and imports
+each function in fresh processes, laid out as on Lambda. It writes nothing into the other checkout.
 """
 
 from __future__ import annotations
