@@ -7,8 +7,7 @@ from typing import Any
 
 import requests
 
-TIMEOUT = 300
-"""Seconds; only a guard against hanging."""
+TIMEOUT = 30
 
 
 @dataclass(frozen=True)
