@@ -76,7 +76,7 @@ class Measured(NamedTuple):
         return cls(*(total / len(usages) for total in sums))
 
 
-def frequencies(conversion_rate: float, partners: float) -> dict[str, float]:
+def often(conversion_rate: float, partners: float) -> dict[str, float]:
     """Return how often each step happens per click. Every click is visited, and every user has a referrer."""
     deliveries = conversion_rate * partners
     return {
@@ -119,7 +119,7 @@ def table(
     steps: Mapping[str, Measured], conversion_rate: float = CONVERSION_RATE, partners: float = PARTNERS
 ) -> Iterator[str]:
     """Yield a line for each step, in Markdown as in the guide."""
-    shares, total = frequencies(conversion_rate, partners), 0.0
+    shares, total = often(conversion_rate, partners), 0.0
     yield "| step | for each click | write units | read units | calls | log bytes | dollars for a million clicks |"
     yield "|---|---|---|---|---|---|---|"
     for name, step in steps.items():

@@ -81,7 +81,7 @@ def test_a_step_costs_the_sum_of_what_it_uses():
 
 
 def test_steps_come_as_often_as_conversions_and_partners_make_them():
-    shares = costs.frequencies(0.2, 10)
+    shares = costs.often(0.2, 10)
     assert shares == pytest.approx(
         {"click": 1, "visit": 1, "postback": 0.2, "distribution": 0.2, "delivery": 2, "commission": 0.2, "retry": 0.04}
     )
