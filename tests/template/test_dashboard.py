@@ -5,7 +5,8 @@ from collections import defaultdict
 
 import pytest
 
-from ricochet import telemetry
+from ricochet.intake.postback_records import REFUSAL_METRICS
+from ricochet.ledger.outcome import Outcome
 from ricochet.metrics import Metric
 from tests.template.cloudformation import filled_in, load
 from tests.template.monitoring import (
@@ -184,7 +185,7 @@ def test_the_funnel_counts_each_postback_once():
     (widget,) = [widget for widget in GRAPHS if title(widget) == "From click to credit"]
     (expression,) = [one for one in expressions_in(widget) if one.startswith("SUM")]
     names = {shown.options.get("id"): shown.name for shown in shown_in(widget)}
-    outcomes = {*telemetry._OF_OUTCOME.values(), *telemetry._OF_REFUSAL.values(), Metric.POSTBACKS_REFUSED}
+    outcomes = {*(outcome.metric for outcome in Outcome), *REFUSAL_METRICS.values(), Metric.POSTBACKS_REFUSED}
     assert sorted(names[one] for one in re.findall(r"\b[a-z]\w*", expression)) == sorted(
         metric.title for metric in outcomes
     )

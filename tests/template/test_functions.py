@@ -1,12 +1,11 @@
 """Every folder in functions/ is a function of the template, with a role, a log and an environment of its own."""
 
-import ast
 import re
 
 import pytest
 
-from ricochet import settings
 from ricochet.delivery.retry_schedule import RetrySchedule
+from tests.function_settings import settings_of
 from tests.template.cloudformation import ROOT, get_att, load
 
 TEMPLATE = load()
@@ -26,17 +25,6 @@ def folder_of(name: str) -> str:
 def variables_of(name: str) -> dict:
     own = FUNCTIONS[name].get("Environment", {}).get("Variables", {})
     return TEMPLATE.globals["Environment"]["Variables"] | own
-
-
-def settings_of(name: str) -> list[type[settings.Settings]]:
-    """The settings models that the function's app.py imports."""
-    tree = ast.parse((ROOT / FUNCTIONS[name]["CodeUri"] / "app.py").read_text(encoding="utf-8"))
-    return [
-        getattr(settings, alias.name)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module == "ricochet.settings"
-        for alias in node.names
-    ]
 
 
 def test_every_folder_is_a_function_and_every_function_a_folder():
@@ -114,7 +102,9 @@ def test_every_log_group_forgets(template):
 
 @each_function
 def test_a_function_is_told_what_its_settings_need_and_nothing_else(name):
-    fields = {field.upper(): info for model in settings_of(name) for field, info in model.model_fields.items()}
+    fields = {
+        field.upper(): info for model in settings_of(folder_of(name)) for field, info in model.model_fields.items()
+    }
     given = {variable for variable in variables_of(name) if not variable.startswith(("POWERTOOLS_", "PYDANTIC_"))}
     assert {variable for variable, info in fields.items() if info.is_required()} <= given <= set(fields)
 
@@ -123,7 +113,8 @@ def test_a_function_is_told_what_its_settings_need_and_nothing_else(name):
 def test_a_function_has_settings_and_loads_them_all(name):
     source = (ROOT / FUNCTIONS[name]["CodeUri"] / "app.py").read_text(encoding="utf-8")
     loaded = re.findall(r"(\w+)\.load\(os\.environ\)", source)
-    assert sorted(loaded) == sorted(model.__name__ for model in settings_of(name))
+    assert sorted(loaded) == sorted(model.__name__ for model in settings_of(folder_of(name)))
+    assert set(re.findall(r"^class (\w+)", source, re.MULTILINE)) <= set(loaded)
     assert bool(loaded) is bool(
         variables_of(name).keys() - {*TEMPLATE.globals["Environment"]["Variables"], "POWERTOOLS_SERVICE_NAME"}
     )

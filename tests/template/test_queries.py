@@ -8,6 +8,7 @@ import pytest
 from ricochet.audit import line_of_run
 from ricochet.delivery.delivery import Delivery
 from ricochet.intake.intake import IntakeReply
+from ricochet.ledger.outcome import Outcome
 from tests.template.cloudformation import ROOT, load
 from tests.unit.builders import a_delivery
 
@@ -19,22 +20,41 @@ WORDS = {"fields", "filter", "stats", "sort", "limit", "by", "as", "in", "or", "
 FUNCTIONS = {"count", "pct", "max", "bin", "ispresent"}
 
 
+SOURCES = [*(ROOT / "functions").rglob("*.py"), *(ROOT / "layers/ricochet/ricochet").rglob("*.py")]
+
+
+def calls_in_code() -> list[ast.Call]:
+    nodes = (node for path in SOURCES for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    return [node for node in nodes if isinstance(node, ast.Call)]
+
+
+def is_log_line(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Name) and call.func.id == "LogLine"
+
+
+def is_logged(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "logger"
+
+
+def texts_in(*nodes: ast.AST) -> set[str]:
+    parts = (part for node in nodes for part in ast.walk(node) if isinstance(part, ast.Constant))
+    return {part.value for part in parts if isinstance(part.value, str)}
+
+
 def logged_keys() -> set[str]:
     """Every key that is put into a line of the log."""
-    keys = OF_POWERTOOLS | set(a_delivery().for_log()) | set(IntakeReply("repeat").for_log("RCPT-1"))
-    keys |= {"network_id", "product_id"}  # of whoever speaks
+    keys = OF_POWERTOOLS | set(a_delivery().log_fields()) | set(IntakeReply(Outcome.REPEAT).log_fields("RCPT-1"))
+    keys |= {"network_id", "product_id"}  # the sender of a postback
     keys |= set(line_of_run("operator", "it.changed", "it", {}))
-    sources = [*(ROOT / "functions").rglob("*.py"), *(ROOT / "layers/ricochet/ricochet").rglob("*.py")]
-    for path in sources:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.keyword) and node.arg == "extra":
-                keys |= {part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant)}
-    return {key for key in keys if isinstance(key, str)}
+    for call in calls_in_code():
+        keys |= texts_in(*(keyword.value for keyword in call.keywords if keyword.arg == "extra"))
+        keys |= texts_in(call.args[1]) if is_log_line(call) else set()
+    return keys
 
 
 def messages() -> set[str]:
-    calls = (ROOT / "layers/ricochet/ricochet/telemetry.py").read_text(encoding="utf-8")
-    return set(re.findall(r'logger\.\w+\("([^"]+)"', calls))
+    lines = [call for call in calls_in_code() if is_log_line(call) or is_logged(call)]
+    return texts_in(*(message for line in lines for message in line.args[:1]))
 
 
 def names_in(query: str) -> set[str]:
@@ -90,4 +110,4 @@ def test_what_operators_did_is_searched_for_in_the_log_of_the_command_line_too()
 
 def test_no_query_asks_for_a_person():
     assert not [name for name, query in QUERIES.items() if re.search(r"user_id|ip\b|email", query["QueryString"])]
-    assert "user_id" not in Delivery.model_validate(a_delivery().to_item()).for_log()
+    assert "user_id" not in Delivery.model_validate(a_delivery().to_item()).log_fields()

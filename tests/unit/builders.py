@@ -1,6 +1,7 @@
 """Plain entities for tests, each with one sound default, and the books that settlements are entered in."""
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from decimal import Decimal
 
 from ricochet.clicks.click import Click
@@ -13,11 +14,12 @@ from ricochet.intake.advertiser_source import advertiser_terms
 from ricochet.intake.raw_postback import RawPostback
 from ricochet.ledger.conversion import Conversion
 from ricochet.ledger.decision import Decision, check_status, check_waiting, decide
-from ricochet.ledger.earning import Earning, EarningState, EarningStatus
+from ricochet.ledger.earning import Earning, EarningState
 from ricochet.ledger.notice import Notice
 from ricochet.ledger.report import Report
-from ricochet.ledger.settlement import Settlement, Terms, credit_owed, settle
-from ricochet.values.statuses import Status
+from ricochet.ledger.settlement import Settlement, credit_owed, settle
+from ricochet.ledger.terms import Terms
+from ricochet.values.statuses import EarningStatus, Status
 
 NOON = "2026-03-01T12:00:00.000Z"
 IN_AN_HOUR = "2026-03-01T13:00:00.000Z"
@@ -172,7 +174,7 @@ class Books:
         settlement = settle(report, terms, prior, moment)
         for count in settlement.counts:
             if count.limit is not None and self.counters[count.counter_id] >= count.limit:
-                settlement = settle(report, terms.with_cap_reached(count.reason), prior, moment)
+                settlement = settle(report, replace(terms, cap_reached=count.reason), prior, moment)
                 break
         if not (settlement.is_repeat or settlement.is_ignored):
             self._enter(settlement)

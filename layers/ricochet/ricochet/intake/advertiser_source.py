@@ -15,14 +15,14 @@ from ricochet.intake.fields import text
 from ricochet.intake.raw_postback import RawPostback
 from ricochet.ledger.conversion import Conversion
 from ricochet.ledger.report import Report
-from ricochet.ledger.settlement import Terms, terms_of_click
+from ricochet.ledger.terms import Terms, terms_of_click
 from ricochet.values import ids, money
 from ricochet.values.statuses import Status, parse_status
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from ricochet.settings import PostbackSettings
+    from ricochet.intake.settings import PostbackSettings
 
 _NAMES = {
     "transaction_id": ("transactionId", "transaction_id", "txid", "txn_id"),
