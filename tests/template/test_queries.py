@@ -1,4 +1,4 @@
-"""Saved queries ask for what the log has, of every function that may know."""
+"""Saved queries read what is logged, in the logs of all functions that may log it."""
 
 import ast
 import re
@@ -15,8 +15,8 @@ from tests.unit.builders import a_delivery
 TEMPLATE = load()
 QUERIES = TEMPLATE.of_type("Logs::QueryDefinition")
 each_query = pytest.mark.parametrize("name", sorted(QUERIES))
-OF_POWERTOOLS = {"level", "message", "service", "timestamp", "function_request_id", "exception", "exception_name"}
-WORDS = {"fields", "filter", "stats", "sort", "limit", "by", "as", "in", "or", "and", "not", "like", "asc", "desc"}
+POWERTOOLS_KEYS = {"level", "message", "service", "timestamp", "function_request_id", "exception", "exception_name"}
+KEYWORDS = {"fields", "filter", "stats", "sort", "limit", "by", "as", "in", "or", "and", "not", "like", "asc", "desc"}
 FUNCTIONS = {"count", "pct", "max", "bin", "ispresent"}
 
 
@@ -42,8 +42,8 @@ def texts_in(*nodes: ast.AST) -> set[str]:
 
 
 def logged_keys() -> set[str]:
-    """Every key that is put into a line of the log."""
-    keys = OF_POWERTOOLS | set(a_delivery().log_fields()) | set(IntakeReply(Outcome.REPEAT).log_fields("RCPT-1"))
+    """Return every key that is logged."""
+    keys = POWERTOOLS_KEYS | set(a_delivery().log_fields()) | set(IntakeReply(Outcome.REPEAT).log_fields("RCPT-1"))
     keys |= {"network_id", "product_id"}  # the sender of a postback
     keys |= set(line_of_run("operator", "it.changed", "it", {}))
     for call in calls_in_code():
@@ -60,41 +60,41 @@ def messages() -> set[str]:
 def names_in(query: str) -> set[str]:
     bare = re.sub(r'"[^"]*"|/[^/]*/', " ", query)
     made = set(re.findall(r"\bas (\w+)", bare))
-    return set(re.findall(r"(?<![@\w])[a-z]\w*", bare)) - WORDS - FUNCTIONS - made
+    return set(re.findall(r"(?<![@\w])[a-z]\w*", bare)) - KEYWORDS - FUNCTIONS - made
 
 
 @each_query
-def test_a_query_is_for_aws_and_named_after_the_stack_and_its_question(name):
+def test_a_query_exists_on_aws_only_and_is_named_after_the_stack_and_its_subject(name):
     assert TEMPLATE.resources[name]["Condition"] == "OnAws"
     assert re.fullmatch(r"\$\{AWS::StackName\}/[a-z' ]+", QUERIES[name]["Name"]["Fn::Sub"])
 
 
 @each_query
-def test_a_query_asks_for_keys_that_are_logged(name):
+def test_a_query_reads_keys_that_are_logged(name):
     assert names_in(QUERIES[name]["QueryString"])
     assert names_in(QUERIES[name]["QueryString"]) <= logged_keys()
 
 
 @each_query
-def test_a_query_looks_for_messages_that_are_written(name):
+def test_a_query_filters_by_messages_that_are_logged(name):
     wanted = re.findall(r"message (?:= |in \[)([^|\]]+)", QUERIES[name]["QueryString"])
     assert {text for part in wanted for text in re.findall(r'"([^"]+)"', part)} <= messages()
 
 
 @each_query
-def test_a_query_searches_logs_of_functions_and_of_the_command_line(name):
+def test_a_query_searches_only_logs_of_functions_and_of_the_command_line(name):
     groups = [group["Ref"].removesuffix("Logs") for group in QUERIES[name]["LogGroupNames"]]
     assert set(groups) <= {*TEMPLATE.functions(), "Ops"}
     assert len(groups) == len(set(groups))
 
 
-def test_errors_are_searched_for_everywhere():
+def test_errors_are_searched_in_the_logs_of_all_functions():
     assert {group["Ref"] for group in QUERIES["ErrorsQuery"]["LogGroupNames"]} == {
         f"{name}Logs" for name in TEMPLATE.functions()
     }
 
 
-def test_a_conversions_life_is_told_by_all_who_have_a_part_in_it():
+def test_a_conversions_history_is_searched_in_all_logs_that_mention_it():
     groups = {group["Ref"].removesuffix("Logs") for group in QUERIES["ConversionQuery"]["LogGroupNames"]}
     readers = {name for kind in ("DynamoDB", "SQS") for name, _ in TEMPLATE.events(kind).values()}
     intake = {"TrackClick", "ReceivePostback", "ReceiveNetworkPostback", "ManageReceipts"}
@@ -102,12 +102,12 @@ def test_a_conversions_life_is_told_by_all_who_have_a_part_in_it():
     assert readers | intake | later <= groups
 
 
-def test_what_operators_did_is_searched_for_in_the_log_of_the_command_line_too():
-    telling = [query for query in QUERIES.values() if "audit." in query["QueryString"]]
-    assert telling
-    assert all({"Ref": "OpsLogs"} in query["LogGroupNames"] for query in telling)
+def test_a_query_for_operators_changes_includes_the_log_of_the_command_line():
+    audits = [query for query in QUERIES.values() if "audit." in query["QueryString"]]
+    assert audits
+    assert all({"Ref": "OpsLogs"} in query["LogGroupNames"] for query in audits)
 
 
-def test_no_query_asks_for_a_person():
+def test_no_query_reads_personal_data():
     assert not [name for name, query in QUERIES.items() if re.search(r"user_id|ip\b|email", query["QueryString"])]
     assert "user_id" not in Delivery.model_validate(a_delivery().to_item()).log_fields()
