@@ -1,4 +1,4 @@
-"""How many AWS calls a request costs, counted on the wire, with the product and the network in memory already."""
+"""The AWS calls of a request, counted on the wire, with the product and the network already cached."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ numbers = itertools.count()
 
 
 class Counted:
-    """The use cases on the deployed tables, by a client that counts its requests."""
+    """The use cases on the deployed tables, with a client that counts its requests."""
 
     def __init__(self, stack) -> None:
         self.calls: list[str] = []
