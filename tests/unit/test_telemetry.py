@@ -28,13 +28,13 @@ from ricochet.intake.postback_records import PostbackFailed, PostbackProcessed, 
 from ricochet.ledger import settlement as settlements
 from ricochet.ledger.consequences import click_result
 from ricochet.ledger.conversion import Conversion
-from ricochet.ledger.conversion_changes import STATUS_METRICS, ConversionChanges
+from ricochet.ledger.conversion_changes import ConversionChanges
 from ricochet.ledger.credit_held_earnings import CreditRun
 from ricochet.ledger.credit_referrals import Commission
 from ricochet.ledger.earning import Earning, EarningType
 from ricochet.ledger.outcome import Outcome
 from ricochet.metrics import Metric
-from ricochet.values.statuses import ApprovalStatus, EarningStatus, Status
+from ricochet.values.statuses import STATUSES, ApprovalStatus, EarningStatus, Status
 from tests.unit.builders import (
     CLICK_ID,
     IN_AN_HOUR,
@@ -198,7 +198,7 @@ def test_every_outcome_has_a_metric(outcome):
 @pytest.mark.parametrize("status", Status)
 def test_every_status_is_an_outcome_and_has_a_metric(status):
     assert Outcome(status) == status
-    assert STATUS_METRICS[status].name == f"CONVERSIONS_{status.name}"
+    assert STATUSES[status].metric.name == f"CONVERSIONS_{status.name}"
 
 
 @pytest.mark.parametrize(

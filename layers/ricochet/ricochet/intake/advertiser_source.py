@@ -105,7 +105,7 @@ class AdvertiserSource:
     def _find_click(self, fields: dict[str, Any]) -> Click:
         given = fields.get("click_id", fields.get("clickId"))
         if given is None:
-            raise ClickIdRequiredError("click_id is missing")
+            raise ClickIdRequiredError
         self.click_id = ids.parse_click_id(text("click_id", given))
         self._click = self._all.clicks.get(self.click_id)
         if self._click is None:

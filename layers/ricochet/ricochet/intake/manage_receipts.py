@@ -111,7 +111,7 @@ class ManageReceipts:
     def get(self, receipt_id: str) -> Receipt:
         receipt = self._receipts.get(receipt_id)
         if receipt is None:
-            raise ReceiptNotFoundError("there is no such receipt")
+            raise ReceiptNotFoundError
         return receipt
 
     def replay(self, receipt_id: str) -> IntakeReply:

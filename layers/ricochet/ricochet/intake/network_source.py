@@ -170,7 +170,7 @@ class NetworkSource:
     def _by_click(self, report: Report, prior: Conversion | None) -> Terms:
         click = self._find_click(report.click_id or (prior.click_id if prior else None))
         if click and report.user_id is not None and report.user_id != click.user_id:
-            raise ClickOwnerMismatchError("this click is another user's")
+            raise ClickOwnerMismatchError
         product = next(self._all.products.cached_then_fresh(click.product_id), None) if click else None
         if click is None or product is None:
             if self._network.require_known_click and prior is None and report.status is not Status.REVERSED:
