@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
+from ricochet.clicks.tags import Tags
 from ricochet.values import times
 from ricochet.values.entity import Entity
 from ricochet.values.money import Amount
@@ -34,23 +35,17 @@ class ClickResult(Entity):
     report_key: str  # of the report that led here last
 
 
-class Click(Entity):
+class ClickRoute(Entity):
+    """Who is sent where."""
+
     click_id: str
     user_id: str
     product_id: str
     task_url: str
     offer_id: str | None = None
-    subid: str | None = None
-    sub1: str | None = None
-    sub2: str | None = None
-    sub3: str | None = None
-    sub4: str | None = None
-    sub5: str | None = None
-    prelanding: str | None = None
-    landing: str | None = None
-    px: str | None = None
-    domain: str | None = None
-    country: str | None = None
+
+
+class Click(Tags, ClickRoute):
     ip: str | None = None
     user_agent: str | None = None
     created_at: str

@@ -12,34 +12,28 @@ from ricochet.clicks.click import Click, ttl_of
 from ricochet.clicks.clicks_table import ClicksTable
 from ricochet.clicks.product import Product
 from ricochet.clicks.products_table import ProductsTable
+from ricochet.clicks.tags import Tag, Tags
 from ricochet.errors import ProductNotFoundError, ProductPausedError, RequestError
 from ricochet.http.plain_url import check_task_url
 from ricochet.values import ids, times
 from ricochet.values.entity import Entity
 from ricochet.values.lifecycle import Lifecycle
 
-Tag = Annotated[str, StringConstraints(max_length=128)]
-
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2}$", to_upper=True)]
 
 _USER_AGENT_LENGTH = 160
 
 
-class ClickRequest(Entity):
-    """What an app may say when it asks for a click; all of it is optional."""
+class Destination(Entity):
+    """Where the user wants to go."""
 
     task_url: Annotated[str, StringConstraints(min_length=1)] | None = None
     offer_id: Tag | None = None
-    subid: Tag | None = None
-    sub1: Tag | None = None
-    sub2: Tag | None = None
-    sub3: Tag | None = None
-    sub4: Tag | None = None
-    sub5: Tag | None = None
-    prelanding: Tag | None = None
-    landing: Tag | None = None
-    px: Tag | None = None
-    domain: Tag | None = None
+
+
+class ClickRequest(Tags[Tag], Destination):
+    """What an app may send when it creates a click; all of it is optional."""
+
     country: Country | None = None
 
 

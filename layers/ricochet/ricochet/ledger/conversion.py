@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from pydantic import computed_field
 
+from ricochet.clicks.tags import Tags
 from ricochet.values import ids
 from ricochet.values.entity import Entity
 from ricochet.values.money import Amount, Currency, Price
@@ -39,7 +40,9 @@ class PastVersion(Entity):
     changed_by: str | None = None
 
 
-class Conversion(Entity):
+class ConversionFacts(Entity):
+    """What is known of a conversion, apart from its click's tags."""
+
     conversion_id: str
     source: str
     source_conversion_id: str | None = None
@@ -71,17 +74,9 @@ class Conversion(Entity):
     credit_after: str | None = None
     referral_rate: Price = Decimal(0)
     earning_id: str | None = None
-    subid: str | None = None
-    sub1: str | None = None
-    sub2: str | None = None
-    sub3: str | None = None
-    sub4: str | None = None
-    sub5: str | None = None
-    prelanding: str | None = None
-    landing: str | None = None
-    px: str | None = None
-    domain: str | None = None
-    country: str | None = None
+
+
+class Conversion(Tags, ConversionFacts):
     ip: str | None = None
     created_at: str
     updated_at: str

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
+from pydantic import ConfigDict, model_validator
+
+from ricochet.clicks.tags import Tags
 from ricochet.ledger.conversion import Conversion, PastVersion
 from ricochet.values.entity import Entity
 from ricochet.values.statuses import Status
 
 
-class Notice(Entity):
-    """What a partner is told: one version of a conversion. Attributes are named as the macros are."""
+class NoticeFacts(Entity):
+    """What a notice says of the conversion itself."""
 
     click_id: str = ""
     status: Status
@@ -26,19 +29,21 @@ class Notice(Entity):
     user_id: str = ""
     network: str = ""
     event: str = ""
-    subid: str = ""
-    sub1: str = ""
-    sub2: str = ""
-    sub3: str = ""
-    sub4: str = ""
-    sub5: str = ""
-    prelanding: str = ""
-    landing: str = ""
-    px: str = ""
-    domain: str = ""
-    country: str = ""
+
+
+class Notice(Tags, NoticeFacts):
+    """What a partner is sent of one version of a conversion; each attribute is a macro of the same name."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
     ip: str = ""
     timestamp: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_tag_is_missing(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        """Fill in empty text for tags that the click does not have."""
+        return dict.fromkeys(Tags.model_fields, "") | fields
 
     @classmethod
     def of(cls, conversion: Conversion) -> Self:

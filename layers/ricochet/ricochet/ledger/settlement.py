@@ -8,6 +8,7 @@ from enum import Enum
 
 from ricochet.clicks.click import Click, ClickResult, ClickStatus
 from ricochet.clicks.product import Product
+from ricochet.clicks.tags import Tags
 from ricochet.errors import ClickAlreadyConvertedError, ClickExpiredError, ConflictingReplayError
 from ricochet.ledger import caps
 from ricochet.ledger.caps import Count
@@ -29,8 +30,6 @@ CLICK_STATUS = {
 ZERO = Decimal(0)
 
 OFFER_NAME_LENGTH = 64
-
-_TAGS = ("subid", "sub1", "sub2", "sub3", "sub4", "sub5", "prelanding", "landing", "px", "domain", "country", "ip")
 
 
 @dataclass(frozen=True)
@@ -489,7 +488,7 @@ def outcome_of(conversion: Conversion) -> ClickResult:
 def _shown_to_partners(click: Click | None, product: Product | None) -> dict[str, str | None]:
     """What partners' macros say of the click and its product, as it goes with the conversion."""
     of_product = {"offer_name": product.name[:OFFER_NAME_LENGTH]} if product else {}
-    return of_product | ({name: getattr(click, name) for name in _TAGS} if click else {})
+    return of_product | ({name: getattr(click, name) for name in (*Tags.model_fields, "ip")} if click else {})
 
 
 def _just_after(moment: str) -> str:
