@@ -18,7 +18,7 @@ import pytest
 
 from ricochet.http.addresses import AllowedTargets
 from ricochet.http.client import Limits, Sender, SendResult
-from ricochet.http.deadline import PunctualSocket
+from ricochet.http.deadline import DeadlineSocket
 from ricochet.http.outbound import Method, Outbound
 from tests.faults.certificates import Authority
 from tests.faults.servers import PATIENCE, Script, Server, answer, answers
@@ -140,7 +140,7 @@ class Meeting:
         assert SECRET not in str(self._sents)
         afterwards = self._sender.send(Outbound(Method.GET, f"http://{self._healthy.host}/"))
         assert (afterwards.attempt.status_code, afterwards.attempt.reply) == (200, "healthy")
-        held = [one for one in gc.get_objects() if isinstance(one, PunctualSocket) and one.fileno() >= 0]
+        held = [one for one in gc.get_objects() if isinstance(one, DeadlineSocket) and one.fileno() >= 0]
         assert len(held) <= len(self._hosts) * self._at_once
 
 

@@ -1,4 +1,4 @@
-"""One request to a partner, and what came of it."""
+"""One request to a partner and its result."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ricochet.values.entity import Entity
 
 
 class Attempt(Entity):
-    """One request to a partner, successful or not. `ms` is the wall time, DNS included."""
+    """One request to a partner, successful or not; `ms` is the wall time including DNS."""
 
     at: str
     ms: int
@@ -14,7 +14,7 @@ class Attempt(Entity):
     error: str | None = None
     reply: str | None = None
     timed_out: bool | None = None
-    not_sent: bool | None = None  # there was no request
+    not_sent: bool | None = None  # no request could be composed
 
     @property
     def is_success(self) -> bool:

@@ -1,24 +1,30 @@
-"""Plain http(s) URLs: what browsers and Python read alike, and nothing else."""
+"""Plain http(s) URLs: only those that browsers and Python parse alike."""
 
 from __future__ import annotations
 
 import re
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from ricochet.errors import TaskUrlNotAllowedError
 
 MAX_LENGTH = 2048
 
-# Browsers and urlsplit disagree about these in a host: what one takes for a path is the other's host name.
+# Browsers and urlsplit disagree about these: one reads as a path what the other reads as the host.
 _CONFUSING = re.compile(r"[\s\\\x00-\x1f\x7f]")
 
 _AUTHORITY = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?", re.ASCII)
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+
+_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]", re.ASCII)
+
+_UNESCAPED = "!$&'()*+,;=:@/"  # besides the unreserved characters, in a path
 
 
 def split_task_url(url: str) -> SplitResult:
-    """The parts of a plain http(s) URL; TaskUrlNotAllowedError if it is anything else."""
+    """Return the parts of a plain http(s) URL. Raise TaskUrlNotAllowedError for anything else."""
     if len(url) > MAX_LENGTH:
         raise TaskUrlNotAllowedError(f"taskUrl is longer than {MAX_LENGTH} characters")
     if _CONFUSING.search(url):
@@ -28,7 +34,7 @@ def split_task_url(url: str) -> SplitResult:
         port = parts.port
     except ValueError as error:
         raise TaskUrlNotAllowedError("taskUrl is not a URL") from error
-    if parts.scheme not in _DEFAULT_PORTS:
+    if parts.scheme not in DEFAULT_PORTS:
         raise TaskUrlNotAllowedError("taskUrl must be http or https")
     if "@" in parts.netloc:
         raise TaskUrlNotAllowedError("taskUrl must not hold a user name or a password")
@@ -38,15 +44,46 @@ def split_task_url(url: str) -> SplitResult:
 
 
 def host_of(url: str) -> str:
-    """The host of a task URL, with its port unless that is the scheme's own: `example.com`, `example.com:8443`."""
+    """Return the host of a task URL with its port unless it is the default: `example.com`, `example.com:8443`."""
     parts = split_task_url(url)
     host = (parts.hostname or "").rstrip(".")
-    return host if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f"{host}:{parts.port}"
+    return host if parts.port in (None, DEFAULT_PORTS[parts.scheme]) else f"{host}:{parts.port}"
 
 
 def check_task_url(url: str, allowed_hosts: tuple[str, ...]) -> str:
-    """`url` itself if its host is one of the allowed ones, else TaskUrlNotAllowedError."""
+    """Return `url` if its host is allowed. Raise TaskUrlNotAllowedError otherwise."""
     host = host_of(url)
     if host not in {allowed.lower() for allowed in allowed_hosts}:
         raise TaskUrlNotAllowedError(f"taskUrl must lead to the product's own host, not to {host}")
     return url
+
+
+def normalized_url(url: str) -> str:
+    """Return the URL byte for byte as `requests` would send it. Raise ValueError if it is not a plain http(s) URL."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port
+    if parts.scheme not in DEFAULT_PORTS or not _AUTHORITY.fullmatch(parts.netloc) or host.startswith("."):
+        raise ValueError("not a plain http(s) URL")
+    host = f"[{host}]" if ":" in host else host
+    authority = f"{host}:{port}" if port else host
+    path, query, fragment = _escaped(parts.path), _escaped(parts.query, "?"), _escaped(parts.fragment, "?")
+    return urlunsplit((parts.scheme, authority, path or "/", query, fragment))
+
+
+def target_of(url: str) -> str:
+    """Return the request target of a normalized URL: its path and query."""
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+def _escaped(text: str, also_unescaped: str = "") -> str:
+    """Percent-encode what a URL cannot contain; if any `%` is not an escape, all of them are literal."""
+    unescaped = _UNESCAPED + also_unescaped
+    if len(_ESCAPE.findall(text)) != text.count("%"):
+        return quote(text, safe=unescaped)
+    return quote(_ESCAPE.sub(_canonical, text), safe=f"{unescaped}%")
+
+
+def _canonical(escape: re.Match[str]) -> str:
+    character = chr(int(escape[1], 16))
+    return character if _UNRESERVED.fullmatch(character) else escape[0].upper()

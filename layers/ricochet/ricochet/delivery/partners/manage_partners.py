@@ -30,7 +30,7 @@ from ricochet.errors import (
 )
 from ricochet.http.addresses import AllowedTargets, literal_address, may_connect
 from ricochet.http.outbound import Method
-from ricochet.http.plain_url import split_task_url
+from ricochet.http.plain_url import DEFAULT_PORTS, split_task_url
 from ricochet.http.resolver import AddressInfo, BoundedLookup, Lookup, vetted_addresses
 from ricochet.values import ids, signing, times
 from ricochet.values.entity import Entity
@@ -54,8 +54,6 @@ BOTH_SECRETS_HOURS = 24
 PAUSED_BY_OPERATOR = "an operator paused it"
 
 HIDDEN = {"signing_secret", "previous_secret", "active_periods", "revision"}
-
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _MACRO_IN_HOST = re.compile(r"[^/?#]*(//[^/?#]*)?[{}]")
 
@@ -268,7 +266,7 @@ def check_postback_url(url: str, allowed: AllowedTargets, lookup: Lookup = _boun
         macros.fill_url(url, _SAMPLE)
     except CompositionError as error:
         raise PartnerUrlNotAllowedError(f"postbackUrl: {error.message}") from error
-    host, port = parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme]
+    host, port = parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme]
     literal = literal_address(host)
     if literal is not None:
         if not may_connect(literal, port, host, allowed):
