@@ -11,14 +11,14 @@ from ops import journal, render
 from ops.replay import DryRun
 from ops.target import Json, Yes, stack_of
 from ricochet.delivery.queues import BATCH, ParkingQueue
-from ricochet.delivery.redrive_deliveries import Redriven, RedriveParked
+from ricochet.delivery.redrive_deliveries import RedriveOutcome, RedriveParked
 
 MEANING = {
-    Redriven.REPLAYED: "due now, with all their tries before them",
-    Redriven.RESUMED: "go on where they were: our own side had failed on them",
-    Redriven.STALE: "had gone on already; their messages were old",
-    Redriven.KEPT: "stay in the queue: their partner is archived, or they were changed in this moment",
-    Redriven.UNREADABLE: "stay in the queue: they are none of ours, look at them in SQS",
+    RedriveOutcome.REPLAYED: "due now, with all their tries before them",
+    RedriveOutcome.RESUMED: "go on where they were: our own side had failed on them",
+    RedriveOutcome.STALE: "had gone on already; their messages were old",
+    RedriveOutcome.KEPT: "stay in the queue: their partner is archived, or they were changed in this moment",
+    RedriveOutcome.UNREADABLE: "stay in the queue: they are none of ours, look at them in SQS",
 }
 
 
@@ -49,7 +49,7 @@ def redrive(
     wanted = min(limit or counted["messages"], counted["messages"])
     if wanted and not yes:
         render.confirm(f"Work off {wanted} messages?", stderr=as_json)
-    outcomes = dict.fromkeys(["received", *Redriven], 0)
+    outcomes = dict.fromkeys(["received", *RedriveOutcome], 0)
     if wanted:
         with journal.opened(stack) as log:
             try:

@@ -27,15 +27,15 @@ def tell(message_id: str, message: DeliveryMessage, reason: Exception) -> None:
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    messages, strange = parse_messages(
+    messages, unreadable = parse_messages(
         (record["messageId"], record["body"], int(record["attributes"]["ApproximateReceiveCount"]))
         for record in event["Records"]
     )
     result = retry(messages)
     record_deliveries(result.rows)
-    for message_id, reason in result.again.items():
+    for message_id, reason in result.failures.items():
         tell(message_id, messages[message_id], reason)
-    for message_id in strange:
+    for message_id in unreadable:
         logger.error("message not understood", extra={"message_id": message_id})
     record_health_changes(result.health_changes)
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in [*result.again, *strange]]}
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in [*result.failures, *unreadable]]}

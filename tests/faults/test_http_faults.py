@@ -135,7 +135,7 @@ def test_a_retry_after_that_makes_no_sense_undoes_no_answer(meet, serve, fault, 
 def test_a_retry_after_in_the_year_9999_is_a_wish_that_the_schedule_cuts(meet, serve, fault):
     wish = "Fri, 31 Dec 9999 23:59:59 GMT"
     sent = meet(serve(answers(answer("429 Too Many Requests", retry_after=wish)))).send()
-    assert RetrySchedule((10,)).wait_after(1, 0, sent.retry_after) <= MAX_RETRY_AFTER * 1.1
+    assert RetrySchedule((10,)).delay_after(1, 0, sent.retry_after) <= MAX_RETRY_AFTER * 1.1
     fault("429", f"Retry-After: {wish}", f"{outcome_of(sent)}, which the schedule cuts to six hours")
 
 

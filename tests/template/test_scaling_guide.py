@@ -49,7 +49,7 @@ def test_alarms_cost_by_the_metrics_that_they_watch():
 
 
 def test_the_guide_knows_the_limits_in_the_code():
-    assert f"{fan_out.THREADS} sends in an invocation, {fan_out.PER_PARTNER} of them to one partner" in GUIDE
+    assert f"{fan_out.THREADS} sends in an invocation, {fan_out.THREADS_PER_PARTNER} of them to one partner" in GUIDE
     assert f"a day's strangers in Receipts (`bySourceDay`), of {receipt.UNIDENTIFIED_SHARDS} |" in GUIDE
     assert f"(`byDay`), of {conversion.DAY_SHARDS} |" in GUIDE
     assert f"(`byPartner`), of {delivery.SHARDS} |" in GUIDE

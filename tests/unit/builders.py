@@ -141,7 +141,7 @@ class OpenGate:
     def __init__(self, **waits) -> None:
         self.waits, self.health_changes = waits, []
 
-    def opened(self):
+    def open_session(self):
         return self
 
     def check(self, partner):

@@ -7,8 +7,9 @@ import pytest
 from ricochet.delivery.delivery import DeliveryState, Hold
 from ricochet.delivery.distribute_conversions import DistributeConversions
 from ricochet.delivery.retry_schedule import RetrySchedule
-from ricochet.delivery.transitions import Wait, after_attempt
+from ricochet.delivery.transitions import Delay
 from ricochet.dynamodb.wire import to_wire
+from ricochet.http.client import SendResult
 from ricochet.values import times
 from ricochet.values.statuses import Status
 from tests.unit.builders import IN_AN_HOUR, Books, OpenGate, a_conversion, a_partner, a_report, an_attempt
@@ -25,17 +26,20 @@ class World:
         self.partners, self.answers = partners or (a_partner(),), answers or {}
         self.rows, self.sent, self.retries, self.parked = {}, [], [], []
         self._lock = threading.Lock()
-        self.gate, self.words, self.reply = OpenGate(), [], None
+        self.gate, self.replies, self.reply = OpenGate(), [], None
 
-    def tell(self, *records, has_time=lambda: True):
+    def distribute(self, *records, has_time=lambda: True):
         queues = (self._queue(self.retries), self._queue(self.parked))
+        schedule = RetrySchedule((10,))
         distribute = DistributeConversions(
-            self, self, self.gate, self._attempt, *queues, self, clock=lambda: IN_AN_HOUR
+            self, self, self.gate, self, schedule, *queues, self, clock=lambda: IN_AN_HOUR
         )
         return distribute(records, has_time)
 
     def active(self):
-        return list(self.partners)
+        return [
+            one.with_changes(postback_url=f"https://p.example/{one.partner_id}/{{status}}") for one in self.partners
+        ]
 
     def of_conversion(self, conversion_id):
         return list(self.rows.values())
@@ -43,14 +47,14 @@ class World:
     def put_first(self, row):
         return self.rows.setdefault(row.delivery_key, row) is row
 
-    def _attempt(self, row, partner):
+    def send(self, outbound):
+        partner_id, event = outbound.url.split("/")[-2:]
         with self._lock:
-            self.sent.append((partner.partner_id, row.notice.status.lead_word))
-        attempt = an_attempt(self.answers.get(partner.partner_id, 200), reply=self.reply)
-        return after_attempt(row, attempt, None, RetrySchedule((10,)), IN_AN_HOUR)
+            self.sent.append((partner_id, event))
+        return SendResult(an_attempt(self.answers.get(partner_id, 200), reply=self.reply))
 
-    def put(self, word):
-        self.words.append(word.status)
+    def put(self, reply):
+        self.replies.append(reply.status)
 
     @staticmethod
     def _queue(messages):
@@ -68,7 +72,7 @@ def a_record(new, old=None) -> dict:
 
 def test_every_active_partner_is_told_once():
     world = World(a_partner(), a_partner(partner_id="part_2"))
-    result = world.tell(a_record(PURCHASE, LEAD))
+    result = world.distribute(a_record(PURCHASE, LEAD))
     assert sorted(world.sent) == [("part_1", "Purchase"), ("part_2", "Purchase")]
     assert {row.state for row in world.rows.values()} == {DELIVERED}
     assert (len(result.rows), world.retries, world.parked) == (2, [], [])
@@ -76,28 +80,28 @@ def test_every_active_partner_is_told_once():
 
 def test_a_record_that_comes_again_sends_nothing_again():
     world = World()
-    world.tell(a_record(PURCHASE, LEAD))
-    result = world.tell(a_record(PURCHASE, LEAD))
+    world.distribute(a_record(PURCHASE, LEAD))
+    result = world.distribute(a_record(PURCHASE, LEAD))
     assert (len(world.sent), result.rows) == (1, [])
 
 
 def test_one_partners_failure_is_queued_and_hurts_nobody():
     world = World(a_partner(), a_partner(partner_id="part_2"), answers={"part_1": 500})
-    world.tell(a_record(PURCHASE, LEAD))
+    world.distribute(a_record(PURCHASE, LEAD))
     assert {row.partner_id: row.state for row in world.rows.values()} == {"part_1": RETRYING, "part_2": DELIVERED}
     assert world.retries == ["000002#part_1"]
 
 
 def test_what_is_on_record_but_perhaps_not_on_the_queue_is_queued_again():
     world = World(answers={"part_1": 500})
-    world.tell(a_record(PURCHASE, LEAD))
-    world.tell(a_record(PURCHASE, LEAD))
+    world.distribute(a_record(PURCHASE, LEAD))
+    world.distribute(a_record(PURCHASE, LEAD))
     assert (len(world.sent), world.retries) == (1, ["000002#part_1"] * 2)
 
 
 def test_what_there_is_no_time_for_is_queued_unsent():
     world = World()
-    world.tell(a_record(PURCHASE, LEAD), has_time=lambda: False)
+    world.distribute(a_record(PURCHASE, LEAD), has_time=lambda: False)
     (row,) = world.rows.values()
     assert (world.sent, world.retries) == ([], ["000002#part_1"])
     assert (row.attempt_count, row.next_attempt_at) == (0, IN_AN_HOUR)
@@ -106,7 +110,7 @@ def test_what_there_is_no_time_for_is_queued_unsent():
 def test_a_partner_hears_the_versions_of_a_conversion_in_their_order():
     partners = [a_partner(partner_id=f"part_{number}") for number in range(8)]
     world = World(*partners)
-    world.tell(a_record(LEAD), a_record(PURCHASE, LEAD))
+    world.distribute(a_record(LEAD), a_record(PURCHASE, LEAD))
     for partner in partners:
         heard = [word for partner_id, word in world.sent if partner_id == partner.partner_id]
         assert heard == ["Lead", "Purchase"]
@@ -122,13 +126,13 @@ def test_a_partner_hears_the_versions_of_a_conversion_in_their_order():
 )
 def test_nobody_hears_of_what_is_no_new_version(record):
     world = World()
-    world.tell(record)
+    world.distribute(record)
     assert (world.sent, world.rows) == ([], {})
 
 
 def test_a_partner_hears_only_what_it_asked_for():
     world = World(a_partner(events=("Lead",)))
-    world.tell(a_record(PURCHASE, LEAD))
+    world.distribute(a_record(PURCHASE, LEAD))
     assert (world.sent, world.rows) == ([], {})
 
 
@@ -137,7 +141,7 @@ def test_a_partial_refund_is_told_to_nobody():
     sale = books.tell(a_report(Status.APPROVED, 5)).conversion
     partial = books.tell(a_report(Status.REVERSED, 2)).conversion
     world = World()
-    world.tell(a_record(sale), a_record(partial, sale))
+    world.distribute(a_record(sale), a_record(partial, sale))
     assert world.sent == [("part_1", "Purchase")]
 
 
@@ -146,14 +150,14 @@ def test_a_full_refund_is_told():
     sale = books.tell(a_report(Status.APPROVED, 5)).conversion
     refund = books.tell(a_report(Status.REVERSED)).conversion
     world = World()
-    world.tell(a_record(refund, sale))
+    world.distribute(a_record(refund, sale))
     assert world.sent == [("part_1", "Reject")]
 
 
 def test_whom_the_gate_holds_back_is_put_off_without_an_attempt():
     world = World(a_partner(), a_partner(partner_id="part_2"))
-    world.gate = OpenGate(part_1=Wait(Hold.BREAKER, 30))
-    world.tell(a_record(PURCHASE, LEAD))
+    world.gate = OpenGate(part_1=Delay(Hold.BREAKER, 30))
+    world.distribute(a_record(PURCHASE, LEAD))
     row = world.rows["000002#part_1"]
     assert world.sent == [("part_2", "Purchase")]
     assert (row.state, row.attempt_count, row.held_by) == (RETRYING, 0, Hold.BREAKER)
@@ -163,16 +167,16 @@ def test_whom_the_gate_holds_back_is_put_off_without_an_attempt():
 
 def test_a_partner_is_not_told_of_its_own_word():
     world = World(a_partner(), a_partner(partner_id="part_2"))
-    world.tell(a_record(PURCHASE.with_changes(changed_by="partner:part_1"), LEAD))
+    world.distribute(a_record(PURCHASE.with_changes(changed_by="partner:part_1"), LEAD))
     assert world.sent == [("part_2", "Purchase")]
 
 
 def test_a_version_waits_for_an_attempt_at_an_earlier_one_that_is_under_way():
     world = World(answers={"part_1": 500})
-    world.tell(a_record(LEAD))
+    world.distribute(a_record(LEAD))
     (lead,) = world.rows.values()
     world.rows[lead.delivery_key] = lead.with_changes(lease_until=times.plus(IN_AN_HOUR, seconds=45))
-    world.tell(a_record(PURCHASE, LEAD))
+    world.distribute(a_record(PURCHASE, LEAD))
     row = world.rows["000002#part_1"]
     assert world.sent == [("part_1", "Lead")]
     assert (row.held_by, row.due_at) == (Hold.OTHER_VERSION, times.plus(IN_AN_HOUR, seconds=45))
@@ -192,13 +196,13 @@ def test_a_version_waits_for_an_attempt_at_an_earlier_one_that_is_under_way():
 def test_what_a_partner_calls_a_conversion_is_kept_and_passed_on_if_it_may_decide(reply, decides, kept, passed_on):
     world = World(a_partner(reply_updates_status=decides))
     world.reply = reply
-    world.tell(a_record(PURCHASE, LEAD))
+    world.distribute(a_record(PURCHASE, LEAD))
     (row,) = world.rows.values()
-    assert (row.partner_status, world.words) == (kept, passed_on)
+    assert (row.partner_status, world.replies) == (kept, passed_on)
 
 
 def test_the_reply_of_a_partner_that_failed_decides_nothing():
     world = World(a_partner(reply_updates_status=True), answers={"part_1": 500})
     world.reply = "Reject"
-    world.tell(a_record(PURCHASE, LEAD))
-    assert world.words == []
+    world.distribute(a_record(PURCHASE, LEAD))
+    assert world.replies == []

@@ -4,7 +4,7 @@ import threading
 from collections import Counter, defaultdict
 from itertools import pairwise
 
-from ricochet.delivery.fan_out import PER_PARTNER, run_per_partner
+from ricochet.delivery.fan_out import THREADS_PER_PARTNER, run_per_partner
 
 
 class Work:
@@ -38,14 +38,14 @@ def test_every_job_is_done_once():
 
 
 def test_no_partner_has_more_than_its_share_and_all_work_at_once():
-    everybody = threading.Barrier(10 * PER_PARTNER, timeout=20)
-    jobs = [(f"p{partner}", chain, 0) for partner in range(10) for chain in range(PER_PARTNER)]
+    everybody = threading.Barrier(10 * THREADS_PER_PARTNER, timeout=20)
+    jobs = [(f"p{partner}", chain, 0) for partner in range(10) for chain in range(THREADS_PER_PARTNER)]
     work = Work(until=lambda job: everybody.wait())
     assert drive(jobs, work).failures == []
-    assert set(work.peak.values()) == {PER_PARTNER}
+    assert set(work.peak.values()) == {THREADS_PER_PARTNER}
     work = Work()
     drive([("p", chain, 0) for chain in range(100)], work)
-    assert work.peak["p"] <= PER_PARTNER
+    assert work.peak["p"] <= THREADS_PER_PARTNER
 
 
 def test_a_chain_is_done_in_its_order():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ricochet.delivery.partner_reply import named_status
+from ricochet.delivery.partner_reply import status_in_reply
 from ricochet.values.statuses import Status
 from tests.unit.builders import a_partner
 
@@ -22,7 +22,7 @@ OWN_WORDS = a_partner(status_words={"approved": "1", "rejected": "2", "reversed"
     ],
 )
 def test_a_reply_names_a_status_in_json_in_a_form_or_bare(reply, status):
-    assert named_status(reply, a_partner(), Status.PENDING) is status
+    assert status_in_reply(reply, a_partner(), Status.PENDING) is status
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_a_reply_names_a_status_in_json_in_a_form_or_bare(reply, status):
     ],
 )
 def test_an_acknowledgement_names_none(reply):
-    assert named_status(reply, a_partner(), Status.PENDING) is None
+    assert status_in_reply(reply, a_partner(), Status.PENDING) is None
 
 
 @pytest.mark.parametrize(
@@ -42,10 +42,10 @@ def test_an_acknowledgement_names_none(reply):
     [("1", Status.APPROVED), ("status=2", Status.REJECTED), ('{"status": "MÜLL"}', Status.TRASH)],
 )
 def test_a_partners_own_words_count(reply, status):
-    assert named_status(reply, OWN_WORDS, Status.PENDING) is status
+    assert status_in_reply(reply, OWN_WORDS, Status.PENDING) is status
 
 
 def test_an_echo_of_what_a_partner_was_told_means_just_that():
     same_word = a_partner(status_words={"pending": "sale", "approved": "sale"})
-    assert named_status("sale", same_word, Status.PENDING) is Status.PENDING
-    assert named_status("sale", same_word, Status.APPROVED) is Status.APPROVED
+    assert status_in_reply("sale", same_word, Status.PENDING) is Status.PENDING
+    assert status_in_reply("sale", same_word, Status.APPROVED) is Status.APPROVED

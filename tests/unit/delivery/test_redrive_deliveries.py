@@ -4,7 +4,7 @@ import pytest
 
 from ricochet.delivery.delivery import DeliveryState
 from ricochet.delivery.queues import DeliveryMessage, ParkedMessage
-from ricochet.delivery.redrive_deliveries import Redriven, RedriveParked, RedriveRequest
+from ricochet.delivery.redrive_deliveries import RedriveOutcome, RedriveParked, RedriveRequest
 from ricochet.values.inputs import validate
 from ricochet.values.lifecycle import Lifecycle
 from tests.unit.builders import IN_AN_HOUR, NOON, TOMORROW, a_delivery, a_partner
@@ -47,15 +47,15 @@ class World:
         return not self.lost_race
 
 
-def the_outcome(done) -> Redriven:
-    (outcome,) = [one for one in Redriven if done[one]]
+def the_outcome(done) -> RedriveOutcome:
+    (outcome,) = [one for one in RedriveOutcome if done[one]]
     assert (done["received"], done[outcome]) == (1, 1)
     return outcome
 
 
 def test_what_was_parked_is_due_at_once():
     world = World(a_delivery(state=PARKED, attempt_count=4))
-    assert the_outcome(world()) is Redriven.REPLAYED
+    assert the_outcome(world()) is RedriveOutcome.REPLAYED
     assert (world.row.state, world.row.due_at, world.row.tries, world.messages) == (RETRYING, IN_AN_HOUR, 0, [])
 
 
@@ -72,7 +72,7 @@ def test_what_was_parked_is_due_at_once():
 )
 def test_a_message_whose_row_has_gone_on_is_dropped(row):
     world = World(row)
-    assert the_outcome(world()) is Redriven.STALE
+    assert the_outcome(world()) is RedriveOutcome.STALE
     assert (world.row, world.messages) == (row, [])
 
 
@@ -80,7 +80,7 @@ def test_a_message_whose_row_has_gone_on_is_dropped(row):
 def test_a_row_that_waits_for_this_very_message_goes_on(lease):
     """As when our own side failed on it so often that the queue gave the message up."""
     world = World(a_delivery(state=RETRYING, attempt_count=4, lease_until=lease))
-    assert the_outcome(world()) is Redriven.RESUMED
+    assert the_outcome(world()) is RedriveOutcome.RESUMED
     assert (world.row.state, world.row.due_at, world.row.lease_until) == (RETRYING, IN_AN_HOUR, None)
     assert world.messages == []
 
@@ -98,7 +98,7 @@ def test_a_row_that_waits_for_this_very_message_goes_on(lease):
 def test_a_message_that_may_still_be_needed_stays(row, partner, lost_race):
     world = World(row, partner)
     world.lost_race = lost_race
-    assert the_outcome(world()) is Redriven.KEPT
+    assert the_outcome(world()) is RedriveOutcome.KEPT
     assert (world.row, len(world.messages)) == (row, 1)
 
 

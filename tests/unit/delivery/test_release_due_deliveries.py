@@ -3,7 +3,7 @@
 import pytest
 
 from ricochet.delivery.partners.partner_health import PARTNER, Breaker, PartnerHealth
-from ricochet.delivery.release_due_deliveries import EACH_SECONDS, RATE, ReleaseDueDeliveries
+from ricochet.delivery.release_due_deliveries import DEFAULT_RATE, RUN_EVERY_SECONDS, ReleaseDueDeliveries
 from ricochet.delivery.transitions import queue_delay
 from ricochet.values import times
 from ricochet.values.lifecycle import Lifecycle
@@ -50,7 +50,7 @@ def test_each_is_handed_over_once_and_leaves_the_index():
 
 def test_a_partner_gets_no_more_than_its_rate_spread_over_the_minute():
     world = World(waiting=500, max_per_second=2)
-    assert world.release().number == 2 * EACH_SECONDS
+    assert world.release().number == 2 * RUN_EVERY_SECONDS
     delays = [delay for _, delay in world.messages]
     assert delays == sorted(delays)
     assert max(delays.count(second) for second in set(delays)) <= 3  # whole seconds: 2 and a rounded neighbour
@@ -58,8 +58,8 @@ def test_a_partner_gets_no_more_than_its_rate_spread_over_the_minute():
 
 
 def test_a_partner_without_a_rate_gets_its_backlog_in_waves_that_are_bounded():
-    world = World(waiting=int(RATE * EACH_SECONDS) + 7)
-    assert world.release().number == RATE * EACH_SECONDS
+    world = World(waiting=int(DEFAULT_RATE * RUN_EVERY_SECONDS) + 7)
+    assert world.release().number == DEFAULT_RATE * RUN_EVERY_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -67,8 +67,8 @@ def test_a_partner_without_a_rate_gets_its_backlog_in_waves_that_are_bounded():
     [
         (a_health(breaker=Breaker.OPEN, open_until=times.plus(IN_AN_HOUR, seconds=1)), 0),
         (a_health(breaker=Breaker.OPEN, open_until=IN_AN_HOUR), 1),
-        (a_health(breaker=Breaker.RECOVERING, recovered_at=IN_AN_HOUR), EACH_SECONDS),
-        (a_health(breaker=Breaker.RECOVERING, recovered_at=times.plus(IN_AN_HOUR, seconds=-60)), 4 * EACH_SECONDS),
+        (a_health(breaker=Breaker.RECOVERING, recovered_at=IN_AN_HOUR), RUN_EVERY_SECONDS),
+        (a_health(breaker=Breaker.RECOVERING, recovered_at=times.plus(IN_AN_HOUR, seconds=-60)), 4 * RUN_EVERY_SECONDS),
         (a_health(failures=3), 400),
     ],
     ids=["open", "to be probed", "just recovered", "recovering", "failing a little"],

@@ -115,7 +115,7 @@ def test_only_purchases_have_a_value():
 
 @pytest.mark.parametrize("kind", ["parked", "missing"])
 def test_a_call_replays_so_many_and_says_where_to_go_on(monkeypatch, kind):
-    monkeypatch.setattr(replay_deliveries, "AT_ONCE", 2)
+    monkeypatch.setattr(replay_deliveries, "MAX_REPLAYED", 2)
     world = World(rows=[a_row(number) for number in range(5)]) if kind == "parked" else World(conversions=several(5))
     given = GAP | {"state": kind, "dryRun": False}
     reports = [world(given)]

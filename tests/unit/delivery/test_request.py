@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from ricochet.delivery.partners.partner import ContentType
-from ricochet.delivery.request import MAX_BODY_BYTES, MAX_URL_BYTES, compose
+from ricochet.delivery.request import MAX_POST_BYTES, MAX_URL_BYTES, compose
 from ricochet.errors import CompositionError
 from ricochet.http.outbound import Method
 from ricochet.ledger.notice import Notice
@@ -215,15 +215,15 @@ def test_the_longest_values_fill_the_longest_url_too_far():
 @pytest.mark.parametrize(("content_type", "template"), [(ContentType.JSON, '"{sub1}"'), (ContentType.FORM, "a={sub1}")])
 def test_a_body_has_a_limit_as_well(content_type, template):
     posted = {"method": Method.POST, "content_type": content_type, "body_template": template}
-    assert len(outbound({"sub1": "x" * (MAX_BODY_BYTES - 2)}, **posted).body) == MAX_BODY_BYTES
+    assert len(outbound({"sub1": "x" * (MAX_POST_BYTES - 2)}, **posted).body) == MAX_POST_BYTES
     with pytest.raises(CompositionError, match="the body is over 64 KiB once its macros are filled in"):
-        outbound({"sub1": "x" * (MAX_BODY_BYTES - 1)}, **posted)
+        outbound({"sub1": "x" * (MAX_POST_BYTES - 1)}, **posted)
 
 
 @pytest.mark.parametrize(
     "url", ["", "https://", "https://[::1/?token=s3cret", "/cb?token=s3cret", "https://*.p/?s3cret"]
 )
 def test_a_url_that_is_none_is_refused_without_showing_it(url):
-    with pytest.raises(CompositionError, match="the URL is none once its macros are filled in") as refused:
+    with pytest.raises(CompositionError, match="the URL is invalid once its macros are filled in") as refused:
         outbound(postback_url=url)
     assert "s3cret" not in str(refused.value)

@@ -13,7 +13,7 @@ FINAL = [400, 401, 403, 404, 405, 410, 422, 451, 499]
 @pytest.mark.parametrize("status_code", [*PATIENT, 301, 302, 304])
 def test_a_failure_waits_as_the_schedule_says_and_then_ends(status_code):
     refused = is_refusal(status_code)
-    waits = [SCHEDULE.wait_after(failures, failures * refused, None) for failures in range(1, 7)]
+    waits = [SCHEDULE.delay_after(failures, failures * refused, None) for failures in range(1, 7)]
     assert waits[5] is None
     assert all(delay <= wait <= delay * 1.1 for delay, wait in zip(SCHEDULE.delays, waits[:5], strict=True))
 
@@ -21,20 +21,20 @@ def test_a_failure_waits_as_the_schedule_says_and_then_ends(status_code):
 @pytest.mark.parametrize("status_code", FINAL)
 def test_what_the_partner_refuses_is_tried_three_times_more(status_code):
     refused = is_refusal(status_code)
-    waits = [SCHEDULE.wait_after(failures, failures * refused, None) is not None for failures in range(1, 6)]
+    waits = [SCHEDULE.delay_after(failures, failures * refused, None) is not None for failures in range(1, 6)]
     assert waits == [True, True, True, False, False]
 
 
 def test_failures_of_other_kinds_do_not_use_up_what_a_refusal_may_try():
-    assert SCHEDULE.wait_after(4, 1, None) is not None
+    assert SCHEDULE.delay_after(4, 1, None) is not None
 
 
 def test_a_short_schedule_is_not_made_longer_by_a_refusal():
-    assert RetrySchedule((5,)).wait_after(2, 2, None) is None
+    assert RetrySchedule((5,)).delay_after(2, 2, None) is None
 
 
 def test_jitter_spreads_over_ten_percent_and_never_shortens():
-    waits = [SCHEDULE.wait_after(4, 0, None) for _ in range(400)]
+    waits = [SCHEDULE.delay_after(4, 0, None) for _ in range(400)]
     assert all(900 <= wait <= 990 for wait in waits)
     assert min(waits) < 920
     assert max(waits) > 970
@@ -52,7 +52,7 @@ def test_jitter_spreads_over_ten_percent_and_never_shortens():
     ],
 )
 def test_retry_after_lengthens_a_wait_up_to_six_hours(failures, retry_after, at_least):
-    wait = SCHEDULE.wait_after(failures, 0, retry_after)
+    wait = SCHEDULE.delay_after(failures, 0, retry_after)
     assert at_least <= wait <= at_least * 1.1
 
 
@@ -61,12 +61,12 @@ def test_six_hours_are_six_hours():
 
 
 def test_retry_after_does_not_shorten_a_day():
-    assert RetrySchedule((86_400,)).wait_after(1, 0, 10**6) >= 86_400
+    assert RetrySchedule((86_400,)).delay_after(1, 0, 10**6) >= 86_400
 
 
 def test_retry_after_brings_no_further_attempt():
-    assert SCHEDULE.wait_after(6, 0, 60) is None
-    assert SCHEDULE.wait_after(4, 4, 60) is None
+    assert SCHEDULE.delay_after(6, 0, 60) is None
+    assert SCHEDULE.delay_after(4, 4, 60) is None
 
 
 def test_a_schedule_is_read_from_a_list_of_seconds():
@@ -75,7 +75,7 @@ def test_a_schedule_is_read_from_a_list_of_seconds():
 
 @pytest.mark.parametrize("text", ["", "10,", "10;60", "1.5", "-1", "10,-60", "soon"])
 def test_what_is_no_schedule_is_refused(text):
-    with pytest.raises(ValueError, match=r"invalid literal|not negative"):
+    with pytest.raises(ValueError, match=r"invalid literal|must not be negative"):
         RetrySchedule.parse(text)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from ricochet.delivery.delivery import DeliveryState, Hold, delivery_key, shards_of, version_prefix
 from ricochet.delivery.retry_schedule import RetrySchedule
-from ricochet.delivery.transitions import Wait, after_attempt, ended, held, queue_delay, restarted, waiting
+from ricochet.delivery.transitions import Delay, after_attempt, ended, held_back, queue_delay, restarted, waiting
 from ricochet.ledger.notice import Notice
 from ricochet.values import times
 from ricochet.values.statuses import Status
@@ -96,7 +96,7 @@ def test_a_queue_delays_from_nothing_to_fifteen_minutes(next_attempt_at, delay):
 
 
 def test_what_is_held_back_waits_in_the_due_index_and_says_why():
-    row = held(a_delivery(**LEASED), Wait(Hold.BREAKER, 5), IN_AN_HOUR)
+    row = held_back(a_delivery(**LEASED), Delay(Hold.BREAKER, 5), IN_AN_HOUR)
     assert (row.held_by, row.due_at, row.attempt_count) == (Hold.BREAKER, times.plus(IN_AN_HOUR, seconds=5), 1)
 
 

@@ -22,7 +22,7 @@ from ricochet.clicks.manage_products import ProductInput
 from ricochet.delivery.delivery import DeliveryState
 from ricochet.delivery.partners.manage_partners import PartnerInput
 from ricochet.delivery.partners.partner_health import PARTNER, Breaker, PartnerHealth
-from ricochet.delivery.redrive_deliveries import Redriven
+from ricochet.delivery.redrive_deliveries import RedriveOutcome
 from ricochet.delivery.replay_deliveries import ReplayReport, ReplayRequest
 from ricochet.dynamodb.paging import Page
 from ricochet.settings import ManageReceiptsSettings, PartnerReplySettings, PartnerSettings
@@ -240,10 +240,10 @@ class TestTellingAnew:
 
         def use_case(limit, has_time):
             asked.append((limit, has_time()))
-            return {"received": limit, Redriven.REPLAYED: limit - 1, Redriven.KEPT: 1}
+            return {"received": limit, RedriveOutcome.REPLAYED: limit - 1, RedriveOutcome.KEPT: 1}
 
         told = []
-        done = dict.fromkeys(["received", *Redriven], 0)
+        done = dict.fromkeys(["received", *RedriveOutcome], 0)
         redrive.run(use_case, 23, done, told.append)
         assert (asked, told) == ([(10, True), (10, True), (3, True)], [10, 10, 3])
         assert done == {"received": 23, "replayed": 20, "resumed": 0, "stale": 0, "kept": 3, "unreadable": 0}
@@ -255,7 +255,7 @@ class TestTellingAnew:
         assert (done["received"], list(received)) == (4, [])
 
     def test_every_outcome_of_a_redrive_is_explained(self):
-        assert set(redrive.MEANING) == set(Redriven)
+        assert set(redrive.MEANING) == set(RedriveOutcome)
 
 
 def test_a_long_listing_is_read_page_by_page_and_only_as_far_as_it_is_wanted():

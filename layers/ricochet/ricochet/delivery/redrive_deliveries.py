@@ -1,4 +1,4 @@
-"""Operators have the parking queue worked off: what was given up is tried anew."""
+"""Operators redrive the parking queue: deliveries that were given up are attempted again."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class RedriveRequest(Entity):
     dry_run: bool = True
 
 
-class Redriven(StrEnum):
-    """What became of a message; the first three are done with and leave the queue."""
+class RedriveOutcome(StrEnum):
+    """The outcome for one message; after the first three it leaves the queue."""
 
     REPLAYED = "replayed"
-    RESUMED = "resumed"  # our own side had failed on it, not the partner: it goes on where it was
-    STALE = "stale"  # its delivery has gone on without it
-    KEPT = "kept"  # the partner is archived, or the delivery was changed in the same moment
-    UNREADABLE = "unreadable"  # none of ours: a person must look
+    RESUMED = "resumed"  # our side had failed, not the partner: it goes on where it was
+    STALE = "stale"  # its delivery has moved on without it
+    KEPT = "kept"  # the partner is archived, or the delivery was changed concurrently
+    UNREADABLE = "unreadable"  # not one of our messages: a person must look
 
 
-_DONE = frozenset({Redriven.REPLAYED, Redriven.RESUMED, Redriven.STALE})
+_DONE = frozenset({RedriveOutcome.REPLAYED, RedriveOutcome.RESUMED, RedriveOutcome.STALE})
 
 
 class RedriveParked:
@@ -51,12 +51,12 @@ class RedriveParked:
         self._clock = clock
 
     def count(self) -> dict[str, int]:
-        """About how many messages there are, and how many deliveries are parked, with or without one."""
+        """Return about how many messages there are, and how many deliveries are parked, with or without a message."""
         return {"messages": self._parking.size(), "parked": self._deliveries.count(DeliveryState.PARKED)}
 
     def __call__(self, limit: int, has_time: Callable[[], bool]) -> dict[str, int]:
-        """What became of at most `limit` messages; each leaves the queue only when its row is written."""
-        outcomes: Counter[Redriven] = Counter()
+        """Redrive at most `limit` messages and count the outcomes; each is deleted only after its row is written."""
+        outcomes: Counter[RedriveOutcome] = Counter()
         for message in self._parking.take(limit):
             outcome = self._redrive(message)
             if outcome in _DONE:
@@ -64,28 +64,36 @@ class RedriveParked:
             outcomes[outcome] += 1
             if not has_time():
                 break
-        return {"received": outcomes.total()} | {outcome: outcomes[outcome] for outcome in Redriven}
+        return {"received": outcomes.total()} | {outcome: outcomes[outcome] for outcome in RedriveOutcome}
 
-    def _redrive(self, parked: ParkedMessage) -> Redriven:
+    def _redrive(self, parked: ParkedMessage) -> RedriveOutcome:
         try:
             message = DeliveryMessage.parse(parked.body)
         except (ValueError, KeyError, TypeError):
-            return Redriven.UNREADABLE
+            return RedriveOutcome.UNREADABLE
         row = self._deliveries.get(message.conversion_id, message.delivery_key)
         if row is None or row.state in (DeliveryState.DELIVERED, DeliveryState.SUPERSEDED):
-            return Redriven.STALE
+            return RedriveOutcome.STALE
         if row.state is DeliveryState.RETRYING:
             return self._resume(row, message)
         partner = self._partners.get(row.partner_id)
         if partner is None or partner.status is Lifecycle.ARCHIVED:
-            return Redriven.KEPT
-        return Redriven.REPLAYED if self._deliveries.replace(restarted(row, self._clock()), row) else Redriven.KEPT
+            return RedriveOutcome.KEPT
+        return (
+            RedriveOutcome.REPLAYED
+            if self._deliveries.replace(restarted(row, self._clock()), row)
+            else RedriveOutcome.KEPT
+        )
 
-    def _resume(self, row: Delivery, message: DeliveryMessage) -> Redriven:
-        """A message that SQS itself parked, since we failed on it again and again, was the only one of its row."""
+    def _resume(self, row: Delivery, message: DeliveryMessage) -> RedriveOutcome:
+        """Make the row due again: SQS itself parked its only message after we failed on it several times."""
         if row.due_at is not None or (row.lease_until is None and row.attempt_count != message.attempt):
-            return Redriven.STALE
+            return RedriveOutcome.STALE
         moment = self._clock()
         if row.lease_until is not None and row.lease_until > moment:
-            return Redriven.KEPT
-        return Redriven.RESUMED if self._deliveries.replace(in_due_index(row, moment, moment), row) else Redriven.KEPT
+            return RedriveOutcome.KEPT
+        return (
+            RedriveOutcome.RESUMED
+            if self._deliveries.replace(in_due_index(row, moment, moment), row)
+            else RedriveOutcome.KEPT
+        )

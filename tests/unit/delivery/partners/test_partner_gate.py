@@ -6,7 +6,7 @@ from ricochet.delivery.delivery import Hold
 from ricochet.delivery.partners.partner_gate import PROBE_SECONDS, PartnerGate
 from ricochet.delivery.partners.partner_health import PARTNER, Breaker, PartnerHealth
 from ricochet.delivery.retry_schedule import RetrySchedule
-from ricochet.delivery.transitions import Wait
+from ricochet.delivery.transitions import Delay
 from ricochet.errors import QueueRefusedError
 from ricochet.values import times
 from ricochet.values.lifecycle import Lifecycle
@@ -65,7 +65,7 @@ class World:
 
     def session(self, *status_codes):
         """One invocation that has seen these answers; what it learned."""
-        session = self.gate.opened()
+        session = self.gate.open_session()
         for code in status_codes:
             session.record("part_1", an_attempt(code, at=self.moment))
         return session.flush()
@@ -75,37 +75,37 @@ def a_health(**changes) -> PartnerHealth:
     return PartnerHealth(**{"kind": PARTNER, "subject": "part_1", "updated_at": NOON, "ttl": 0} | changes)
 
 
-OPEN = a_health(breaker=Breaker.OPEN, openings=1, open_until=times.plus(IN_AN_HOUR, seconds=30))
+OPEN = a_health(breaker=Breaker.OPEN, times_opened=1, open_until=times.plus(IN_AN_HOUR, seconds=30))
 
 
 def test_a_healthy_partner_passes_and_costs_no_write():
     world = World()
-    session = world.gate.opened()
+    session = world.gate.open_session()
     assert session.check(a_partner()) is None
     session.record("part_1", an_attempt(200))
     assert (session.flush().changes, world.writes) == ([], 0)
 
 
 def test_nothing_passes_an_open_breaker_until_its_time():
-    session = World(OPEN).gate.opened()
-    assert session.check(a_partner()) == Wait(Hold.BREAKER, 30.0)
+    session = World(OPEN).gate.open_session()
+    assert session.check(a_partner()) == Delay(Hold.BREAKER, 30.0)
     assert session.check(a_partner(partner_id="part_2")) is None
 
 
 def test_one_probe_passes_for_all_processes_and_whoever_takes_it_may_die():
     world = World(OPEN.with_changes(open_until=IN_AN_HOUR))
-    first, second = world.gate.opened(), world.gate.opened()
+    first, second = world.gate.open_session(), world.gate.open_session()
     assert first.check(a_partner()) is None
-    assert second.check(a_partner()) == Wait(Hold.BREAKER, PROBE_SECONDS)
-    assert first.check(a_partner()) == Wait(Hold.BREAKER, PROBE_SECONDS)
+    assert second.check(a_partner()) == Delay(Hold.BREAKER, PROBE_SECONDS)
+    assert first.check(a_partner()) == Delay(Hold.BREAKER, PROBE_SECONDS)
     world.moment = times.plus(IN_AN_HOUR, seconds=PROBE_SECONDS)
-    assert world.gate.opened().check(a_partner()) is None
+    assert world.gate.open_session().check(a_partner()) is None
 
 
 def test_a_probe_decides_for_everybody():
     for answer, breaker in ((200, Breaker.RECOVERING), (500, Breaker.OPEN)):
         world = World(OPEN.with_changes(open_until=IN_AN_HOUR))
-        session = world.gate.opened()
+        session = world.gate.open_session()
         session.check(a_partner())
         session.record("part_1", an_attempt(answer))
         session.flush()
@@ -114,33 +114,33 @@ def test_a_probe_decides_for_everybody():
 
 
 def test_an_invocation_gives_a_partner_up_after_three_timeouts_in_a_row():
-    session = World().gate.opened()
+    session = World().gate.open_session()
     for _ in range(3):
         assert session.check(a_partner()) is None
         session.record("part_1", an_attempt(None, timed_out=True))
-    assert session.check(a_partner()) == Wait(Hold.BREAKER, 10)
+    assert session.check(a_partner()) == Delay(Hold.BREAKER, 10)
 
 
 def test_a_partner_with_a_rate_gets_no_more_and_the_rest_in_turn():
     world = World()
     world.permits = 2
-    session = world.gate.opened()
+    session = world.gate.open_session()
     waits = [session.check(a_partner(max_per_second=2)) for _ in range(4)]
-    assert waits == [None, None, Wait(Hold.RATE, 0), Wait(Hold.RATE, 0)]
+    assert waits == [None, None, Delay(Hold.RATE, 0), Delay(Hold.RATE, 0)]
 
 
 def test_a_partner_that_recovers_is_fed_from_the_due_index():
     world = World(a_health(breaker=Breaker.RECOVERING, recovered_at=IN_AN_HOUR))
     world.permits = 0
-    assert world.gate.opened().check(a_partner()) == Wait(Hold.BREAKER, 0)
+    assert world.gate.open_session().check(a_partner()) == Delay(Hold.BREAKER, 0)
 
 
 def test_a_partner_that_takes_its_time_does_not_take_that_of_the_others():
-    session = World().gate.opened()
+    session = World().gate.open_session()
     for _ in range(9):
         assert session.check(a_partner()) is None
         session.record("part_1", an_attempt(200, ms=2900))
-    assert session.check(a_partner()) == Wait(Hold.SLOW, 10)
+    assert session.check(a_partner()) == Delay(Hold.SLOW, 10)
 
 
 def test_one_invocation_writes_once_for_each_partner_in_trouble():
@@ -151,7 +151,7 @@ def test_one_invocation_writes_once_for_each_partner_in_trouble():
 
 
 def test_what_others_write_in_the_same_moment_is_read_again():
-    world = World(a_health(failures=3, unwell=3, failing_since=NOON))
+    world = World(a_health(failures=3, server_failures=3, failing_since=NOON))
     world.stolen = 2
     assert world.session(500).failures == []
     assert world.rows["part_1"].failures == 4
