@@ -1,4 +1,4 @@
-"""Stream records become one delivery for each version and each partner that wants it."""
+"""A stream record becomes one delivery for each partner that subscribes to its version."""
 
 import threading
 
@@ -20,7 +20,7 @@ PURCHASE = a_conversion(version=2, updated_at="2026-03-01T14:00:00.000Z")
 
 
 class World:
-    """Partners with what they answer, the deliveries on record, and the queues."""
+    """Partners and their answers, the recorded deliveries, and the queues."""
 
     def __init__(self, *partners, answers=None):
         self.partners, self.answers = partners or (a_partner(),), answers or {}
@@ -70,7 +70,7 @@ def a_record(new, old=None) -> dict:
     return {"dynamodb": {name: to_wire(image.to_item()) for name, image in images.items() if image}}
 
 
-def test_every_active_partner_is_told_once():
+def test_each_active_partner_receives_a_version_once():
     world = World(a_partner(), a_partner(partner_id="part_2"))
     result = world.distribute(a_record(PURCHASE, LEAD))
     assert sorted(world.sent) == [("part_1", "Purchase"), ("part_2", "Purchase")]
@@ -78,28 +78,28 @@ def test_every_active_partner_is_told_once():
     assert (len(result.rows), world.retries, world.parked) == (2, [], [])
 
 
-def test_a_record_that_comes_again_sends_nothing_again():
+def test_repeated_record_sends_nothing():
     world = World()
     world.distribute(a_record(PURCHASE, LEAD))
     result = world.distribute(a_record(PURCHASE, LEAD))
     assert (len(world.sent), result.rows) == (1, [])
 
 
-def test_one_partners_failure_is_queued_and_hurts_nobody():
+def test_failure_of_one_partner_is_enqueued_and_does_not_affect_others():
     world = World(a_partner(), a_partner(partner_id="part_2"), answers={"part_1": 500})
     world.distribute(a_record(PURCHASE, LEAD))
     assert {row.partner_id: row.state for row in world.rows.values()} == {"part_1": RETRYING, "part_2": DELIVERED}
     assert world.retries == ["000002#part_1"]
 
 
-def test_what_is_on_record_but_perhaps_not_on_the_queue_is_queued_again():
+def test_recorded_delivery_is_enqueued_again_when_its_record_is_repeated():
     world = World(answers={"part_1": 500})
     world.distribute(a_record(PURCHASE, LEAD))
     world.distribute(a_record(PURCHASE, LEAD))
     assert (len(world.sent), world.retries) == (1, ["000002#part_1"] * 2)
 
 
-def test_what_there_is_no_time_for_is_queued_unsent():
+def test_deliveries_without_time_left_are_enqueued_unsent():
     world = World()
     world.distribute(a_record(PURCHASE, LEAD), has_time=lambda: False)
     (row,) = world.rows.values()
@@ -107,13 +107,13 @@ def test_what_there_is_no_time_for_is_queued_unsent():
     assert (row.attempt_count, row.next_attempt_at) == (0, IN_AN_HOUR)
 
 
-def test_a_partner_hears_the_versions_of_a_conversion_in_their_order():
+def test_partner_receives_the_versions_of_a_conversion_in_order():
     partners = [a_partner(partner_id=f"part_{number}") for number in range(8)]
     world = World(*partners)
     world.distribute(a_record(LEAD), a_record(PURCHASE, LEAD))
     for partner in partners:
-        heard = [word for partner_id, word in world.sent if partner_id == partner.partner_id]
-        assert heard == ["Lead", "Purchase"]
+        received = [event for partner_id, event in world.sent if partner_id == partner.partner_id]
+        assert received == ["Lead", "Purchase"]
 
 
 @pytest.mark.parametrize(
@@ -124,19 +124,19 @@ def test_a_partner_hears_the_versions_of_a_conversion_in_their_order():
     ],
     ids=["no new version", "deleted"],
 )
-def test_nobody_hears_of_what_is_no_new_version(record):
+def test_record_without_a_new_version_is_not_delivered(record):
     world = World()
     world.distribute(record)
     assert (world.sent, world.rows) == ([], {})
 
 
-def test_a_partner_hears_only_what_it_asked_for():
+def test_partner_receives_only_the_events_it_subscribed_to():
     world = World(a_partner(events=("Lead",)))
     world.distribute(a_record(PURCHASE, LEAD))
     assert (world.sent, world.rows) == ([], {})
 
 
-def test_a_partial_refund_is_told_to_nobody():
+def test_partial_refund_is_not_delivered():
     books = Books()
     sale = books.tell(a_report(Status.APPROVED, 5)).conversion
     partial = books.tell(a_report(Status.REVERSED, 2)).conversion
@@ -145,7 +145,7 @@ def test_a_partial_refund_is_told_to_nobody():
     assert world.sent == [("part_1", "Purchase")]
 
 
-def test_a_full_refund_is_told():
+def test_full_refund_is_delivered():
     books = Books()
     sale = books.tell(a_report(Status.APPROVED, 5)).conversion
     refund = books.tell(a_report(Status.REVERSED)).conversion
@@ -154,7 +154,7 @@ def test_a_full_refund_is_told():
     assert world.sent == [("part_1", "Reject")]
 
 
-def test_whom_the_gate_holds_back_is_put_off_without_an_attempt():
+def test_delivery_held_at_the_gate_uses_no_attempt():
     world = World(a_partner(), a_partner(partner_id="part_2"))
     world.gate = OpenGate(part_1=Delay(Hold.BREAKER, 30))
     world.distribute(a_record(PURCHASE, LEAD))
@@ -165,13 +165,13 @@ def test_whom_the_gate_holds_back_is_put_off_without_an_attempt():
     assert world.gate.health_changes == [("part_2", 200)]
 
 
-def test_a_partner_is_not_told_of_its_own_word():
+def test_partner_does_not_receive_its_own_change():
     world = World(a_partner(), a_partner(partner_id="part_2"))
     world.distribute(a_record(PURCHASE.with_changes(changed_by="partner:part_1"), LEAD))
     assert world.sent == [("part_2", "Purchase")]
 
 
-def test_a_version_waits_for_an_attempt_at_an_earlier_one_that_is_under_way():
+def test_version_waits_while_an_earlier_one_is_being_attempted():
     world = World(answers={"part_1": 500})
     world.distribute(a_record(LEAD))
     (lead,) = world.rows.values()
@@ -191,9 +191,9 @@ def test_a_version_waits_for_an_attempt_at_an_earlier_one_that_is_under_way():
         ("Purchase", True, Status.APPROVED, []),
         ("OK", True, None, []),
     ],
-    ids=["decides", "may not decide", "says what it was told", "says nothing"],
+    ids=["decides", "may not decide", "echoes", "acknowledges"],
 )
-def test_what_a_partner_calls_a_conversion_is_kept_and_passed_on_if_it_may_decide(reply, decides, kept, passed_on):
+def test_status_in_a_reply_is_recorded_and_forwarded_if_the_partner_may_decide(reply, decides, kept, passed_on):
     world = World(a_partner(reply_updates_status=decides))
     world.reply = reply
     world.distribute(a_record(PURCHASE, LEAD))
@@ -201,7 +201,7 @@ def test_what_a_partner_calls_a_conversion_is_kept_and_passed_on_if_it_may_decid
     assert (row.partner_status, world.replies) == (kept, passed_on)
 
 
-def test_the_reply_of_a_partner_that_failed_decides_nothing():
+def test_reply_of_a_failed_attempt_is_not_forwarded():
     world = World(a_partner(reply_updates_status=True), answers={"part_1": 500})
     world.reply = "Reject"
     world.distribute(a_record(PURCHASE, LEAD))

@@ -84,7 +84,7 @@ def prepared(url: str) -> requests.PreparedRequest:
 
 
 @pytest.mark.parametrize(("url", "normalized"), VECTORS)
-def test_a_url_is_normalized_byte_for_byte(url, normalized):
+def test_url_is_normalized_byte_for_byte(url, normalized):
     assert normalized_url(url) == normalized
 
 
@@ -95,7 +95,7 @@ def test_requests_still_normalizes_urls_in_the_same_way(url):
 
 
 @given(url=URLS)
-def test_any_url_is_normalized_as_requests_does_it(url):
+def test_any_url_is_normalized_as_requests_does(url):
     assert normalized_url(url) == prepared(url).url
     assert normalized_url(normalized_url(url)) == normalized_url(url)
 

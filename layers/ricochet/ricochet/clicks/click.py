@@ -1,4 +1,4 @@
-"""A click: one user's way to one product, and what became of it."""
+"""A click: one user's visit to one product's task URL, and its result."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ NOT_FOR_APPS = {"ip", "ttl", "visits", "first_visit_at", "postback_at", "outcome
 
 
 class ClickResult(Entity):
-    """What a click led to, so that an exact repeat of its postback is answered from the click alone."""
+    """The result of a click, so that an exact repeat of its postback is answered from the click alone."""
 
     conversion_id: str
     source_conversion_id: str | None = None
     earning_id: str | None = None
     status: Status
     amount: Amount
-    report_key: str  # of the report that led here last
+    report_key: str  # of the latest report that changed it
 
 
 class ClickRoute(Entity):
-    """Who is sent where."""
+    """Which user goes to which product, and where."""
 
     click_id: str
     user_id: str
@@ -47,7 +47,7 @@ class Click(Tags, ClickRoute):
     first_visit_at: str | None = None
     postback_at: str | None = None
     closed: bool | None = None
-    """No further conversion may start from this click, although its own is still pending."""
+    """No other conversion may start from this click, although its own is still pending."""
     outcome: ClickResult | None = None
 
     def is_expired(self, moment: str) -> bool:
@@ -59,7 +59,7 @@ class Click(Tags, ClickRoute):
         return self.status
 
     def to_app(self, moment: str, redirect_url: str) -> dict[str, Any]:
-        """The click log as apps know it; the address it came from stays with us."""
+        """Return the click log as apps see it, without the user's IP address."""
         log = self.to_json(leave_out=NOT_FOR_APPS)
         return log | {
             "redirectUrl": redirect_url,
@@ -73,10 +73,10 @@ class Click(Tags, ClickRoute):
 
 
 def shown_conversion_id(outcome: ClickResult) -> str:
-    """The advertiser's own id of the conversion if it sent one, else ours."""
+    """Return the advertiser's own id of the conversion if it sent one, ours otherwise."""
     return outcome.source_conversion_id or outcome.conversion_id
 
 
 def ttl_of(expires_at: str) -> int:
-    """Epoch seconds after which DynamoDB may clear the click away; it decides nothing."""
+    """Return when DynamoDB may delete the click, in epoch seconds; whether it is expired does not depend on it."""
     return times.epoch_seconds(expires_at) + KEPT_AFTER_EXPIRY_DAYS * 86_400

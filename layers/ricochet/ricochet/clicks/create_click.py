@@ -1,4 +1,4 @@
-"""A user sets out for an advertiser."""
+"""Create a click: a user leaves for an advertiser."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class CreateClick:
     def __call__(
         self, user_id: str, product_id: str, request: ClickRequest, *, ip: str, user_agent: str, public_base_url: str
     ) -> dict[str, Any]:
-        """`clickId`, `redirectUrl`, `expiresAt`, `trackingUrl` of a new click.
+        """Create a click and return its `clickId`, `redirectUrl`, `expiresAt` and `trackingUrl`.
 
-        ProductNotFoundError, ProductPausedError; TaskUrlNotAllowedError for a URL that is not the product's.
+        Raise ProductNotFoundError, ProductPausedError, or TaskUrlNotAllowedError for a URL that is not the product's.
         """
         product, task_url = self._product_and_url(product_id, request.task_url)
         moment = self._clock()
@@ -74,7 +74,7 @@ class CreateClick:
         }
 
     def _product_and_url(self, product_id: str, task_url: str | None) -> tuple[Product, str]:
-        """The product and where to go, by the product as it is now if by what we remember of it there was no way."""
+        """Return the product and its task URL; a refusal by the cached product is checked against the fresh one."""
         refusal: RequestError = ProductNotFoundError("there is no such product")
         for product in self._products.cached_then_fresh(product_id):
             try:

@@ -1,4 +1,4 @@
-"""What became of a click, for its user; and that it was opened, for us."""
+"""Read a click for its user, and count its visits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ReadClick:
         self._clock = clock
 
     def own(self, user_id: str, click_id: str, public_base_url: str) -> dict[str, Any]:
-        """The click log; ClickNotFoundError for another user's click too, so that nobody learns that it exists."""
+        """Return the click log. Raise ClickNotFoundError also for another user's click: nobody may learn of it."""
         click = self._clicks.get(_parsed(click_id))
         if click is None or click.user_id != user_id:
             raise _not_found()
@@ -26,7 +26,7 @@ class ReadClick:
         return click.to_app(self._clock(), task_urls.redirect_url(click.task_url, click.click_id, postback_url))
 
     def visited(self, click_id: str) -> dict[str, str]:
-        """`clickId` and `status` of a click whose visit is counted by this."""
+        """Count a visit and return the click's `clickId` and `status`."""
         moment = self._clock()
         click: Click | None = self._clicks.count_visit(_parsed(click_id), moment)
         if click is None:

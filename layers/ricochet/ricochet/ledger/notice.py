@@ -1,4 +1,4 @@
-"""What partners are told of a conversion: one notice for each version."""
+"""What partners receive about a conversion: one notice for each version."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Notice(Tags, NoticeFacts):
         )
 
     def as_of(self, past: PastVersion) -> Self:
-        """The same conversion as it was in an earlier version."""
+        """Return the notice of an earlier version of the same conversion."""
         return self.with_changes(
             status=past.status, original_status=past.source_status, payout=_paid(past), timestamp=past.at
         )
@@ -71,7 +71,7 @@ def _paid(version: Conversion | PastVersion) -> str:
 
 @dataclass(frozen=True)
 class VersionNotice:
-    """One version of a conversion as partners are to hear of it."""
+    """One version of a conversion with its notice."""
 
     version: int
     notice: Notice
@@ -79,14 +79,14 @@ class VersionNotice:
 
 
 def versions_of(conversion: Conversion) -> list[VersionNotice]:
-    """Every version that partners are told of, the oldest first.
+    """Return every version that partners receive, the oldest first.
 
-    A reversal whose sale nobody has heard of is none.
+    They do not receive the reversal of a sale that was never reported.
     """
     present = Notice.of(conversion)
-    told = [VersionNotice(past.version, present.as_of(past), past.changed_by) for past in conversion.versions]
-    told.append(VersionNotice(conversion.version, present, conversion.changed_by))
-    return [one for one in told if one.version > 1 or one.notice.status is not Status.REVERSED]
+    versions = [VersionNotice(past.version, present.as_of(past), past.changed_by) for past in conversion.versions]
+    versions.append(VersionNotice(conversion.version, present, conversion.changed_by))
+    return [one for one in versions if one.version > 1 or one.notice.status is not Status.REVERSED]
 
 
 _AS_IN_CONVERSION = (frozenset(Notice.model_fields) & frozenset(Conversion.model_fields)) - {
