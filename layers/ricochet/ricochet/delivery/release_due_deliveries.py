@@ -28,7 +28,7 @@ BATCH_SIZE = 100
 
 @dataclass
 class ReleaseResult:
-    """How many deliveries were released, and how many seconds late the oldest one is that waited only for this run."""
+    """How many deliveries were released; `oldest_due` is how many seconds late the oldest one was."""
 
     number: int = 0
     oldest_due: float = 0.0

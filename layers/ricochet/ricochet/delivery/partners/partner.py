@@ -1,4 +1,4 @@
-"""A partner: someone who receives our postbacks."""
+"""A partner, which receives our postbacks."""
 
 from __future__ import annotations
 
