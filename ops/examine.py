@@ -19,12 +19,12 @@ from ops.listing import every
 from ops.stacks import Stack
 from ricochet.delivery.delivery import Delivery, DeliveryState, shards_of
 from ricochet.delivery.partners.partner import Partner
+from ricochet.delivery.settings import TargetSettings
 from ricochet.errors import RequestError, TargetRefusedError
 from ricochet.http.addresses import AllowedTargets
 from ricochet.http.plain_url import DEFAULT_PORTS
 from ricochet.http.resolver import vetted_addresses
 from ricochet.ledger.receipt import Receipt
-from ricochet.settings import PartnerSettings
 from ricochet.values import times
 from ricochet.values.lifecycle import Lifecycle
 
@@ -80,7 +80,7 @@ def partners(stack: Stack) -> list[Partner]:
 
 def reach(stack: Stack) -> list[Reach]:
     """Connects to every place where active partners want to be told, as a delivery would, and says nothing there."""
-    allowed = stack.settings(PartnerSettings).allowed_targets
+    allowed = stack.settings(TargetSettings).allowed_targets
     wanted: dict[tuple[str, int], list[str]] = defaultdict(list)
     for partner in stack.partners.active():
         parts = urlsplit(partner.postback_url)

@@ -15,8 +15,8 @@ from ops.stacks import Stack
 from ops.target import Json, stack_of
 from ricochet.intake.manage_receipts import ManageReceipts, ReceiptQuery, shown, summary
 from ricochet.intake.reprocess_postback import ReprocessPostback
+from ricochet.intake.settings import NetworkPostbackSettings
 from ricochet.ledger.receipt import Receipt
-from ricochet.settings import ManageReceiptsSettings
 from ricochet.values import times
 
 WHOSE = ("networkId", "productId", "strangers", "clickId")
@@ -56,7 +56,7 @@ def receipts(
 
 def manager(stack: Stack) -> ManageReceipts:
     return ManageReceipts(
-        stack.receipts, ReprocessPostback.from_settings(stack.dynamodb, stack.settings(ManageReceiptsSettings))
+        stack.receipts, ReprocessPostback.from_settings(stack.dynamodb, stack.settings(NetworkPostbackSettings))
     )
 
 

@@ -105,7 +105,7 @@ def test_a_partner_that_is_gone_is_paused_and_resuming_says_what_it_missed(told,
     resumed = admin.patch("partners", partner_id, status="active").data
     assert resumed["missed"]["since"] == paused["pausedAt"]
     assert "pauseReason" not in resumed
-    assert health(rows, partner_id)["gone"] == 0
+    assert health(rows, partner_id)["goneReplies"] == 0
 
 
 def test_a_partner_that_is_gone_when_it_is_retried_is_paused_too(told, partners, admin):

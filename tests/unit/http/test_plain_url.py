@@ -44,6 +44,7 @@ VECTORS = [
     ("https://p.example/cb?x=%zz&y=%41", "https://p.example/cb?x=%25zz&y=%2541"),
     ("https://p.example/cb?x=%%41", "https://p.example/cb?x=%25%2541"),
     ("https://p.example/cb?x=%4", "https://p.example/cb?x=%254"),
+    ("https://p.example/%%1a?x=%7e%zz%e9", "https://p.example/%25%251A?x=%257E%25zz%25E9"),
     ("https://p.example/%41?x=%", "https://p.example/A?x=%25"),
     ("https://p.example/cb?sub[]=1", "https://p.example/cb?sub%5B%5D=1"),
     ("https://p.example/a[1]", "https://p.example/a%5B1%5D"),

@@ -78,12 +78,12 @@ def target_of(url: str) -> str:
 
 def _escaped(text: str, also_unescaped: str = "") -> str:
     """Percent-encode what a URL cannot contain; if any `%` is not an escape, all of them are literal."""
-    unescaped = _UNESCAPED + also_unescaped
+    unescaped, text = _UNESCAPED + also_unescaped, _ESCAPE.sub(lambda escape: escape[0].upper(), text)
     if len(_ESCAPE.findall(text)) != text.count("%"):
         return quote(text, safe=unescaped)
-    return quote(_ESCAPE.sub(_canonical, text), safe=f"{unescaped}%")
+    return quote(_ESCAPE.sub(_unescaped, text), safe=f"{unescaped}%")
 
 
-def _canonical(escape: re.Match[str]) -> str:
+def _unescaped(escape: re.Match[str]) -> str:
     character = chr(int(escape[1], 16))
-    return character if _UNRESERVED.fullmatch(character) else escape[0].upper()
+    return character if _UNRESERVED.fullmatch(character) else escape[0]
