@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from api_docs.codes import meaning_of
 from api_docs.description import Caller, Errors, Json, Operation, Success
 from api_docs.fields import FIELDS
-from api_docs.schemas import reference
+from api_docs.schemas import name_of, reference
 from ricochet import api
 from ricochet.errors import ForbiddenError, NotFoundError, RicochetError
 
@@ -87,7 +87,7 @@ def _success(success: Success) -> Json:
     properties = {
         "success": {"const": True},
         "message": {"type": "string"},
-        "data": reference(success.data.__name__),
+        "data": reference(name_of(success.data)),
         "warnings": {"type": "array", "items": {"type": "string"}, "description": FIELDS["warnings"]},
     }
     if not success.warnings:
@@ -98,8 +98,8 @@ def _success(success: Success) -> Json:
         "required": ["success", "message", "data"],
         "additionalProperties": False,
     }
-    reply = api.success(success.message, success.example, status=success.status, warnings=success.warnings)
-    return _response(success.message, schema, reply.body)
+    example = {"success": True, "message": success.message, "data": success.example}
+    return _response(success.message, schema, example | ({"warnings": success.warnings} if success.warnings else {}))
 
 
 def _failure(status: int, kinds: list[type[RicochetError]], *, from_gateway: bool) -> Json:

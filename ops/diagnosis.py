@@ -9,7 +9,6 @@ from typing import Any
 
 from ops import durations
 from ops.facts import Alarm, Deployment, OpenDeliveries, Queue, Reach, SourceReceipts, Trigger
-from ops.story import innermost
 from ricochet.delivery.delivery import Delivery
 from ricochet.delivery.partners.manage_partners import PAUSED_BY_OPERATOR
 from ricochet.delivery.partners.partner import Partner
@@ -314,7 +313,7 @@ def _last_words(rows: Iterable[Delivery]) -> str:
         last = row.attempts[-1] if row.attempts else None
         words[
             row.detail
-            or (last and (f"answered {last.status_code}" if last.status_code else innermost(last.error)))
+            or (last and (f"answered {last.status_code}" if last.status_code else last.failure))
             or "never tried"
         ] += 1
     return ", ".join(word for word, _ in words.most_common(2))

@@ -15,9 +15,16 @@ from ops.target import Json, stack_of
 from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.partners.partner_health import Breaker, PartnerHealth, percent_to_pause
 from ricochet.values import times
+from ricochet.values.entity import View
 from ricochet.values.lifecycle import Lifecycle
 
-TROUBLE = ("failures", "failing_since", "breaker", "open_until", "recovered_at")
+
+class PartnerState(View):
+    partner_id: str
+    name: str
+    status: Lifecycle
+    paused_at: str | None = None
+    pause_reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -36,8 +43,8 @@ class Trouble:
         return unwell or self.partner.status is Lifecycle.PAUSED or self.parked > 0
 
     def to_json(self) -> dict[str, Any]:
-        state = self.health.to_json(include_only=set(TROUBLE)) if self.health else {}
-        shown = self.partner.to_json(include_only={"partner_id", "name", "status", "paused_at", "pause_reason"})
+        state = self.health.to_json() if self.health else {}
+        shown = PartnerState.from_entity(self.partner).to_json()
         waiting = {"wayToPause": self.way_to_pause, "retrying": self.retrying, "parked": self.parked}
         return shown | state | waiting
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from ops import journal, render
+from ops.journal import Journal
 from ops.replay import DryRun
 from ops.target import Json, Yes, stack_of
-from ricochet.delivery.queues import BATCH, ParkingQueue
-from ricochet.delivery.redrive_deliveries import RedriveOutcome, RedriveParked
+from ricochet.delivery.queues import ParkingQueue
+from ricochet.delivery.redrive_deliveries import ParkingQueueView, Redriven, RedriveOutcome, RedriveParked
 
 MEANING = {
     RedriveOutcome.REPLAYED: "due now, with all their tries before them",
@@ -38,46 +38,37 @@ def redrive(
     """
     stack = stack_of(ctx)
     parking = ParkingQueue(stack.sqs, stack.output("ParkedDeliveriesQueueUrl"))
-    use_case = RedriveParked(stack.partners, stack.deliveries, parking)
-    counted = use_case.count()
+    counted = RedriveParked(stack.partners, stack.deliveries, parking, Journal(stack)).count()
     if not (as_json and (yes or dry_run)):
         _show(counted, stderr=as_json)
     if dry_run:
         if as_json:
-            render.show_json({"dryRun": True, **counted})
+            render.show_json(counted.to_json())
         return
-    wanted = min(limit or counted["messages"], counted["messages"])
+    wanted = min(limit or counted.messages, counted.messages)
     if wanted and not yes:
         render.confirm(f"Work off {wanted} messages?", stderr=as_json)
-    outcomes = dict.fromkeys(["received", *RedriveOutcome], 0)
-    if wanted:
-        with journal.opened(stack) as log:
-            try:
-                with render.progress("working off", wanted) as told:
-                    run(use_case, wanted, outcomes, told)
-            finally:  # where it was broken off, too
-                log.ran("deliveries.redriven", "the parking queue", outcomes)
+    if not wanted:
+        _show_result(Redriven(), as_json=as_json)
+        return
+    with journal.opened(stack) as log:
+        with render.progress("working off", wanted) as told:
+            result = RedriveParked(stack.partners, stack.deliveries, parking, log)(wanted, lambda: True, told)
+        _show_result(result, as_json=as_json)
+
+
+def _show_result(result: Redriven, *, as_json: bool) -> None:
+    counts = result.to_json()
     if as_json:
-        render.show_json({"dryRun": False, **outcomes})
+        render.show_json(counts)
     else:
-        lines = [(kind, outcomes[kind], meaning) for kind, meaning in MEANING.items() if outcomes[kind]]
+        lines = [(kind, counts[kind], meaning) for kind, meaning in MEANING.items() if counts[kind]]
         render.table(("", "", ""), lines, "nothing was taken from the queue")
 
 
-def run(use_case: RedriveParked, wanted: int, total: dict[str, int], told: Callable[[int], None]) -> None:
-    """Adds what became of so many messages, or of as many as there are, to `total`; `told` of each few."""
-    while total["received"] < wanted:
-        some = use_case(min(BATCH, wanted - total["received"]), lambda: True)
-        for name, number in some.items():
-            total[name] += number
-        told(some["received"])
-        if not some["received"]:
-            break
-
-
-def _show(counted: dict[str, int], *, stderr: bool) -> None:
-    told = {"messages in the parking queue, about": counted["messages"], "deliveries parked": counted["parked"]}
+def _show(counted: ParkingQueueView, *, stderr: bool) -> None:
+    told = {"messages in the parking queue, about": counted.messages, "deliveries parked": counted.parked}
     render.fields(told, stderr=stderr)
-    if counted["parked"] > counted["messages"]:
+    if counted.parked > counted.messages:
         hint = "deliveries without a message are replayed for each partner and time: replay deliveries --help"
         render.mind(hint, stderr=stderr)

@@ -10,11 +10,9 @@ from typing import Any
 from ops import durations
 from ops.render import moment, money
 from ricochet.clicks.click import Click
-from ricochet.delivery import manage_deliveries
 from ricochet.delivery.delivery import Delivery
 from ricochet.http.attempt import Attempt
-from ricochet.intake import manage_receipts
-from ricochet.ledger import manage_earnings
+from ricochet.intake.manage_receipts import ReceiptSummary
 from ricochet.ledger.conversion import Conversion
 from ricochet.ledger.earning import Earning
 from ricochet.ledger.receipt import Receipt
@@ -76,13 +74,13 @@ def happenings(story: Story) -> list[Happening]:
 
 def to_json(story: Story) -> dict[str, Any]:
     return {
-        "conversion": story.conversion.to_json(leave_out={"day_shard", "reports", "ip"}) if story.conversion else None,
-        "click": story.click.to_json(leave_out={"ip", "user_agent", "ttl"}) if story.click else None,
-        "receipts": [manage_receipts.summary(one) for one in story.receipts],
-        "earnings": [manage_earnings.shown(one) for one in story.earnings],
+        "conversion": story.conversion.to_json() if story.conversion else None,
+        "click": story.click.to_json() if story.click else None,
+        "receipts": [ReceiptSummary.from_entity(one).to_json() for one in story.receipts],
+        "earnings": [one.to_json() for one in story.earnings],
         "referrerId": story.referrer_id,
-        "commissions": [manage_earnings.shown(one) for one in story.commissions],
-        "deliveries": [manage_deliveries.shown(one) for one in story.deliveries],
+        "commissions": [one.to_json() for one in story.commissions],
+        "deliveries": [one.to_json() for one in story.deliveries],
     }
 
 
@@ -155,10 +153,4 @@ def attempts(row: Delivery) -> str:
 
 
 def _attempt(attempt: Attempt) -> str:
-    return f"{attempt.status_code or innermost(attempt.error)} ({attempt.ms} ms)"
-
-
-def innermost(error: str | None) -> str:
-    """The last of a chain of errors, such as `ConnectionRefusedError`; any other text as it is."""
-    kinds = (error or "").split(": ")
-    return kinds[-1] if all(map(str.isidentifier, kinds)) else str(error)
+    return f"{attempt.status_code or attempt.failure} ({attempt.ms} ms)"

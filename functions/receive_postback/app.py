@@ -9,7 +9,7 @@ from ricochet.api import queued, resolver, success
 from ricochet.clients import dynamodb, sqs, when_needed
 from ricochet.errors import RequestError
 from ricochet.intake.advertiser_source import AdvertiserDirectory
-from ricochet.intake.intake import Intake
+from ricochet.intake.intake import Intake, Reported
 from ricochet.intake.postback_queue import PostbackQueue
 from ricochet.intake.postback_records import PostbackFailed, PostbackProcessed, PostbackRefused
 from ricochet.intake.raw_postback import RawPostback
@@ -43,7 +43,7 @@ def receive_postback() -> Response[Any]:
         fallback.put(raw)
         return queued(raw.receipt_id)
     record(PostbackProcessed(raw.receipt_id, source, reply))
-    return success("Postback received and processed", reply.to_json())
+    return success("Postback received and processed", Reported.of(reply))
 
 
 @logger.inject_lambda_context(clear_state=True)

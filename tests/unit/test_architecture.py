@@ -235,3 +235,14 @@ def test_what_the_command_line_concludes_and_tells_it_does_not_look_up(name):
 def test_every_part_of_the_command_line_says_what_it_is_for(path):
     assert ast.get_docstring(tree_of(path))
     assert path.stem not in {"utils", "helpers", "common"}
+
+
+@pytest.mark.parametrize("path", [*sorted(FUNCTIONS.glob("*/app.py")), *sorted(OPS.rglob("*.py"))], ids=str)
+def test_audit_lines_are_written_by_use_cases_only(path):
+    assert not {
+        node.func.attr
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"record_change", "record_run"}
+    }

@@ -24,6 +24,7 @@ from ricochet.errors import (
 )
 from ricochet.metrics import Metric
 from ricochet.telemetry import count, logger
+from ricochet.values.entity import Model, View
 from ricochet.values.inputs import MAX_BODY_BYTES, parse_json_object, validate
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.money import json_number
@@ -68,15 +69,21 @@ def resolver() -> APIGatewayHttpResolver:
     return app
 
 
-def success(message: str, data: Any, *, status: int = 200, warnings: Sequence[str] = ()) -> Response[dict[str, Any]]:
-    body = {"success": True, "message": message, "data": data}
+def success(message: str, data: Model, *, status: int = 200, warnings: Sequence[str] = ()) -> Response[dict[str, Any]]:
+    body = {"success": True, "message": message, "data": data.to_json()}
     return _response(status, body | {"warnings": list(warnings)} if warnings else body)
 
 
+class Queued(View):
+    """What a sender reads of a postback that is processed later."""
+
+    receipt_id: str
+
+
 def queued(receipt_id: str) -> Response[dict[str, Any]]:
-    """202 for a postback that our own side failed on and that is processed later."""
+    """Return 202 for a postback that our own side failed on and that is processed later."""
     count(Metric.POSTBACKS_QUEUED)
-    return success("Postback accepted, to be processed shortly", {"receiptId": receipt_id}, status=202)
+    return success("Postback accepted, to be processed shortly", Queued(receipt_id=receipt_id), status=202)
 
 
 def failure(error: RicochetError, status: int | None = None) -> Response[dict[str, Any]]:

@@ -264,7 +264,10 @@ class NotAConversionError(RicochetError):
 
 
 class TargetRefusedError(RicochetError):
-    pass
+    def __init__(self, host: str, address: str) -> None:
+        super().__init__(f"{host} leads to {address}, which is not a public address")
+        self.without_address = f"{host} leads to what is not a public address"
+        """For others than operators: what our resolver finds inside is not theirs to know."""
 
 
 class CompositionError(RicochetError):

@@ -7,7 +7,7 @@ from ricochet.delivery.queues import DeliveryMessage, ParkedMessage
 from ricochet.delivery.redrive_deliveries import RedriveOutcome, RedriveParked, RedriveRequest
 from ricochet.values.inputs import validate
 from ricochet.values.lifecycle import Lifecycle
-from tests.unit.builders import IN_AN_HOUR, NOON, TOMORROW, a_delivery, a_partner
+from tests.unit.builders import IN_AN_HOUR, NOON, TOMORROW, RecordedAudit, a_delivery, a_partner
 
 RETRYING, DELIVERED, SUPERSEDED, PARKED = DeliveryState
 
@@ -19,8 +19,8 @@ class World:
         self.row, self.partner = row, partner or a_partner()
         message = DeliveryMessage("CONV-1", "000001#part_1", 4)
         self.messages = [ParkedMessage(str(n), body) for n, body in enumerate(bodies or [message.to_body()])]
-        self.lost_race = False
-        self.redrive = RedriveParked(self, self, self, clock=lambda: IN_AN_HOUR)
+        self.lost_race, self.audit = False, RecordedAudit()
+        self.redrive = RedriveParked(self, self, self, self.audit, clock=lambda: IN_AN_HOUR)
 
     def __call__(self, limit=100, has_time=lambda: True):
         return self.redrive(limit, has_time)
@@ -48,8 +48,8 @@ class World:
 
 
 def the_outcome(done) -> RedriveOutcome:
-    (outcome,) = [one for one in RedriveOutcome if done[one]]
-    assert (done["received"], done[outcome]) == (1, 1)
+    (outcome,) = [one for one in RedriveOutcome if getattr(done, one)]
+    assert (done.received, getattr(done, outcome)) == (1, 1)
     return outcome
 
 
@@ -105,7 +105,7 @@ def test_message_that_may_still_be_needed_is_kept(row, partner, lost_race):
 def test_unreadable_message_is_kept_for_a_person():
     world = World(bodies=["no", "{}", "[]", '{"conversionId": "c"}'])
     done = world()
-    assert (done["received"], done["unreadable"], len(world.messages)) == (4, 4, 4)
+    assert (done.received, done.unreadable, len(world.messages)) == (4, 4, 4)
 
 
 def test_row_is_written_before_its_message_is_deleted():
@@ -116,15 +116,31 @@ def test_row_is_written_before_its_message_is_deleted():
     assert len(world.messages) == 1
 
 
+def test_interrupted_redrive_is_audited():
+    world = World(bodies=["no", "no", "no"])
+    seen = []
+
+    def progress(number):
+        seen.append(number)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        world.redrive(3, lambda: True, progress)
+    (line,) = world.audit.lines
+    assert (line["action"], line["resource"], seen) == ("deliveries.redriven", "the parking queue", [1, 1])
+    assert line["result"] == {"received": 2, "replayed": 0, "resumed": 0, "stale": 0, "kept": 0, "unreadable": 2}
+
+
 def test_remaining_messages_are_left_when_time_runs_out():
     world = World(bodies=["no"] * 5)
-    assert world(has_time=lambda: False)["received"] == 1
-    assert world(limit=3)["received"] == 3
+    assert world(has_time=lambda: False).received == 1
+    assert world(limit=3).received == 3
 
 
 def test_count_receives_no_messages():
     world = World(a_delivery(state=PARKED), bodies=["a", "b"])
-    assert world.redrive.count() == {"messages": 2, "parked": 1}
+    assert world.redrive.count().to_json() == {"dryRun": True, "messages": 2, "parked": 1}
     assert (len(world.messages), world.row.state) == (2, PARKED)
 
 

@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections import defaultdict
 from contextlib import nullcontext
 from decimal import Decimal
 
@@ -23,7 +22,6 @@ from ricochet.delivery.delivery import DeliveryState
 from ricochet.delivery.partners.manage_partners import PartnerInput
 from ricochet.delivery.partners.partner_health import PARTNER, Breaker, PartnerHealth
 from ricochet.delivery.redrive_deliveries import RedriveOutcome
-from ricochet.delivery.replay_deliveries import ReplayReport, ReplayRequest
 from ricochet.delivery.settings import PartnerSettings
 from ricochet.dynamodb.paging import Page
 from ricochet.intake.settings import NetworkPostbackSettings
@@ -205,56 +203,6 @@ class TestTellingAnew:
     def test_any_other_number_of_words_names_none(self, line):
         with pytest.raises(OperatorError, match="name a conversion, a version and a partner"):
             replay.key_of(line.split())
-
-    def test_a_replay_goes_on_until_it_is_complete_and_adds_up(self):
-        parts = {None: (500, "a"), "a": (0, "b"), "b": (2, None)}
-        asked = []
-
-        def use_case(request, has_time):
-            asked.append((request.cursor, request.dry_run, has_time()))
-            number, cursor = parts[request.cursor]
-            value = {"USD": Decimal(number), "EUR": Decimal(1)}
-            return ReplayReport(request.dry_run, number, number, defaultdict(Decimal, value), cursor)
-
-        told = []
-        given = {"partner_id": "acme", "since": NOON, "until": NOON, "state": "missing", "dry_run": False}
-        done = ReplayReport(dry_run=False)
-        replay.run(use_case, ReplayRequest(**given), done, told.append)
-        assert asked == [(None, False, True), ("a", False, True), ("b", False, True)]
-        assert (told, done.matched, done.replayed) == ([500, 0, 2], 502, 502)
-        assert done.to_json()["value"] == {"USD": 502, "EUR": 3}
-        assert done.to_json()["complete"]
-
-    def test_a_replay_that_is_broken_off_is_known_as_far_as_it_came(self):
-        parts = iter([ReplayReport(dry_run=False, matched=3, replayed=2, cursor="a")])
-
-        def use_case(request, has_time):
-            return next(parts)
-
-        given = {"partner_id": "acme", "since": NOON, "until": NOON, "state": "missing", "dry_run": False}
-        done = ReplayReport(dry_run=False)
-        with pytest.raises(StopIteration):
-            replay.run(use_case, ReplayRequest(**given), done, lambda _: None)
-        assert (done.matched, done.replayed, done.to_json()["complete"]) == (3, 2, False)
-
-    def test_a_redrive_takes_a_few_at_a_time_and_no_more_than_it_is_to(self):
-        asked = []
-
-        def use_case(limit, has_time):
-            asked.append((limit, has_time()))
-            return {"received": limit, RedriveOutcome.REPLAYED: limit - 1, RedriveOutcome.KEPT: 1}
-
-        told = []
-        done = dict.fromkeys(["received", *RedriveOutcome], 0)
-        redrive.run(use_case, 23, done, told.append)
-        assert (asked, told) == ([(10, True), (10, True), (3, True)], [10, 10, 3])
-        assert done == {"received": 23, "replayed": 20, "resumed": 0, "stale": 0, "kept": 3, "unreadable": 0}
-
-    def test_a_redrive_ends_where_the_queue_does(self):
-        received = iter([4, 0])
-        done = {"received": 0}
-        redrive.run(lambda limit, _: {"received": next(received)}, 23, done, lambda _: None)
-        assert (done["received"], list(received)) == (4, [])
 
     def test_every_outcome_of_a_redrive_is_explained(self):
         assert set(redrive.MEANING) == set(RedriveOutcome)

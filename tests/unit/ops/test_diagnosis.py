@@ -190,7 +190,14 @@ class TestDeliveries:
 
     def test_what_was_given_up_is_red_for_each_partner_with_its_last_words(self):
         other = parked(
-            partner_id="part_2", attempts=(an_attempt(None, error="ConnectionError: ConnectionRefusedError"),)
+            partner_id="part_2",
+            attempts=(
+                an_attempt(
+                    None,
+                    error="ConnectionError: ConnectionRefusedError",
+                    error_kind="ConnectionRefusedError",
+                ),
+            ),
         )
         seen = OpenDeliveries(
             parked=(parked(), parked(), other), partners=(a_partner(), a_partner(partner_id="part_2"))

@@ -2,74 +2,87 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Self
 
 from ricochet.clicks.tags import Tags
 from ricochet.values import times
-from ricochet.values.entity import Entity
+from ricochet.values.entity import Entity, Model, Shown, View
 from ricochet.values.money import Amount
 from ricochet.values.statuses import ClickStatus, Status
 
 KEPT_AFTER_EXPIRY_DAYS = 30
 
-NOT_FOR_APPS = {"ip", "ttl", "visits", "first_visit_at", "postback_at", "outcome", "closed"}
-
 
 class ClickResult(Entity):
     """The result of a click, so that an exact repeat of its postback is answered from the click alone."""
 
-    conversion_id: str
-    source_conversion_id: str | None = None
-    earning_id: str | None = None
-    status: Status
-    amount: Amount
-    report_key: str  # of the latest report that changed it
+    conversion_id: Shown[str]
+    source_conversion_id: Shown[str | None] = None
+    earning_id: Shown[str | None] = None
+    status: Shown[Status]
+    amount: Shown[Amount]
+    report_key: Shown[str]  # of the latest report that changed it
 
 
-class ClickRoute(Entity):
+class ClickRoute(Model):
     """Which user goes to which product, and where."""
 
-    click_id: str
-    user_id: str
-    product_id: str
-    task_url: str
-    offer_id: str | None = None
+    click_id: Shown[str]
+    user_id: Shown[str]
+    product_id: Shown[str]
+    task_url: Shown[str]
+    offer_id: Shown[str | None] = None
 
 
-class Click(Tags, ClickRoute):
+class Click(Tags, ClickRoute, Entity):
     ip: str | None = None
     user_agent: str | None = None
-    created_at: str
-    expires_at: str
+    created_at: Shown[str]
+    expires_at: Shown[str]
     ttl: int
-    status: ClickStatus = ClickStatus.PENDING
-    visits: int | None = None
-    first_visit_at: str | None = None
-    postback_at: str | None = None
-    closed: bool | None = None
+    status: Shown[ClickStatus] = ClickStatus.PENDING
+    visits: Shown[int | None] = None
+    first_visit_at: Shown[str | None] = None
+    postback_at: Shown[str | None] = None
+    closed: Shown[bool | None] = None
     """No other conversion may start from this click, although its own is still pending."""
-    outcome: ClickResult | None = None
+    outcome: Shown[ClickResult | None] = None
 
     def is_expired(self, moment: str) -> bool:
         return self.expires_at <= moment
 
-    def shown_status(self, moment: str) -> str:
+    def status_at(self, moment: str) -> ClickStatus:
         if self.status is ClickStatus.PENDING and self.outcome is None and self.is_expired(moment):
-            return "expired"
+            return ClickStatus.EXPIRED
         return self.status
 
-    def to_app(self, moment: str, redirect_url: str) -> dict[str, Any]:
-        """Return the click log as apps see it, without the user's IP address."""
-        log = self.to_json(leave_out=NOT_FOR_APPS)
-        return log | {
-            "redirectUrl": redirect_url,
-            "clickedAt": self.created_at,
-            "updatedAt": self.postback_at or self.created_at,
-            "status": self.shown_status(moment),
-            "postbackReceived": self.postback_at is not None,
-            **({"postbackReceivedAt": self.postback_at} if self.postback_at else {}),
-            **({"conversionId": shown_conversion_id(self.outcome)} if self.outcome else {}),
-        }
+
+class ClickView(Tags, ClickRoute, View):
+    """A click as its app sees it, without the user's IP address."""
+
+    user_agent: str | None = None
+    created_at: str
+    expires_at: str
+    status: ClickStatus
+    redirect_url: str
+    clicked_at: str
+    updated_at: str
+    postback_received: bool
+    postback_received_at: str | None = None
+    conversion_id: str | None = None
+
+    @classmethod
+    def of(cls, click: Click, moment: str, redirect_url: str) -> Self:
+        return cls.from_entity(
+            click,
+            redirect_url=redirect_url,
+            clicked_at=click.created_at,
+            updated_at=click.postback_at or click.created_at,
+            status=click.status_at(moment),
+            postback_received=click.postback_at is not None,
+            postback_received_at=click.postback_at,
+            conversion_id=shown_conversion_id(click.outcome) if click.outcome else None,
+        )
 
 
 def shown_conversion_id(outcome: ClickResult) -> str:

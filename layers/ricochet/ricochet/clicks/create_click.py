@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import StringConstraints
 
@@ -14,9 +14,8 @@ from ricochet.clicks.product import Product
 from ricochet.clicks.products_table import ProductsTable
 from ricochet.clicks.tags import Tag, Tags
 from ricochet.errors import ProductNotFoundError, ProductPausedError, RequestError
-from ricochet.http.plain_url import check_task_url
 from ricochet.values import ids, times
-from ricochet.values.entity import Entity
+from ricochet.values.entity import Model, View
 from ricochet.values.lifecycle import Lifecycle
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ Country = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2}$", to_upper=Tr
 _USER_AGENT_LENGTH = 160
 
 
-class Destination(Entity):
+class Destination(Model):
     """Where the user wants to go."""
 
     task_url: Annotated[str, StringConstraints(min_length=1)] | None = None
@@ -37,9 +36,16 @@ class Destination(Entity):
 
 
 class ClickRequest(Tags[Tag], Destination):
-    """What an app may send when it creates a click; all of it is optional."""
+    """What an app can set when it creates a click; all of it is optional."""
 
     country: Country | None = None
+
+
+class NewClick(View):
+    click_id: str
+    redirect_url: str
+    expires_at: str
+    tracking_url: str
 
 
 class CreateClick:
@@ -54,11 +60,8 @@ class CreateClick:
 
     def __call__(
         self, user_id: str, product_id: str, request: ClickRequest, *, ip: str, user_agent: str, public_base_url: str
-    ) -> dict[str, Any]:
-        """Create a click and return its `clickId`, `redirectUrl`, `expiresAt` and `trackingUrl`.
-
-        Raise ProductNotFoundError, ProductPausedError, or TaskUrlNotAllowedError for a URL that is not the product's.
-        """
+    ) -> NewClick:
+        """Raise ProductNotFoundError, ProductPausedError, or TaskUrlNotAllowedError for a URL of another host."""
         product, task_url = self._product_and_url(product_id, request.task_url)
         moment = self._clock()
         expires_at = times.plus(moment, hours=product.click_ttl_hours)
@@ -75,12 +78,12 @@ class CreateClick:
         )
         self._clicks.create(click)
         postback_url = task_urls.postback_url(public_base_url, click.click_id)
-        return {
-            "clickId": click.click_id,
-            "redirectUrl": task_urls.redirect_url(task_url, click.click_id, postback_url),
-            "expiresAt": expires_at,
-            "trackingUrl": postback_url,
-        }
+        return NewClick(
+            click_id=click.click_id,
+            redirect_url=task_urls.redirect_url(task_url, click.click_id, postback_url),
+            expires_at=expires_at,
+            tracking_url=postback_url,
+        )
 
     def _product_and_url(self, product_id: str, task_url: str | None) -> tuple[Product, str]:
         """Return the product and its task URL; a refusal by the cached product is checked against the fresh one."""
@@ -98,4 +101,4 @@ def _checked_url(product: Product, task_url: str | None) -> str:
         raise ProductNotFoundError("there is no such product")
     if product.status is Lifecycle.PAUSED:
         raise ProductPausedError("this product is paused")
-    return check_task_url(task_url or product.task_url, product.allowed_hosts)
+    return task_urls.check_task_url(task_url or product.task_url, product.allowed_hosts)

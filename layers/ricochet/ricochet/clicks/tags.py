@@ -6,26 +6,26 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from ricochet.values.entity import Entity
+from ricochet.values.entity import Model, Shown
 
 Tag = Annotated[str, StringConstraints(max_length=128)]
 
 
-class Tags[Value: str = str](Entity):
+class Tags[Value: str = str](Model):
     """The tags of a click; conversions and notices carry them on, and each is a macro of the same name.
 
     `Value` is `Tag` where an app sends them. List this class before the one with the fields that precede the tags:
     pydantic starts with the fields of the last base class.
     """
 
-    subid: Value | None = None
-    sub1: Value | None = None
-    sub2: Value | None = None
-    sub3: Value | None = None
-    sub4: Value | None = None
-    sub5: Value | None = None
-    prelanding: Value | None = None
-    landing: Value | None = None
-    px: Value | None = None
-    domain: Value | None = None
-    country: Value | None = None
+    subid: Shown[Value | None] = None
+    sub1: Shown[Value | None] = None
+    sub2: Shown[Value | None] = None
+    sub3: Shown[Value | None] = None
+    sub4: Shown[Value | None] = None
+    sub5: Shown[Value | None] = None
+    prelanding: Shown[Value | None] = None
+    landing: Shown[Value | None] = None
+    px: Shown[Value | None] = None
+    domain: Shown[Value | None] = None
+    country: Shown[Value | None] = None

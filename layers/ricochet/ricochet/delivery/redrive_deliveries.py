@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field
 
@@ -15,11 +14,12 @@ from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.delivery.queues import DeliveryMessage, ParkedMessage, ParkingQueue
 from ricochet.delivery.transitions import in_due_index, restarted
 from ricochet.values import times
-from ricochet.values.entity import Entity
+from ricochet.values.change import Audit
+from ricochet.values.entity import Model, View
 from ricochet.values.lifecycle import Lifecycle
 
 
-class RedriveRequest(Entity):
+class RedriveRequest(Model):
     limit: Annotated[int, Field(ge=1, le=100)] = 100
     dry_run: bool = True
 
@@ -37,34 +37,67 @@ class RedriveOutcome(StrEnum):
 _DONE = frozenset({RedriveOutcome.REPLAYED, RedriveOutcome.RESUMED, RedriveOutcome.STALE})
 
 
+class ParkingQueueView(View):
+    """About how many messages there are, and how many deliveries are parked, with or without a message."""
+
+    dry_run: bool = True
+    messages: int
+    parked: int
+
+
+class Redriven(View):
+    """How many messages were received, and how many of them had which outcome."""
+
+    dry_run: bool = False
+    received: int = 0
+    replayed: int = 0
+    resumed: int = 0
+    stale: int = 0
+    kept: int = 0
+    unreadable: int = 0
+
+    def plus(self, outcome: RedriveOutcome) -> Self:
+        return self.with_changes(received=self.received + 1, **{outcome: getattr(self, outcome) + 1})
+
+
 class RedriveParked:
     def __init__(
         self,
         partners: PartnersTable,
         deliveries: DeliveriesTable,
         parking: ParkingQueue,
+        audit: Audit,
         clock: Callable[[], str] = times.now,
     ) -> None:
         self._partners = partners
         self._deliveries = deliveries
         self._parking = parking
+        self._audit = audit
         self._clock = clock
 
-    def count(self) -> dict[str, int]:
-        """Return about how many messages there are, and how many deliveries are parked, with or without a message."""
-        return {"messages": self._parking.size(), "parked": self._deliveries.count(DeliveryState.PARKED)}
+    def count(self) -> ParkingQueueView:
+        return ParkingQueueView(messages=self._parking.size(), parked=self._deliveries.count(DeliveryState.PARKED))
 
-    def __call__(self, limit: int, has_time: Callable[[], bool]) -> dict[str, int]:
-        """Redrive at most `limit` messages and count the outcomes; each is deleted only after its row is written."""
-        outcomes: Counter[RedriveOutcome] = Counter()
-        for message in self._parking.take(limit):
-            outcome = self._redrive(message)
-            if outcome in _DONE:
-                self._parking.delete(message)
-            outcomes[outcome] += 1
-            if not has_time():
-                break
-        return {"received": outcomes.total()} | {outcome: outcomes[outcome] for outcome in RedriveOutcome}
+    def __call__(
+        self, limit: int, has_time: Callable[[], bool], progress: Callable[[int], None] = lambda _: None
+    ) -> Redriven:
+        """Redrive at most `limit` messages; each is deleted only after its row is written.
+
+        `progress` is called with the number of messages that were redriven since the last call.
+        """
+        result = Redriven()
+        try:
+            for message in self._parking.take(limit):
+                outcome = self._redrive(message)
+                if outcome in _DONE:
+                    self._parking.delete(message)
+                result = result.plus(outcome)
+                progress(1)
+                if not has_time():
+                    break
+        finally:  # also when it is interrupted
+            self._audit.record_run("deliveries.redriven", "the parking queue", result.model_dump(exclude={"dry_run"}))
+        return result
 
     def _redrive(self, parked: ParkedMessage) -> RedriveOutcome:
         try:

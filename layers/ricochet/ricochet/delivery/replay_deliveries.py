@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from ricochet.delivery.deliveries_table import DeliveriesTable, Listing, Position
 from ricochet.delivery.delivery import DELIVERIES_KEPT_DAYS, Delivery, DeliveryState
-from ricochet.delivery.manage_deliveries import Moment
 from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.delivery.transitions import due_delivery, restarted
@@ -24,11 +23,16 @@ from ricochet.ledger.conversion import Conversion
 from ricochet.ledger.conversions_table import ConversionsTable, day_key
 from ricochet.ledger.notice import versions_of
 from ricochet.values import times
-from ricochet.values.entity import Entity
+from ricochet.values.change import Audit
+from ricochet.values.entity import Model, View
+from ricochet.values.inputs import Moment
 from ricochet.values.lifecycle import Lifecycle
+from ricochet.values.money import Amount
 
 MAX_REPLAYED = 500
 """One call replays this many or a few more; a dry run counts as many as it has time for."""
+
+SECONDS_BETWEEN_PROGRESS = 1.0
 
 Step = tuple[list[Delivery], dict[str, str]]
 """The deliveries to replay for one row or conversion, and the position to continue from."""
@@ -40,7 +44,7 @@ class Replayable(StrEnum):
     MISSING = "missing"  # never recorded, such as while the partner was paused
 
 
-class ReplayRequest(Entity):
+class ReplayRequest(Model):
     partner_id: str
     since: Annotated[Moment, Field(alias="from")]
     until: Annotated[Moment, Field(alias="to")]
@@ -59,25 +63,23 @@ class ReplayRequest(Entity):
         return f"replay:{self.partner_id}:{self.state}:{self.since}:{self.until}"
 
 
-@dataclass
-class ReplayReport:
-    """What one call found and replayed; `cursor` continues where it stopped."""
+class ReplayReport(View):
+    """How much was found and replayed; `next_cursor` continues where it stopped."""
 
     dry_run: bool
     matched: int = 0
+    value: dict[str, Amount] = {}  # by currency
     replayed: int = 0
-    value: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
-    cursor: str | None = None
+    complete: bool = False
+    next_cursor: str | None
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "dryRun": self.dry_run,
-            "matched": self.matched,
-            "value": {currency: value for currency, value in self.value.items() if value},
-            "replayed": self.replayed,
-            "complete": self.cursor is None,
-            "nextCursor": self.cursor,
-        }
+    def plus(self, later: ReplayReport) -> ReplayReport:
+        currencies = {*self.value, *later.value}
+        return later.with_changes(
+            matched=self.matched + later.matched,
+            value={one: self.value.get(one, Decimal(0)) + later.value.get(one, Decimal(0)) for one in currencies},
+            replayed=self.replayed + later.replayed,
+        )
 
 
 class ReplayDeliveries:
@@ -86,11 +88,13 @@ class ReplayDeliveries:
         partners: PartnersTable,
         deliveries: DeliveriesTable,
         conversions: ConversionsTable,
+        audit: Audit,
         clock: Callable[[], str] = times.now,
     ) -> None:
         self._partners = partners
         self._deliveries = deliveries
         self._conversions = conversions
+        self._audit = audit
         self._clock = clock
 
     def __call__(self, request: ReplayRequest, has_time: Callable[[], bool]) -> ReplayReport:
@@ -101,21 +105,50 @@ class ReplayDeliveries:
         Raise PartnerNotFoundError, PartnerArchivedError, InvalidCursorError, or InvalidRequestError for a period too
         long ago.
         """
+        report = self._replay(request, has_time)
+        self._record(request, report)
+        return report
+
+    def everything(self, request: ReplayRequest, progress: Callable[[int], None]) -> ReplayReport:
+        """Replay in as many parts as it takes; `progress` is called with the number that each part found."""
+        report = ReplayReport(dry_run=request.dry_run, next_cursor=request.cursor)
+        try:
+            while not report.complete:
+                part = self._replay(request.with_changes(cursor=report.next_cursor), _time_until_progress())
+                report = report.plus(part)
+                progress(part.matched)
+        finally:  # also when it is interrupted
+            self._record(request, report)
+        return report
+
+    def _replay(self, request: ReplayRequest, has_time: Callable[[], bool]) -> ReplayReport:
         partner = self._partner(request.partner_id)
         start = decode_cursor(request.scope, request.cursor)
         is_gap = request.state is Replayable.MISSING
         steps = self._missing(partner, request, start) if is_gap else self._recorded(request, start)
         write = self._deliveries.put_first if is_gap else self._restart
-        report = ReplayReport(request.dry_run)
+        matched, replayed, cursor = 0, 0, None
+        value: defaultdict[str, Decimal] = defaultdict(Decimal)
         for found, here in steps:
             for row in found:
-                report.matched += 1
-                report.value[row.notice.currency] += row.value
-                report.replayed += 0 if request.dry_run else write(row)
-            if report.replayed >= MAX_REPLAYED or not has_time():
-                report.cursor = encode_cursor(request.scope, here)
+                matched += 1
+                value[row.notice.currency] += row.value
+                replayed += 0 if request.dry_run else write(row)
+            if replayed >= MAX_REPLAYED or not has_time():
+                cursor = encode_cursor(request.scope, here)
                 break
-        return report
+        return ReplayReport(
+            dry_run=request.dry_run,
+            matched=matched,
+            value={currency: amount for currency, amount in value.items() if amount},
+            replayed=replayed,
+            complete=cursor is None,
+            next_cursor=cursor,
+        )
+
+    def _record(self, request: ReplayRequest, report: ReplayReport) -> None:
+        if not report.dry_run:
+            self._audit.record_run("deliveries.replayed", request.partner_id, report.to_json())
 
     def _partner(self, partner_id: str) -> Partner:
         partner = self._partners.get(partner_id)
@@ -144,9 +177,7 @@ class ReplayDeliveries:
         """Yield the missing deliveries by the day of the conversion's last change, which may be after the period."""
         today = self._clock()
         if request.since < times.plus(today, days=-DELIVERIES_KEPT_DAYS):
-            detail = (
-                f"from: deliveries are kept for {DELIVERIES_KEPT_DAYS} days; whether older ones are missing is unknown"
-            )
+            detail = f"from: deliveries are kept for {DELIVERIES_KEPT_DAYS} days; older ones look like missing ones"
             raise InvalidRequestError(detail, [detail])
         for conversion in self._conversions.of_days(_days(request.since, today), start):
             rows = self._wanted(partner, conversion, request)
@@ -164,3 +195,8 @@ class ReplayDeliveries:
 def _days(since: str, until: str) -> list[str]:
     first, last = times.parse(since).date(), times.parse(until).date()
     return [(first + timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]
+
+
+def _time_until_progress() -> Callable[[], bool]:
+    end = time.monotonic() + SECONDS_BETWEEN_PROGRESS
+    return lambda: time.monotonic() < end

@@ -7,6 +7,7 @@ import socket
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import certifi
 import requests
@@ -73,19 +74,19 @@ class Sender:
     def send(self, outbound: Outbound) -> SendResult:
         """Send a request and return its result; nothing that the other side does raises an exception."""
         at, start = times.now(), time.monotonic()
-        status_code = error = reply = retry_after = None
-        timed_out = None
+        status_code = reply = retry_after = None
+        failed: dict[str, Any] = {}
         with Exchange(self._limits.total, MAX_RESPONSE_BYTES) as exchange:
             try:
                 status_code, reply, retry_after = self._exchange(outbound)
             except TargetRefusedError as refusal:
-                error = refusal.message
-            except Exception as failure:  # noqa: BLE001 - one partner's failure must not keep others' results from being recorded
+                failed = {"error": refusal.message, "partner_error": refusal.without_address}
+            except Exception as failure:  # noqa: BLE001 - a failed request must not fail the others
                 timeout = self._timeout(exchange, failure)
-                timed_out, error = True if timeout else None, timeout or _kinds(failure)
+                failed = {"error": timeout, "timed_out": True} if timeout else _kinds(failure)
         milliseconds = round((time.monotonic() - start) * 1000)
-        result = {"status_code": status_code, "error": error, "reply": reply, "timed_out": timed_out}
-        return SendResult(Attempt(at=at, ms=milliseconds, **result), retry_after)
+        attempt = Attempt(at=at, ms=milliseconds, status_code=status_code, reply=reply, **failed)
+        return SendResult(attempt, retry_after)
 
     def _exchange(self, outbound: Outbound) -> tuple[int, str, int | None]:
         with self._adapter.send(_prepared(outbound), stream=True, timeout=self._limits.total) as response:
@@ -116,14 +117,14 @@ def _prepared(outbound: Outbound) -> requests.PreparedRequest:
     return request
 
 
-def _kinds(failure: BaseException) -> str:
+def _kinds(failure: BaseException) -> dict[str, str]:
     """Return the error types from the outside in; their texts would show the URL with its secrets."""
     names: list[str] = []
     inner: BaseException | None = failure
     while inner is not None:
         names.append(type(inner).__name__)
         inner = next((part for part in inner.args if isinstance(part, BaseException)), inner.__cause__)
-    return ": ".join(dict.fromkeys(names))
+    return {"error": ": ".join(dict.fromkeys(names)), "error_kind": names[-1]}
 
 
 def _retry_after(value: str | None) -> int | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from ricochet.clicks.click import ClickResult, shown_conversion_id
 from ricochet.errors import BodyTooLargeError, InvalidBodyError, NotAConversionError, RequestError
@@ -21,8 +21,10 @@ from ricochet.ledger.report import Report
 from ricochet.ledger.settlement import Settlement, repeats, settle
 from ricochet.ledger.terms import Terms
 from ricochet.ledger.transaction import Latest, Ledger
-from ricochet.values import money, times
-from ricochet.values.statuses import STATUSES
+from ricochet.values import times
+from ricochet.values.entity import View
+from ricochet.values.money import Amount
+from ricochet.values.statuses import STATUSES, EarningStatus
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -66,19 +68,6 @@ class IntakeReply:
     def is_duplicate(self) -> bool:
         return self.outcome is Outcome.REPEAT
 
-    def to_json(self) -> dict[str, Any]:
-        """What an advertiser is told."""
-        if self.led_to is None:
-            return {"clickId": self.click_id}
-        data = {
-            "earningId": self.led_to.earning_id,
-            "clickId": self.click_id,
-            "conversionId": shown_conversion_id(self.led_to),
-            "status": STATUSES[self.led_to.status].earning,
-            "amount": money.json_number(self.led_to.amount),
-        }
-        return data | {"duplicate": True} if self.is_duplicate else data
-
     def log_fields(self, receipt_id: str) -> dict[str, Any]:
         return {
             "receipt_id": receipt_id,
@@ -86,6 +75,33 @@ class IntakeReply:
             "conversion_id": self.led_to.conversion_id if self.led_to else None,
             "outcome": self.outcome,
         }
+
+
+class Reported(View):
+    """What an advertiser reads of a conversion that it reported."""
+
+    earning_id: str | None
+    click_id: str
+    conversion_id: str
+    status: EarningStatus
+    amount: Amount
+    duplicate: Literal[True] | None = None
+
+    @classmethod
+    def of(cls, reply: IntakeReply, **more: object) -> Self:
+        if reply.led_to is None:
+            raise ValueError(f"{reply.outcome} has led to no conversion")
+        return cls.model_validate(
+            {
+                "earning_id": reply.led_to.earning_id,
+                "click_id": reply.click_id,
+                "conversion_id": shown_conversion_id(reply.led_to),
+                "status": STATUSES[reply.led_to.status].earning,
+                "amount": reply.led_to.amount,
+                "duplicate": reply.is_duplicate or None,
+            }
+            | more
+        )
 
 
 @dataclass

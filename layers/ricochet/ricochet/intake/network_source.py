@@ -128,9 +128,11 @@ class NetworkSource:
 
     def map(self, raw: RawPostback, fields: dict[str, Any]) -> Report:
         self.click_id = self._click(fields)  # first, so that receipts of what makes no sense name it too
-        reason = self.preset.only_receipt(fields, self._network.affiliate)
+        reason = self.preset.only_receipt(fields)
         if reason:
             raise NotAConversionError(reason)
+        if self.preset.is_for_another(self._network.affiliate, fields):
+            raise NotAConversionError("another affiliate")
         amount, payout, currency = self._money(fields)
         if amount is None and self._network.credit_by is CreditBy.USER:
             raise InvalidAmountError("amount is missing", ["amount: a network that names the user says what he gets"])

@@ -9,26 +9,26 @@ from pydantic import ConfigDict, model_validator
 
 from ricochet.clicks.tags import Tags
 from ricochet.ledger.conversion import Conversion, PastVersion
-from ricochet.values.entity import Entity
+from ricochet.values.entity import Entity, Shown
 from ricochet.values.statuses import Status
 
 
 class NoticeFacts(Entity):
     """What a notice says of the conversion itself."""
 
-    click_id: str = ""
-    status: Status
-    original_status: str
-    payout: str
-    currency: str
-    offer_id: str = ""
-    offer_name: str = ""
-    product_id: str = ""
-    conversion_id: str
-    transaction_id: str = ""
-    user_id: str = ""
-    network: str = ""
-    event: str = ""
+    click_id: Shown[str] = ""
+    status: Shown[Status]
+    original_status: Shown[str]
+    payout: Shown[str]
+    currency: Shown[str]
+    offer_id: Shown[str] = ""
+    offer_name: Shown[str] = ""
+    product_id: Shown[str] = ""
+    conversion_id: Shown[str]
+    transaction_id: Shown[str] = ""
+    user_id: Shown[str] = ""
+    network: Shown[str] = ""
+    event: Shown[str] = ""
 
 
 class Notice(Tags, NoticeFacts):
@@ -36,8 +36,8 @@ class Notice(Tags, NoticeFacts):
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
-    ip: str = ""
-    timestamp: str
+    ip: Shown[str] = ""
+    timestamp: Shown[str]
 
     @model_validator(mode="before")
     @classmethod

@@ -38,11 +38,10 @@ class ApprovalStatus(StrEnum):
 
 
 class ClickStatus(StrEnum):
-    """As stored. `expired` is never stored: it follows from `expires_at`."""
-
     PENDING = "pending"
     CONVERTED = "converted"
     REJECTED = "rejected"
+    EXPIRED = "expired"  # never stored: it follows from `expires_at`
 
 
 class StatusRow(NamedTuple):

@@ -10,7 +10,7 @@ from enum import StrEnum
 from ricochet.delivery.retry_schedule import MAX_QUEUE_DELAY, RetrySchedule, is_server_failure
 from ricochet.http.attempt import Attempt
 from ricochet.values import times
-from ricochet.values.entity import Entity
+from ricochet.values.entity import Entity, Shown
 
 OPEN_AFTER = 5
 """Server failures in a row that open the breaker."""
@@ -53,15 +53,15 @@ class Breaker(StrEnum):
 class PartnerHealth(Entity):
     kind: str  # always PARTNER
     subject: str  # the partner's id
-    failing_since: str | None = None  # the first failure after the last success
-    failures: int = 0  # since then
+    failing_since: Shown[str | None] = None  # the first failure after the last success
+    failures: Shown[int] = 0  # since then
     server_failures: int = 0  # in a row
     gone_replies: int = 0  # 410, in a row
     last_warning: int = 0  # the last warning that was sent, a percentage
-    breaker: Breaker = Breaker.CLOSED
+    breaker: Shown[Breaker] = Breaker.CLOSED
     times_opened: int = 0  # since it last recovered
-    open_until: str | None = None
-    recovered_at: str | None = None
+    open_until: Shown[str | None] = None
+    recovered_at: Shown[str | None] = None
     revision: int = 0
     updated_at: str
     ttl: int
