@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any, NamedTuple
 
-from api_docs.codes import meaning_of
 from api_docs.description import Caller, Errors, Json, Operation, Success
 from api_docs.fields import FIELDS
 from api_docs.schemas import name_of, reference
@@ -105,11 +104,11 @@ def _success(success: Success) -> Json:
 def _failure(status: int, kinds: list[type[RicochetError]], *, from_gateway: bool) -> Json:
     only = {"properties": {"error": {"properties": {"code": {"enum": [kind.code for kind in kinds]}}}}}
     schema: Json = {"allOf": [reference("Failure"), only]}
-    lines = [f"- `{kind.code}`: {meaning_of(kind)}" for kind in kinds]
+    lines = [f"- `{kind.code}`: {kind.meaning}" for kind in kinds]
     if from_gateway:
         schema = {"anyOf": [schema, reference("GatewayMessage")]}
         lines.append(f"- API Gateway's own: {GATEWAY[status].meaning}")
-    return _response("\n".join(lines), schema, api.failure(kinds[0](meaning_of(kinds[0]))).body)
+    return _response("\n".join(lines), schema, api.failure(kinds[0]()).body)
 
 
 def shared_responses() -> Json:

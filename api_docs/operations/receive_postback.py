@@ -23,7 +23,7 @@ from ricochet.errors import (
     UnknownStatusError,
 )
 from ricochet.intake.fields import MAX_TEXT
-from ricochet.intake.intake import Reported
+from ricochet.intake.reply import Reported
 from ricochet.values.entity import Model
 from ricochet.values.money import Currency, Price
 

@@ -1,4 +1,4 @@
-"""POST /api/v1/earn/products/{productId}/click: a click goes out."""
+"""POST /api/v1/earn/products/{productId}/click: create a click."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""GET /api/v1/earn/track/{clickId}: a redirect URL was opened."""
+"""GET /api/v1/earn/track/{clickId}: count that a redirect URL was opened."""
 
 import os
 from typing import Any

@@ -24,7 +24,8 @@ from ops import cli, deliveries, journal
 from ops import stacks as ops_stacks
 from ops.user import audited
 from ricochet.delivery.delivery import DeliveryState
-from tests.integration.conftest import Rows, eventually
+from tests.integration.rows import Rows
+from tests.waiting import eventually
 
 NOWHERE = "3b241101-e2bb-4255-8caf-4136c566a962"
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from ricochet.delivery.delivery import Delivery
-from ricochet.intake.intake import IntakeReply
+from ricochet.intake.reply import IntakeReply
 from ricochet.ledger.outcome import Outcome
 from tests.template.cloudformation import ROOT, load
 from tests.unit.builders import RecordedAudit, a_delivery

@@ -269,7 +269,7 @@ def test_everything_is_replayed_in_as_many_calls_as_it_takes_and_adds_up(dry_run
 
 
 @pytest.mark.usefixtures("no_time")
-def test_a_replay_that_is_interrupted_is_audited_as_far_as_it_came():
+def test_interrupted_replay_is_audited():
     world = World(rows=[a_row(1), a_row(2)])
 
     def interrupt(_):

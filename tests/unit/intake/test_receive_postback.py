@@ -18,8 +18,9 @@ from ricochet.errors import (
     RequestError,
     UnknownStatusError,
 )
-from ricochet.intake.advertiser_source import AdvertiserDirectory
-from ricochet.intake.intake import Intake, Reported
+from ricochet.intake.advertiser_source import AdvertiserSource
+from ricochet.intake.intake import Intake
+from ricochet.intake.reply import Reported
 from ricochet.ledger.conversion import HoldReason
 from ricochet.ledger.transaction import CapReachedError, ClickTakenError, ConversionMovedError, Ledger
 from ricochet.values.statuses import ClickStatus, Status
@@ -61,7 +62,7 @@ class Tables:
         return self.take(a_postback(query=f"click_id={CLICK_ID}&token=pbt_right&{query}", **postback))
 
     def take(self, raw):
-        return Intake(self, self, clock=lambda: IN_AN_HOUR)(raw, AdvertiserDirectory(self, self, RATE).source())
+        return Intake(self, self, clock=lambda: IN_AN_HOUR)(raw, AdvertiserSource(self, self, RATE))
 
 
 def test_an_authenticated_postback_is_credited_and_answered():

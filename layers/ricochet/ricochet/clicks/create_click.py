@@ -87,7 +87,7 @@ class CreateClick:
 
     def _product_and_url(self, product_id: str, task_url: str | None) -> tuple[Product, str]:
         """Return the product and its task URL; a refusal by the cached product is checked against the fresh one."""
-        refusal: RequestError = ProductNotFoundError("there is no such product")
+        refusal: RequestError = ProductNotFoundError()
         for product in self._products.cached_then_fresh(product_id):
             try:
                 return product, _checked_url(product, task_url)
@@ -98,7 +98,7 @@ class CreateClick:
 
 def _checked_url(product: Product, task_url: str | None) -> str:
     if product.status is Lifecycle.ARCHIVED:
-        raise ProductNotFoundError("there is no such product")
+        raise ProductNotFoundError
     if product.status is Lifecycle.PAUSED:
-        raise ProductPausedError("this product is paused")
+        raise ProductPausedError
     return task_urls.check_task_url(task_url or product.task_url, product.allowed_hosts)

@@ -150,7 +150,7 @@ class ManageProducts:
     def get(self, product_id: str) -> Product:
         product = self._products.get(product_id)
         if product is None:
-            raise ProductNotFoundError("there is no such product")
+            raise ProductNotFoundError
         return product
 
     def update(self, product_id: str, patch: Mapping[str, Any]) -> Change[Product]:

@@ -47,7 +47,7 @@ class SetReferrer:
         """
         referrer_id = self._referrer(user_id, request)
         if referrer_id == user_id:
-            raise ReferrerIsSelfError("nobody refers themselves")
+            raise ReferrerIsSelfError
         try:
             self._users.set_referrer(user_id, referrer_id, self._clock())
         except ReferrerAlreadySetError:
@@ -66,5 +66,5 @@ class SetReferrer:
             return user_id
         referrer_id = self._users.find_by_code(code)
         if referrer_id is None:
-            raise ReferrerNotFoundError("nobody has this referral code")
+            raise ReferrerNotFoundError
         return referrer_id

@@ -126,10 +126,10 @@ class ManageDeliveries:
         """
         before = self.get(conversion_id, version, partner_id)
         if not before.state.is_terminal:
-            raise DeliveryUnderWayError("this delivery is still being tried")
+            raise DeliveryUnderWayError
         partner = self._partners.get(partner_id)
         if partner is None or partner.status is Lifecycle.ARCHIVED:
-            raise PartnerArchivedError("the partner is archived")
+            raise PartnerArchivedError
         change = Change(before, restarted(before, self._clock()))
         if not self._deliveries.replace(change.after, before):
             raise ChangedMeanwhileError("the delivery was changed at the same time; read it again")
@@ -171,5 +171,5 @@ def found(deliveries: DeliveriesTable, conversion_id: str, version: str, partner
     key = delivery_key(int(version), partner_id) if _VERSION.fullmatch(version) else None
     row = deliveries.get(conversion_id, key) if key else None
     if row is None:
-        raise DeliveryNotFoundError("there is no such delivery")
+        raise DeliveryNotFoundError
     return row

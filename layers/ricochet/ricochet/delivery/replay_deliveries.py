@@ -153,9 +153,9 @@ class ReplayDeliveries:
     def _partner(self, partner_id: str) -> Partner:
         partner = self._partners.get(partner_id)
         if partner is None:
-            raise PartnerNotFoundError("there is no such partner")
+            raise PartnerNotFoundError
         if partner.status is Lifecycle.ARCHIVED:
-            raise PartnerArchivedError("the partner is archived")
+            raise PartnerArchivedError
         return partner
 
     def _recorded(self, request: ReplayRequest, start: dict[str, str] | None) -> Iterator[Step]:

@@ -137,7 +137,7 @@ class ManageNetworks:
         secret = given.secret or (presets.load(given.preset).new_secret() if _needs_secret(given) else None)
         network = _network(given, network_id, given.unique_key or token_urlsafe(24), secret, moment, moment)
         if self._networks.by_id(network_id) is not None or not self._networks.create(network):
-            raise NetworkExistsError("a network of this id or with this key exists already")
+            raise NetworkExistsError
         change = Change(None, network, secret, ignored_fields(fields, NetworkInput))
         return self._audit.record_change("network.created", network_id, change)
 

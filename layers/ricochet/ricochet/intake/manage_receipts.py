@@ -10,8 +10,8 @@ from pydantic import StringConstraints, model_validator
 
 from ricochet.dynamodb.paging import Page
 from ricochet.errors import ReceiptIncompleteError, ReceiptNotFoundError, ReceiptNotReplayableError
-from ricochet.intake.intake import IntakeReply, Reported
 from ricochet.intake.raw_postback import RawPostback
+from ricochet.intake.reply import IntakeReply, Reported
 from ricochet.intake.reprocess_postback import ReprocessPostback
 from ricochet.ledger.receipt import Receipt
 from ricochet.ledger.receipts_table import ReceiptsTable
@@ -111,7 +111,7 @@ class ManageReceipts:
     def get(self, receipt_id: str) -> Receipt:
         receipt = self._receipts.get(receipt_id)
         if receipt is None:
-            raise ReceiptNotFoundError("there is no such receipt")
+            raise ReceiptNotFoundError
         return receipt
 
     def replay(self, receipt_id: str) -> IntakeReply:
@@ -136,7 +136,7 @@ class ManageReceipts:
             source_ip=receipt.source_ip,
         )
         try:
-            return self._reprocess(raw, self._reprocess.source(raw), vouched_for=True)
+            return self._reprocess(raw, is_vouched=True)
         finally:  # a refusal is its receipt's new outcome, too
             after = self.get(receipt_id)
             ids = {"click_id": after.click_id, "conversion_id": after.conversion_id}

@@ -32,7 +32,7 @@ def no_reason(_: Fields) -> None:
 
 @dataclass(frozen=True)
 class Acknowledgement:
-    """The answer after which the network stops repeating; `{error}` is replaced by the reason of a refusal."""
+    """The answer that stops the network from repeating the postback; `{error}` stands for the reason of a refusal."""
 
     body: str = "OK"
     duplicate: str | None = None

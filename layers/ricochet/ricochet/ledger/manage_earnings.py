@@ -44,7 +44,7 @@ class ManageEarnings:
         """Approve or reject a row; EarningNotFoundError, and EarningNotWaitingError if it is decided already."""
         before = self._earnings.get(user_id, earning_id)
         if before is None:
-            raise EarningNotFoundError("there is no such earning")
+            raise EarningNotFoundError
         decision = Decision(f"operator:{self._audit.who}", status, reason)
         settlement = self._decisions(decision, before.conversion_id, lambda prior: check_waiting(earning_id, prior))
         change = Change(before, _changed(before, settlement.earning_change))

@@ -241,7 +241,7 @@ def manage(rows):
     return ManagePartners(rows, rows, RecordedAudit(), Resolver(NOWHERE, no_lookup), clock=lambda: next(moments))
 
 
-def test_a_partners_secret_is_shown_once(manage):
+def test_partners_secret_is_shown_once(manage):
     saved = create(manage, partnerId="mine")
     assert (saved.after.signing_secret, saved.warnings) == (saved.secret, [])
     assert SavedPartner.of_change(saved).to_json()["signingSecret"] == saved.secret
@@ -250,14 +250,14 @@ def test_a_partners_secret_is_shown_once(manage):
         create(manage, partnerId="mine")
 
 
-def test_a_patch_changes_what_it_names_and_keeps_the_secret(manage):
+def test_patch_changes_its_fields_and_keeps_the_secret(manage):
     before = create(manage, partnerId="mine", filters={"offerIds": ["a"]}, statusWords={"Purchase": "1"}).after
     saved = manage.update("mine", {"name": "New", "partnerId": "other", "signingSecret": "mine"})
     changed = before.with_changes(name="New", revision=2, updated_at=saved.after.updated_at)
     assert (saved.after, saved.secret) == (changed, None)
 
 
-def test_a_renewed_secret_signs_beside_the_old_one_for_a_day(manage):
+def test_new_secret_signs_beside_the_old_one_for_a_day(manage):
     before = create(manage, partnerId="mine")
     saved = manage.update("mine", {"rotateSigningSecret": True})
     after, until = saved.after, times.plus(saved.after.updated_at, hours=24)
@@ -273,7 +273,7 @@ def test_a_renewed_secret_signs_beside_the_old_one_for_a_day(manage):
     assert after.secrets_at(until) == (saved.secret,)
 
 
-def test_a_second_rotation_replaces_the_secret_before_the_first(manage):
+def test_second_rotation_drops_the_oldest_secret(manage):
     create(manage, partnerId="mine")
     second = manage.update("mine", {"rotateSigningSecret": True}).secret
     third = manage.update("mine", {"rotateSigningSecret": True})
@@ -291,7 +291,7 @@ def test_neither_secret_is_shown_and_the_end_of_the_old_one_is(manage):
     assert "previousSecretUntil" not in a_partner().to_json()
 
 
-def test_a_patch_can_neither_name_the_old_secret_nor_end_it(manage):
+def test_patch_cannot_set_or_end_the_old_secret(manage):
     create(manage, partnerId="mine")
     rotated = manage.update("mine", {"rotateSigningSecret": True}).after
     patch = {"previousSecret": "mine", "previous_secret": "mine", "previousSecretUntil": NOON}
@@ -300,13 +300,13 @@ def test_a_patch_can_neither_name_the_old_secret_nor_end_it(manage):
     assert after.after == rotated.with_changes(revision=3, updated_at=after.after.updated_at)
 
 
-def test_a_rotated_partner_is_stored_and_read_back_whole(manage):
+def test_rotated_partner_is_stored_and_read_back_unchanged(manage):
     create(manage, partnerId="mine", filters={"offerIds": ["a"]})
     after = manage.update("mine", {"rotateSigningSecret": True}).after
     assert Partner.from_item(after.to_item()) == after
 
 
-def test_what_was_to_be_told_in_a_pause_is_not_and_resuming_says_what_was_missed(manage, rows):
+def test_paused_partner_receives_nothing_and_resuming_reports_the_gap(manage, rows):
     create(manage, partnerId="mine")
     paused = manage.update("mine", {"status": "paused"}).after
     saved = manage.update("mine", {"status": "active"})
@@ -322,11 +322,11 @@ def test_what_was_to_be_told_in_a_pause_is_not_and_resuming_says_what_was_missed
     assert list(received.values()) == [True, False, True, False]
 
 
-def test_a_spell_ends_when_a_partner_wants_something_else(manage):
+def test_active_period_ends_when_the_subscription_changes(manage):
     create(manage, partnerId="mine", events=["Lead"])
     manage.update("mine", {"name": "only another name"})
     partner = manage.update("mine", {"events": ["Purchase"]}).after
-    assert [spell.events for spell in partner.active_periods] == [("Lead",), ("Purchase",)]
+    assert [period.events for period in partner.active_periods] == [("Lead",), ("Purchase",)]
     lead = a_notice(status=Status.PENDING, timestamp=partner.active_periods[0].since)
     assert partner.was_subscribed(lead)
     assert not partner.is_subscribed(lead)
@@ -358,7 +358,7 @@ def test_invalid_setting_is_refused_by_its_name(fields):
         ({"events": ["Sale"]}, InvalidRequestError),
     ],
 )
-def test_a_patch_is_checked_like_a_new_partner(manage, patch, refusal):
+def test_patch_is_checked_like_a_new_partner(manage, patch, refusal):
     before = create(manage, partnerId="mine").after
     with pytest.raises(refusal):
         manage.update("mine", patch)

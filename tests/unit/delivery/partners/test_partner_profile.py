@@ -150,7 +150,7 @@ class TestProfile:
             portal.put(**given)
         assert portal.partner is before
 
-    def test_a_refusal_does_not_say_where_a_name_leads(self):
+    def test_refusal_does_not_show_the_address_of_a_name(self):
         portal = Portal(lookup=lambda *_, **__: [(2, 1, 6, "", ("10.1.2.3", 443))])
         with pytest.raises(PartnerUrlNotAllowedError) as refused:
             portal.put(postbackUrl="https://inside.example/")
@@ -256,10 +256,10 @@ class TestDeliveries:
             assert "203.0.113.9" not in str(shown_one)
             assert "notice" not in shown_one
 
-    def test_a_partner_finds_the_conversion_by_its_own_words(self):
+    def test_partner_finds_the_conversion_by_its_own_status_names(self):
         found = OwnDeliverySummary.of(self.ROW, a_partner(status_words={"approved": "sold"})).to_json()
-        told = {name: found[name] for name in ("status", "payout", "subid", "conversionId", "sourceConversionId")}
-        assert told == {
+        facts = {name: found[name] for name in ("status", "payout", "subid", "conversionId", "sourceConversionId")}
+        assert facts == {
             "status": "sold",
             "payout": "2.5",
             "subid": "mine",
@@ -267,7 +267,7 @@ class TestDeliveries:
             "sourceConversionId": "theirs",
         }
 
-    def test_where_a_name_leads_inside_is_not_shown(self):
+    def test_private_address_of_a_name_is_not_shown(self):
         (attempt,) = OwnDelivery.of(self.ROW, a_partner()).to_json()["attempts"]
         assert attempt["error"] == "x.example leads to what is not a public address"
         assert OwnAttempt.of(an_attempt(None, error="SSLError")).error == "SSLError"

@@ -197,7 +197,7 @@ class ManagePartners:
     def get(self, partner_id: str) -> Partner:
         partner = self._partners.get(partner_id)
         if partner is None:
-            raise PartnerNotFoundError("there is no such partner")
+            raise PartnerNotFoundError
         return partner
 
     def update(self, partner_id: str, patch: Mapping[str, Any]) -> Change[Partner]:
