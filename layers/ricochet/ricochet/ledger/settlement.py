@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from ricochet.clicks.click import Click, ClickResult
 from ricochet.clicks.product import Product
+from ricochet.clicks.tags import Tags
 from ricochet.errors import ClickAlreadyConvertedError, ClickExpiredError, ConflictingReplayError
 from ricochet.ledger import caps, consequences
 from ricochet.ledger.caps import Count
@@ -24,7 +25,6 @@ from ricochet.values.statuses import ClickStatus, Outcome, Status, next_status
 
 ZERO = Decimal(0)
 OFFER_NAME_LENGTH = 64
-_TAGS = ("subid", "sub1", "sub2", "sub3", "sub4", "sub5", "prelanding", "landing", "px", "domain", "country", "ip")
 
 
 @dataclass(frozen=True)
@@ -337,7 +337,7 @@ def _hold_reason(report: Report, terms: Terms, status: Status, amount: Decimal, 
 def _shown_to_partners(click: Click | None, product: Product | None) -> dict[str, str | None]:
     """Return what partners' macros show of the click and its product; it is stored with the conversion."""
     of_product = {"offer_name": product.name[:OFFER_NAME_LENGTH]} if product else {}
-    return of_product | ({name: getattr(click, name) for name in _TAGS} if click else {})
+    return of_product | ({name: getattr(click, name) for name in (*Tags.model_fields, "ip")} if click else {})
 
 
 def _just_after(moment: str) -> str:
