@@ -184,11 +184,11 @@ def _edit(kind: Kind, target: Target, resource_id: str, patch: Resource, *, yes:
 def _show_saved(saved: Saved, changed: Sequence[tuple[str, str, str]], target: Target) -> None:
     _show_changes(changed)
     for name, secret in saved.secrets.items():
-        render.say(f"{name} (shown this once): {secret}")
+        render.print_line(f"{name} (shown this once): {secret}")
     for warning in saved.warnings:
-        render.mind(warning)
+        render.warn(warning)
     if saved.command:
-        render.say(target.command(saved.command))
+        render.print_line(target.command(saved.command))
 
 
 def parse_changes(changes: Iterable[str], model: type[BaseModel]) -> Resource:

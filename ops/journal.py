@@ -72,8 +72,8 @@ class Journal:
         problem = self._problem_with(event)
         if problem:
             self.is_complete = False
-            render.complain(f"it is done, but could not be written down in {self._group}: {problem}. Keep this line:")
-            render.say(text, stderr=True)
+            render.error(f"it is done, but could not be written down in {self._group}: {problem}. Keep this line:")
+            render.print_line(text, stderr=True)
 
     def _problem_with(self, event: InputLogEventTypeDef) -> object:
         """What kept it from being written, if anything did; a time that AWS finds wrong is no error to it."""

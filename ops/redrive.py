@@ -1,4 +1,4 @@
-"""`ops redrive`: what was given up is tried anew, message by message."""
+"""`ops redrive`: try parked deliveries again, message by message."""
 
 from __future__ import annotations
 
@@ -13,71 +13,69 @@ from ops.target import Json, Yes, stack_of
 from ricochet.delivery.queues import BATCH, ParkingQueue
 from ricochet.delivery.redrive_deliveries import Redriven, RedriveParked
 
-MEANING = {
-    Redriven.REPLAYED: "due now, with all their tries before them",
-    Redriven.RESUMED: "go on where they were: our own side had failed on them",
-    Redriven.STALE: "had gone on already; their messages were old",
-    Redriven.KEPT: "stay in the queue: their partner is archived, or they were changed in this moment",
-    Redriven.UNREADABLE: "stay in the queue: they are none of ours, look at them in SQS",
+EXPLANATIONS = {
+    Redriven.REPLAYED: "due now, with all their attempts before them",
+    Redriven.RESUMED: "continue where they stopped: our side had failed on them",
+    Redriven.STALE: "were outdated messages: their deliveries had already continued",
+    Redriven.KEPT: "stay in the queue: their partner is archived, or they changed at this moment",
+    Redriven.UNREADABLE: "stay in the queue: they are not messages of ours, look at them in SQS",
 }
 
 
 def redrive(
     ctx: typer.Context,
     *,
-    limit: Annotated[
-        int | None, typer.Option(help="how many messages at most; all that were counted, unless it is said", min=1)
-    ] = None,
+    limit: Annotated[int | None, typer.Option(help="how many messages at most; default: all", min=1)] = None,
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Works off the parking queue: has deliveries tried anew that were given up, at their partners' rates.
+    """Empty the parking queue: try deliveries again that were given up, at their partners' rates.
 
-    A message leaves the queue when its delivery is due again. To repeat it does no harm.
+    A message leaves the queue when its delivery is due again. It is safe to repeat this command.
     """
     stack = stack_of(ctx)
     parking = ParkingQueue(stack.sqs, stack.output("ParkedDeliveriesQueueUrl"))
     use_case = RedriveParked(stack.partners, stack.deliveries, parking)
-    counted = use_case.count()
+    counts = use_case.count()
     if not (as_json and (yes or dry_run)):
-        _show(counted, stderr=as_json)
+        _show(counts, stderr=as_json)
     if dry_run:
         if as_json:
-            render.show_json({"dryRun": True, **counted})
+            render.show_json({"dryRun": True, **counts})
         return
-    wanted = min(limit or counted["messages"], counted["messages"])
+    wanted = min(limit or counts["messages"], counts["messages"])
     if wanted and not yes:
-        render.confirm(f"Work off {wanted} messages?", stderr=as_json)
-    outcomes = dict.fromkeys(["received", *Redriven], 0)
+        render.confirm(f"Redrive {wanted} messages?", stderr=as_json)
+    totals = dict.fromkeys(["received", *Redriven], 0)
     if wanted:
         with journal.opened(stack) as log:
             try:
-                with render.progress("working off", wanted) as told:
-                    run(use_case, wanted, outcomes, told)
-            finally:  # where it was broken off, too
-                log.ran("deliveries.redriven", "the parking queue", outcomes)
+                with render.progress("redriving", wanted) as advance:
+                    run(use_case, wanted, totals, advance)
+            finally:  # also if it was interrupted
+                log.ran("deliveries.redriven", "the parking queue", totals)
     if as_json:
-        render.show_json({"dryRun": False, **outcomes})
+        render.show_json({"dryRun": False, **totals})
     else:
-        lines = [(kind, outcomes[kind], meaning) for kind, meaning in MEANING.items() if outcomes[kind]]
-        render.table(("", "", ""), lines, "nothing was taken from the queue")
+        lines = [(outcome, totals[outcome], text) for outcome, text in EXPLANATIONS.items() if totals[outcome]]
+        render.table(("", "", ""), lines, "the queue had no messages")
 
 
-def run(use_case: RedriveParked, wanted: int, total: dict[str, int], told: Callable[[int], None]) -> None:
-    """Adds what became of so many messages, or of as many as there are, to `total`; `told` of each few."""
-    while total["received"] < wanted:
-        some = use_case(min(BATCH, wanted - total["received"]), lambda: True)
-        for name, number in some.items():
-            total[name] += number
-        told(some["received"])
-        if not some["received"]:
+def run(use_case: RedriveParked, wanted: int, totals: dict[str, int], advance: Callable[[int], None]) -> None:
+    """Redrive `wanted` messages, or as many as there are; add the outcomes to `totals` batch by batch."""
+    while totals["received"] < wanted:
+        outcomes = use_case(min(BATCH, wanted - totals["received"]), lambda: True)
+        for outcome, count in outcomes.items():
+            totals[outcome] += count
+        advance(outcomes["received"])
+        if not outcomes["received"]:
             break
 
 
-def _show(counted: dict[str, int], *, stderr: bool) -> None:
-    told = {"messages in the parking queue, about": counted["messages"], "deliveries parked": counted["parked"]}
-    render.fields(told, stderr=stderr)
-    if counted["parked"] > counted["messages"]:
-        hint = "deliveries without a message are replayed for each partner and time: replay deliveries --help"
-        render.mind(hint, stderr=stderr)
+def _show(counts: dict[str, int], *, stderr: bool) -> None:
+    labels = {"messages in the parking queue, about": counts["messages"], "deliveries parked": counts["parked"]}
+    render.fields(labels, stderr=stderr)
+    if counts["parked"] > counts["messages"]:
+        hint = "replay deliveries without a message by partner and time: see replay deliveries --help"
+        render.warn(hint, stderr=stderr)
