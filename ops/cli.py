@@ -61,7 +61,8 @@ def main(
 ) -> None:
     """Inspect and operate a Ricochet stack: the local one, or one on AWS with your own credentials.
 
-    --stack and --region may stand anywhere in the line. Before a change you are asked; --yes skips the question.
+    --stack and --region may stand anywhere in the line.
+    Commands ask before they change anything; --yes skips the question.
     """
     ctx.obj = Target(stack, region)
 

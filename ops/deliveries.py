@@ -55,12 +55,13 @@ def deliveries(
 ) -> None:
     """List deliveries and their last attempts, newest first.
 
-    --follow keeps showing each change once, no matter how old the delivery is. With --state, it shows deliveries
-    that enter this state and what happens to them next.
+    --follow keeps showing each change once, however old the delivery is.
+    With --state, it shows deliveries that enter this state, and what happens
+    to them next. With --json, each change is one line.
 
-    It looks every 2 s, or less often if very many deliveries are being retried. If a delivery changes twice in
-    between, only the last change is shown; an older delivery that is replayed and delivered in between is not
-    shown. With --json, each change is one line.
+    It looks every 2 s, less often if very many deliveries are being retried.
+    Of two changes in between, it shows only the last one. It does not show an
+    older delivery that is replayed and delivered in between.
     """
     stack, wanted = stack_of(ctx), Filter(partner, state, conversion, limit)
     if follow:
