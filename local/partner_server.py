@@ -45,8 +45,9 @@ class PartnerServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, recent_seconds: float = RECENT_SECONDS) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
+        self._recent_seconds = recent_seconds
         self.received: list[Received] = []
         self._seen: Counter[str] = Counter()
         self._open: set[Any] = set()
@@ -92,7 +93,13 @@ class PartnerServer(ThreadingHTTPServer):
             requests = self._seen[delivery_id]
         if kind == "down":
             return 503
-        return 500 if kind == "flaky" and requests <= FLAKY_FAILURES and _is_recent(query.get("timestamp")) else 200
+        return 500 if kind == "flaky" and requests <= FLAKY_FAILURES and self._is_recent(query) else 200
+
+    def _is_recent(self, query: dict[str, str]) -> bool:
+        """Whether the event is recent; an event without a timestamp is."""
+        if "timestamp" not in query:
+            return True
+        return time.time() - datetime.fromisoformat(query["timestamp"]).timestamp() < self._recent_seconds
 
     def headers_for(self, path: str) -> dict[str, str]:  # noqa: ARG002 - for subclasses
         """Return additional headers of the answer."""
@@ -104,11 +111,6 @@ class PartnerServer(ThreadingHTTPServer):
     def remember(self, received: Received) -> None:
         with self._lock:
             self.received.append(received)
-
-
-def _is_recent(timestamp: str | None) -> bool:
-    """Whether the event is recent; an event without a timestamp is."""
-    return timestamp is None or time.time() - datetime.fromisoformat(timestamp).timestamp() < RECENT_SECONDS
 
 
 class _Handler(BaseHTTPRequestHandler):

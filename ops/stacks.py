@@ -174,7 +174,7 @@ class Stack:
         return self._table(WalletsTable)
 
     def _table[T: Table[Any]](self, kind: type[T]) -> T:
-        return kind(self.dynamodb, self.output(f"{kind.__name__}Table"))
+        return kind(self.dynamodb, self.output(kind.__name__))
 
 
 def find(name: str | None, region: str | None) -> Stack:

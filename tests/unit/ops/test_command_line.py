@@ -48,6 +48,11 @@ COMMANDS = (
     "redrive",
 )
 
+TABLES = (
+    *("clicks", "conversions", "deliveries", "earnings", "health", "networks"),
+    *("partners", "products", "receipts", "users", "wallets"),
+)
+
 
 class TestChoosingAStack:
     @pytest.mark.parametrize(
@@ -84,6 +89,13 @@ class TestChoosingAStack:
         parameters = {name: str(one.get("Default", "")) for name, one in template.parameters.items()}
         stack = Stack("s", "CREATE_COMPLETE", outputs, parameters, session=None)
         assert isinstance(stack.settings(kind), kind)
+
+    @pytest.mark.parametrize("name", TABLES)
+    def test_template_has_an_output_for_each_table(self, name):
+        outputs = {output: output for output in load().document["Outputs"]}
+        stack = Stack("s", "CREATE_COMPLETE", outputs, {}, session=None)
+        stack.__dict__["dynamodb"] = None
+        assert getattr(stack, name).name.lower() == f"{name}table"
 
     @pytest.mark.parametrize("command", COMMANDS)
     def test_every_command_has_help(self, command):
