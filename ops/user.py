@@ -14,8 +14,9 @@ from ops import render
 from ops.stacks import Stack
 from ops.target import Json, stack_of
 from ricochet.ledger import manage_earnings
-from ricochet.ledger.earning import Earning, EarningStatus, Wallet
+from ricochet.ledger.earning import Earning, Wallet
 from ricochet.values.money import plain
+from ricochet.values.statuses import EarningStatus
 
 TRIES = 5
 ZERO = Decimal(0)

@@ -22,9 +22,9 @@ from ricochet.errors import (
     UnknownStatusError,
 )
 from ricochet.intake.fields import MAX_TEXT
-from ricochet.ledger.earning import EarningStatus
 from ricochet.values.entity import Entity
 from ricochet.values.money import Amount, Currency, Price
+from ricochet.values.statuses import EarningStatus
 
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
 

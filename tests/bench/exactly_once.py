@@ -22,9 +22,10 @@ from ricochet.intake.advertiser_source import AdvertiserDirectory
 from ricochet.intake.intake import Intake
 from ricochet.intake.postback_queue import PostbackQueue
 from ricochet.intake.raw_postback import RawPostback
-from ricochet.ledger.earning import Earning, EarningStatus, Wallet
+from ricochet.ledger.earning import Earning, Wallet
 from ricochet.settings import PostbackQueueSettings, PostbackSettings
 from ricochet.values import times
+from ricochet.values.statuses import EarningStatus
 from tests.bench.calls import click_id_of
 from tests.bench.cpu import Stream
 from tests.bench.deployed import Deployed, invoke, output_discarded

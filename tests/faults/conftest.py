@@ -53,7 +53,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"{name:<{widths[0]}}  {done:<{widths[1]}}  {outcome}")
 
 
-def outcome_of(*sents: SendResult) -> str:
+def click_result(*sents: SendResult) -> str:
     """As the table shows it."""
     return ", then ".join(_outcome_of(sent) for sent in sents)
 

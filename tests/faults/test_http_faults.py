@@ -12,7 +12,7 @@ from ricochet.delivery.partners.partner import ContentType
 from ricochet.delivery.request import compose
 from ricochet.delivery.retry_schedule import MAX_RETRY_AFTER, RetrySchedule
 from ricochet.http.outbound import Method, Outbound
-from tests.faults.conftest import SECRET, outcome_of
+from tests.faults.conftest import SECRET, click_result
 from tests.faults.servers import PATIENCE, answer, answers, drips, floods, then_ends
 from tests.unit.builders import NOON, a_delivery, a_notice, a_partner
 
@@ -37,7 +37,7 @@ def test_a_server_that_drips_is_cut_off(meet, serve, fault, authority, scheme, w
     assert sent.timed_out
     assert (sent.attempt.status_code, sent.attempt.error) == (None, f"no complete answer within {SHORT} s")
     assert partner.cut_off.wait(PATIENCE)
-    fault(f"{what} drip, {scheme}", "byte by byte, for ever", outcome_of(sent))
+    fault(f"{what} drip, {scheme}", "byte by byte, for ever", click_result(sent))
 
 
 def test_an_endless_body_is_read_no_further_than_it_is_worth(meet, serve, fault):
@@ -45,7 +45,7 @@ def test_an_endless_body_is_read_no_further_than_it_is_worth(meet, serve, fault)
     sent = meet(partner).send()
     assert (sent.attempt.status_code, sent.attempt.reply) == (200, "z" * 1024)
     assert partner.cut_off.wait(PATIENCE)
-    fault("endless body", "never stops talking", outcome_of(sent))
+    fault("endless body", "never stops talking", click_result(sent))
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_an_endless_head_is_a_failure(meet, serve, fault, what, start, more):
     assert sent.attempt.status_code is None
     assert not sent.timed_out
     assert partner.cut_off.wait(PATIENCE)
-    fault("endless head", what, outcome_of(sent))
+    fault("endless head", what, click_result(sent))
 
 
 def test_a_gzip_bomb_is_not_decompressed(meet, serve, fault):
@@ -72,7 +72,7 @@ def test_a_gzip_bomb_is_not_decompressed(meet, serve, fault):
     assert sent.attempt.status_code == 200
     assert sent.attempt.reply.startswith("\x1f")
     assert b"accept-encoding: identity" in partner.requests[0].lower()
-    fault("gzip bomb", "50 MB of zeros, compressed", f"{outcome_of(sent)}, kept as it came")
+    fault("gzip bomb", "50 MB of zeros, compressed", f"{click_result(sent)}, kept as it came")
 
 
 def test_a_200_after_the_deadline_is_a_failure_and_no_answer_to_the_next_request(meet, serve, fault):
@@ -90,7 +90,7 @@ def test_a_200_after_the_deadline_is_a_failure_and_no_answer_to_the_next_request
     prompt = meeting.send()
     assert (late.timed_out, late.attempt.status_code) == (True, None)
     assert prompt.attempt.reply == "prompt"
-    fault("late 200", "answers after the deadline", outcome_of(late, prompt))
+    fault("late 200", "answers after the deadline", click_result(late, prompt))
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
@@ -102,7 +102,7 @@ def test_a_redirect_is_not_followed(meet, serve, fault, status):
     sents = [meeting.send() for _ in locations]
     assert [sent.attempt.status_code for sent in sents] == [int(status[:3])] * 2
     assert elsewhere.connections == 0
-    fault("redirect", f"{status[:3]} to the metadata address", f"{outcome_of(sents[0])}, not followed")
+    fault("redirect", f"{status[:3]} to the metadata address", f"{click_result(sents[0])}, not followed")
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 408, 410, 425, 500, 502, 503])
@@ -110,7 +110,7 @@ def test_a_status_is_recorded_as_it_is(meet, serve, fault, status):
     sent = meet(serve(answers(answer(f"{status} Whatever", b"no")))).send()
     assert (sent.attempt.status_code, sent.attempt.reply, sent.attempt.error) == (status, "no", None)
     if status == 410:
-        fault("gone", "410", outcome_of(sent))
+        fault("gone", "410", click_result(sent))
 
 
 @pytest.mark.parametrize(
@@ -129,14 +129,14 @@ def test_a_status_is_recorded_as_it_is(meet, serve, fault, status):
 def test_a_retry_after_that_makes_no_sense_undoes_no_answer(meet, serve, fault, wish, seconds):
     sent = meet(serve(answers(answer("429 Too Many Requests", retry_after=wish)))).send()
     assert (sent.attempt.status_code, sent.retry_after) == (429, seconds)
-    fault("429", f"Retry-After: {wish[:30]}", outcome_of(sent))
+    fault("429", f"Retry-After: {wish[:30]}", click_result(sent))
 
 
 def test_a_retry_after_in_the_year_9999_is_a_wish_that_the_schedule_cuts(meet, serve, fault):
     wish = "Fri, 31 Dec 9999 23:59:59 GMT"
     sent = meet(serve(answers(answer("429 Too Many Requests", retry_after=wish)))).send()
     assert RetrySchedule((10,)).wait_after(1, 0, sent.retry_after) <= MAX_RETRY_AFTER * 1.1
-    fault("429", f"Retry-After: {wish}", f"{outcome_of(sent)}, which the schedule cuts to six hours")
+    fault("429", f"Retry-After: {wish}", f"{click_result(sent)}, which the schedule cuts to six hours")
 
 
 def test_a_partner_that_flaps_is_taken_at_its_word_each_time(meet, serve, fault):
@@ -144,7 +144,7 @@ def test_a_partner_that_flaps_is_taken_at_its_word_each_time(meet, serve, fault)
     meeting = meet(serve(answers(*replies)))
     sents = [meeting.send() for _ in replies]
     assert [sent.attempt.status_code for sent in sents] == [200, 503, 200, 500, 204]
-    fault("flapping", "up, down, up, down", outcome_of(*sents))
+    fault("flapping", "up, down, up, down", click_result(*sents))
 
 
 def test_a_204_is_a_success_without_a_word_and_the_connection_is_kept(meet, serve, fault):
@@ -153,13 +153,13 @@ def test_a_204_is_a_success_without_a_word_and_the_connection_is_kept(meet, serv
     sents = [meeting.send(), meeting.send()]
     assert [(sent.attempt.status_code, sent.attempt.reply) for sent in sents] == [(204, "")] * 2
     assert partner.connections == 1
-    fault("204", "no content", outcome_of(sents[0]))
+    fault("204", "no content", click_result(sents[0]))
 
 
 def test_bytes_that_are_no_utf_8_are_shown_as_such(meet, serve, fault):
     sent = meet(serve(answers(answer(body=b"\xff\xfe caf\xe9 \x00")))).send()
     assert (sent.attempt.status_code, sent.attempt.reply) == (200, "\ufffd\ufffd caf\ufffd \x00")
-    fault("invalid UTF-8", "Latin-1 and worse", f"{outcome_of(sent)}, with replacement characters")
+    fault("invalid UTF-8", "Latin-1 and worse", f"{click_result(sent)}, with replacement characters")
 
 
 @pytest.mark.parametrize("noise", ["100 Continue", "102 Processing", "103 Early Hints"])
@@ -170,7 +170,7 @@ def test_news_before_the_answer_is_no_answer(meet, serve, fault, noise):
     sents = [meeting.send(), meeting.send()]
     assert [(sent.attempt.status_code, sent.attempt.reply) for sent in sents] == [(200, "in the end")] * 2
     assert partner.connections == 1
-    fault("1xx noise", f"{noise}, three times", outcome_of(sents[0]))
+    fault("1xx noise", f"{noise}, three times", click_result(sents[0]))
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_what_is_no_whole_answer_is_a_failure(meet, serve, fault, what, said):
     assert (sent.attempt.status_code, sent.timed_out) == (None, False)
     assert sent.attempt.error
     assert len(partner.requests) == 1
-    fault("no answer", f"says {what} and hangs up", outcome_of(sent))
+    fault("no answer", f"says {what} and hangs up", click_result(sent))
 
 
 def test_headers_that_cannot_be_parsed_leave_no_secret_in_the_log(meet, serve, fault, caplog):
@@ -202,7 +202,7 @@ def test_headers_that_cannot_be_parsed_leave_no_secret_in_the_log(meet, serve, f
     sent = meet(partner).send()
     assert sent.attempt.status_code == 200
     assert SECRET not in caplog.text
-    fault("malformed header", "a line without a colon", outcome_of(sent))
+    fault("malformed header", "a line without a colon", click_result(sent))
 
 
 def test_cookies_are_not_kept(meet, serve, fault):
@@ -210,7 +210,7 @@ def test_cookies_are_not_kept(meet, serve, fault):
     meeting = meet(partner)
     sents = [meeting.send(), meeting.send()]
     assert not any(b"cookie" in request.lower() for request in partner.requests)
-    fault("cookies", "sets one", f"{outcome_of(*sents)}; it is not sent back")
+    fault("cookies", "sets one", f"{click_result(*sents)}; it is not sent back")
 
 
 def test_neither_proxies_nor_netrc_of_the_environment_are_used(meet, serve, fault, monkeypatch, tmp_path):
@@ -224,7 +224,7 @@ def test_neither_proxies_nor_netrc_of_the_environment_are_used(meet, serve, faul
     assert sent.attempt.reply == "partner"
     assert proxy.connections == 0
     assert b"authorization" not in partner.requests[0].lower()
-    fault("environment", "names a proxy and a netrc", f"{outcome_of(sent)}, from the partner itself")
+    fault("environment", "names a proxy and a netrc", f"{click_result(sent)}, from the partner itself")
 
 
 EVIL = "1\r\nX-Evil: yes\r\n\r\nGET /evil HTTP/1.1\r\n"
@@ -252,7 +252,7 @@ def test_a_line_break_in_a_macros_value_never_reaches_the_wire(meet, serve, faul
     (request,) = partner.requests
     assert b"X-Evil" in request
     assert b"\nX-Evil" not in request
-    fault("header injection", f"CR LF in a macro's value, in {where}", f"{outcome_of(sent)}, encoded")
+    fault("header injection", f"CR LF in a macro's value, in {where}", f"{click_result(sent)}, encoded")
 
 
 @pytest.mark.parametrize("where", ["URL", "header", "header's name"])
@@ -266,4 +266,4 @@ def test_a_line_break_that_nobody_encoded_is_not_sent(meet, serve, fault, where)
     }[where]
     sent = meet(partner).send_composed(outbound)
     assert not any(b"\nX-Evil" in request for request in partner.requests)
-    fault("header injection", f"CR LF as it is, in the {where}", outcome_of(sent))
+    fault("header injection", f"CR LF as it is, in the {where}", click_result(sent))

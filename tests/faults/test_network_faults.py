@@ -15,7 +15,7 @@ from ricochet.http.deadline import Exchange
 from ricochet.http.guarded_pool import Guard, GuardedAdapter
 from ricochet.http.outbound import Method
 from ricochet.http.resolver import MAX_LOOKUPS, vetted_addresses
-from tests.faults.conftest import outcome_of
+from tests.faults.conftest import click_result
 from tests.faults.servers import (
     PATIENCE,
     Connection,
@@ -106,7 +106,7 @@ def test_a_name_that_leads_nowhere_is_a_failure(meet, fault, what, raised, error
     sent = meet(f"{NAME}:80", lookup=lookup).send()
     assert sent.attempt.error.endswith(error)
     assert not sent.timed_out
-    fault("name not found", f"the host name {what}", outcome_of(sent))
+    fault("name not found", f"the host name {what}", click_result(sent))
 
 
 def test_a_name_that_hangs_holds_an_exchange_until_its_deadline_and_one_thread_at_most(hanging, meet, fault):
@@ -115,7 +115,7 @@ def test_a_name_that_hangs_holds_an_exchange_until_its_deadline_and_one_thread_a
     assert all(sent.timed_out for sent in sents)
     assert sents[0].attempt.error == "no complete answer within 0.4 s"
     assert hanging.held == 1
-    fault("DNS hangs", "no answer to three lookups of one name", f"{outcome_of(sents[0])}; one thread waits")
+    fault("DNS hangs", "no answer to three lookups of one name", f"{click_result(sents[0])}; one thread waits")
 
 
 def test_any_number_of_names_that_hang_holds_a_bounded_number_of_threads(meet, fault, hanging):
@@ -137,14 +137,14 @@ def test_a_name_that_leads_inside_by_the_time_of_the_send_is_refused(meet, serve
     sent = meeting.send(url=f"http://{NAME}:{inside.port}/pb")
     assert sent.attempt.error == f"{NAME} leads to 127.0.0.1:{inside.port}, which is not a public address"
     assert inside.connections == 0
-    fault("rebinding", "public when it was saved, 127.0.0.1 when we connect", outcome_of(sent))
+    fault("rebinding", "public when it was saved, 127.0.0.1 when we connect", click_result(sent))
 
 
 def test_a_name_that_leads_to_the_runtime_api_is_refused_whatever_is_allowed(meet, fault):
     meeting = meet(f"{NAME}:9001", "127.0.0.1:9001", lookup=leading_to("127.0.0.1"))
     sent = meeting.send()
     assert sent.attempt.error == f"{NAME} leads to 127.0.0.1:9001, which is not a public address"
-    fault("rebinding to the runtime API", "the name leads to 127.0.0.1:9001, which is allowed", outcome_of(sent))
+    fault("rebinding to the runtime API", "the name leads to 127.0.0.1:9001, which is allowed", click_result(sent))
 
 
 def test_a_connection_goes_to_the_address_that_was_vetted(meet, serve, fault):
@@ -152,14 +152,14 @@ def test_a_connection_goes_to_the_address_that_was_vetted(meet, serve, fault):
     meeting = meet(f"{NAME}:{partner.port}", lookup=leading_to("127.0.0.1", then=("127.0.0.2",)))
     sent = meeting.send()
     assert (sent.attempt.status_code, sent.attempt.reply) == (200, "hello")
-    fault("rebinding in between", "every lookup has another answer", f"{outcome_of(sent)}: there is one lookup only")
+    fault("rebinding in between", "every lookup has another answer", f"{click_result(sent)}: there is one lookup only")
 
 
 def test_one_private_address_among_public_ones_spoils_the_name(meet, fault):
     meeting = meet("127.0.0.1:1", lookup=leading_to(PUBLIC, "10.0.0.7"))
     sent = meeting.send(url=f"http://{NAME}/pb")
     assert sent.attempt.error == f"{NAME} leads to 10.0.0.7:80, which is not a public address"
-    fault("mixed addresses", "the name has a public and a private address", outcome_of(sent))
+    fault("mixed addresses", "the name has a public and a private address", click_result(sent))
 
 
 def test_a_dead_first_address_leaves_the_second(meet, serve, fault):
@@ -167,7 +167,7 @@ def test_a_dead_first_address_leaves_the_second(meet, serve, fault):
     meeting = meet(f"{NAME}:{partner.port}", lookup=leading_to("127.0.0.9", "127.0.0.1"))
     sent = meeting.send()
     assert sent.attempt.reply == "hello"
-    fault("dead first address", "the first of two addresses refuses", outcome_of(sent))
+    fault("dead first address", "the first of two addresses refuses", click_result(sent))
 
 
 def test_a_silent_first_address_leaves_the_second_its_share_of_the_time(meet, serve, fault):
@@ -176,7 +176,7 @@ def test_a_silent_first_address_leaves_the_second_its_share_of_the_time(meet, se
         meeting = meet(f"{NAME}:{partner.port}", lookup=leading_to("127.0.0.9", "127.0.0.1"), connect=0.8)
         sent = meeting.send()
     assert sent.attempt.reply == "hello"
-    fault("silent first address", "the first of two addresses never answers", outcome_of(sent))
+    fault("silent first address", "the first of two addresses never answers", click_result(sent))
 
 
 def test_a_refused_connection_is_a_failure(meet, fault):
@@ -185,7 +185,7 @@ def test_a_refused_connection_is_a_failure(meet, fault):
         sent = meet(f"127.0.0.1:{unheard.getsockname()[1]}").send()
     assert sent.attempt.error.endswith("NewConnectionError: ConnectionRefusedError")
     assert not sent.timed_out
-    fault("connection refused", "nobody listens", outcome_of(sent))
+    fault("connection refused", "nobody listens", click_result(sent))
 
 
 def test_a_blackhole_costs_the_time_to_connect_and_no_more(meet, fault):
@@ -193,7 +193,7 @@ def test_a_blackhole_costs_the_time_to_connect_and_no_more(meet, fault):
         sent = meet(f"127.0.0.1:{port}", connect=0.5, total=PATIENCE).send()
     assert sent.timed_out
     assert sent.attempt.error == "no connection within 0.5 s"
-    fault("blackhole", "packets are swallowed", outcome_of(sent))
+    fault("blackhole", "packets are swallowed", click_result(sent))
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_a_reset_is_a_failure_and_nothing_is_sent_again(meet, serve, fault, what
     assert "ConnectionResetError" in sent.attempt.error
     assert not sent.timed_out
     assert len(partner.requests) == 1
-    fault(f"reset {what}", "RST", outcome_of(sent))
+    fault(f"reset {what}", "RST", click_result(sent))
 
 
 def test_the_right_certificate_is_accepted(meet, serve, authority):
@@ -233,7 +233,7 @@ def test_a_wrong_certificate_ends_it_before_anything_is_said(meet, serve, fault,
     assert not sent.timed_out
     assert partner.cut_off.wait(PATIENCE)
     assert partner.requests == []
-    fault("wrong certificate", f"it {what}", outcome_of(sent))
+    fault("wrong certificate", f"it {what}", click_result(sent))
 
 
 def test_a_certificate_of_an_authority_that_nobody_trusts_is_refused(meet, serve, fault, authority):
@@ -241,7 +241,7 @@ def test_a_certificate_of_an_authority_that_nobody_trusts_is_refused(meet, serve
     sent = meet(f"{NAME}:{partner.port}", scheme="https", lookup=leading_to("127.0.0.1")).send()
     assert sent.attempt.error.endswith("SSLCertVerificationError")
     assert partner.cut_off.wait(PATIENCE)
-    fault("wrong certificate", "it is from an unknown authority", outcome_of(sent))
+    fault("wrong certificate", "it is from an unknown authority", click_result(sent))
 
 
 def test_a_server_that_stalls_in_tls_is_cut_off(meet, serve, fault):
@@ -250,7 +250,7 @@ def test_a_server_that_stalls_in_tls_is_cut_off(meet, serve, fault):
     assert sent.timed_out
     assert sent.attempt.error == f"no complete answer within {SHORT} s"
     assert partner.cut_off.wait(PATIENCE)
-    fault("TLS stall", "the ClientHello is never answered", outcome_of(sent))
+    fault("TLS stall", "the ClientHello is never answered", click_result(sent))
 
 
 def test_a_handshake_that_drips_is_cut_off(meet, serve, fault):
@@ -262,7 +262,7 @@ def test_a_handshake_that_drips_is_cut_off(meet, serve, fault):
     sent = meet(partner, scheme="https", total=SHORT).send()
     assert sent.timed_out
     assert partner.cut_off.wait(PATIENCE)
-    fault("TLS drip", "the handshake comes byte by byte", outcome_of(sent))
+    fault("TLS drip", "the handshake comes byte by byte", click_result(sent))
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -284,7 +284,7 @@ def test_a_server_that_hardly_reads_is_given_up(meet, serve, fault, authority, s
     given_up.set()
     assert sent.timed_out
     assert partner.cut_off.wait(PATIENCE)
-    fault("slow reader", f"takes 32 MB sip by sip, {scheme}", outcome_of(sent))
+    fault("slow reader", f"takes 32 MB sip by sip, {scheme}", click_result(sent))
 
 
 def test_what_is_no_tls_is_a_failure(meet, serve, fault):
@@ -295,7 +295,7 @@ def test_what_is_no_tls_is_a_failure(meet, serve, fault):
     partner = serve(answer_in_plain_text)
     sent = meet(partner, scheme="https").send()
     assert "SSLError" in sent.attempt.error
-    fault("no TLS", "plain HTTP on the port of https", outcome_of(sent))
+    fault("no TLS", "plain HTTP on the port of https", click_result(sent))
 
 
 def test_a_kept_connection_whose_end_is_known_is_not_used_again(meet, serve, fault):
@@ -314,7 +314,7 @@ def test_a_kept_connection_whose_end_is_known_is_not_used_again(meet, serve, fau
     second = meeting.send()
     assert [first.attempt.reply, second.attempt.reply] == ["hello", "hello"]
     assert (partner.connections, len(partner.requests)) == (2, 2)
-    fault("half-closed keep-alive", "hangs up after its answer", outcome_of(first, second))
+    fault("half-closed keep-alive", "hangs up after its answer", click_result(first, second))
 
 
 @pytest.mark.parametrize(("what", "by"), ENDS)
@@ -327,7 +327,7 @@ def test_a_kept_connection_that_dies_under_a_request_is_replaced_once(meet, serv
     assert [sent.attempt.reply for sent in sents] == ["hello", "hello"]
     assert partner.connections == 2
     assert partner.requests[1] == partner.requests[2]
-    fault(f"keep-alive race, {method}", f"{what} at the second request", outcome_of(*sents))
+    fault(f"keep-alive race, {method}", f"{what} at the second request", click_result(*sents))
 
 
 def test_an_exchange_that_has_met_a_dead_connection_takes_no_other_kept_one(serve):
@@ -347,7 +347,7 @@ def test_a_fresh_connection_that_dies_as_well_is_the_end_of_it(meet, serve, faul
     sents = [meeting.send(), meeting.send()]
     assert sents[1].attempt.error.endswith("RemoteDisconnected")
     assert len(partner.requests) == 3
-    fault("keep-alive, dead for good", "hangs up on the fresh connection, too", outcome_of(*sents))
+    fault("keep-alive, dead for good", "hangs up on the fresh connection, too", click_result(*sents))
 
 
 @pytest.mark.parametrize(("what", "by"), ENDS)
@@ -361,7 +361,7 @@ def test_a_kept_connection_that_dies_within_its_answer_is_not_replaced(meet, ser
     sents = [meeting.send(), meeting.send()]
     assert sents[1].attempt.status_code is None
     assert len(partner.requests) == 2
-    fault("keep-alive, half an answer", f"{what} within its second answer", outcome_of(*sents))
+    fault("keep-alive, half an answer", f"{what} within its second answer", click_result(*sents))
 
 
 def test_a_kept_connection_that_falls_silent_is_given_up_and_the_next_is_fresh(meet, serve, fault):
@@ -370,4 +370,4 @@ def test_a_kept_connection_that_falls_silent_is_given_up_and_the_next_is_fresh(m
     sents = [meeting.send() for _ in range(3)]
     assert [sent.timed_out for sent in sents] == [False, True, False]
     assert partner.connections == 2
-    fault("silent keep-alive", "forgets a kept connection without a word", outcome_of(*sents))
+    fault("silent keep-alive", "forgets a kept connection without a word", click_result(*sents))

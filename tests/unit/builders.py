@@ -13,11 +13,12 @@ from ricochet.intake.advertiser_source import advertiser_terms
 from ricochet.intake.raw_postback import RawPostback
 from ricochet.ledger.conversion import Conversion
 from ricochet.ledger.decision import Decision, check_status, check_waiting, decide
-from ricochet.ledger.earning import Earning, EarningState, EarningStatus
+from ricochet.ledger.earning import Earning, EarningState
 from ricochet.ledger.notice import Notice
 from ricochet.ledger.report import Report
-from ricochet.ledger.settlement import Settlement, Terms, credit_owed, settle
-from ricochet.values.statuses import Status
+from ricochet.ledger.settlement import Settlement, credit_owed, settle
+from ricochet.ledger.terms import Terms
+from ricochet.values.statuses import EarningStatus, Status
 
 NOON = "2026-03-01T12:00:00.000Z"
 IN_AN_HOUR = "2026-03-01T13:00:00.000Z"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ricochet.clicks.click import ClickStatus, ttl_of
+from ricochet.clicks.click import ttl_of
 from ricochet.clicks.create_click import ClickRequest, CreateClick
 from ricochet.clicks.read_click import ReadClick
 from ricochet.errors import (
@@ -13,6 +13,7 @@ from ricochet.errors import (
     TaskUrlNotAllowedError,
 )
 from ricochet.values.inputs import validate
+from ricochet.values.statuses import ClickStatus
 from tests.unit.builders import CLICK_ID, IN_AN_HOUR, NOON, TOMORROW, Books, a_click, a_product, a_report
 
 
@@ -50,7 +51,7 @@ def send_out(*versions, **fields) -> tuple[dict, ClicksInMemory]:
     return data, clicks
 
 
-def test_a_click_leads_to_the_products_url_with_our_parameters():
+def test_a_click_redirects_to_the_products_url_with_our_parameters():
     data, clicks = send_out()
     (click_id,) = clicks.rows
     tracking_url = f"https://api.example/api/v1/earn/postback?click_id={click_id}"
@@ -60,7 +61,7 @@ def test_a_click_leads_to_the_products_url_with_our_parameters():
     assert data["redirectUrl"].startswith(f"https://shop.example/offer?click_id={click_id}&postback_url=https%3A%2F%2F")
 
 
-def test_a_click_keeps_what_the_app_says_and_where_it_came_from():
+def test_a_click_keeps_the_apps_tags_and_the_users_address():
     _, clicks = send_out(subid="mine", sub5="five", offerId="offer_9", taskUrl="https://shop.example/other")
     (click,) = clicks.rows.values()
     assert (click.subid, click.sub5, click.offer_id, click.sub1) == ("mine", "five", "offer_9", None)
@@ -69,12 +70,12 @@ def test_a_click_keeps_what_the_app_says_and_where_it_came_from():
     assert (click.expires_at, click.ttl) == (TOMORROW, ttl_of(TOMORROW))
 
 
-def test_a_product_says_how_long_its_clicks_live():
+def test_a_product_sets_how_long_its_clicks_live():
     assert send_out(a_product(click_ttl_hours=1))[0]["expiresAt"] == IN_AN_HOUR
 
 
 @pytest.mark.parametrize("url", ["https://evil.example/", "javascript:alert(1)", "https://shop.example@evil.example/"])
-def test_a_click_leads_nowhere_else(url):
+def test_a_click_redirects_to_no_other_host(url):
     with pytest.raises(TaskUrlNotAllowedError):
         send_out(taskUrl=url)
 
@@ -97,7 +98,7 @@ def test_only_an_active_product_sends_clicks_out(versions, refusal):
         assert send_out(*versions)[0]["clickId"]
 
 
-def test_a_product_that_is_not_there_is_not_found():
+def test_an_unknown_product_is_not_found():
     with pytest.raises(ProductNotFoundError):
         CreateClick(ProductVersions(), ClicksInMemory())(
             "user_1", "nobody", ClickRequest(), ip="", user_agent="", public_base_url=""
@@ -114,7 +115,7 @@ def read(click, moment=IN_AN_HOUR, user_id="user_1", click_id=CLICK_ID) -> dict:
     return ReadClick(ClicksInMemory(click), clock=lambda: moment).own(user_id, click_id, "https://api.example")
 
 
-def test_a_user_reads_the_click_log_without_what_is_ours():
+def test_a_user_reads_the_click_log_without_internal_fields():
     log = read(a_click(ip="203.0.113.9", visits=3, sub1="one"), click_id=CLICK_ID.replace("-", ""))
     assert log["clickId"] == CLICK_ID
     assert log["redirectUrl"].startswith(f"https://shop.example/offer?click_id={CLICK_ID}&postback_url=")
@@ -135,7 +136,7 @@ def test_a_converted_click_names_its_conversion(theirs):
 
 
 @pytest.mark.parametrize(("user_id", "click_id"), [("user_2", CLICK_ID), ("user_1", "nonsense"), ("user_1", "0" * 32)])
-def test_anyone_elses_click_is_as_unknown_as_no_click(user_id, click_id):
+def test_another_users_click_is_not_found(user_id, click_id):
     with pytest.raises(ClickNotFoundError, match="there is no such click"):
         read(a_click(), user_id=user_id, click_id=click_id)
 
@@ -161,11 +162,11 @@ def test_anyone_elses_click_is_as_unknown_as_no_click(user_id, click_id):
         ),
     ],
 )
-def test_only_a_click_that_led_nowhere_expires(click, moment, shown):
+def test_only_a_click_without_a_result_expires(click, moment, shown):
     assert click.shown_status(moment) == shown
 
 
-def test_a_visit_tells_the_clicks_state():
+def test_a_visit_returns_the_clicks_status():
     visits = ReadClick(ClicksInMemory(a_click()), clock=lambda: IN_AN_HOUR)
     assert visits.visited(CLICK_ID.upper()) == {"clickId": CLICK_ID, "status": "pending"}
     for unknown in ("0" * 32, "nonsense", ""):
@@ -173,5 +174,5 @@ def test_a_visit_tells_the_clicks_state():
             visits.visited(unknown)
 
 
-def test_a_click_is_cleared_away_thirty_days_after_it_expired():
+def test_a_click_is_deleted_thirty_days_after_it_expired():
     assert ttl_of("1970-01-02T00:00:00.000Z") == 31 * 86_400

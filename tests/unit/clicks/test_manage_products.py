@@ -40,7 +40,7 @@ def given(**fields) -> ProductInput:
     return validate(LEAST | fields, ProductInput)
 
 
-def test_a_name_a_url_and_a_price_are_enough(manage):
+def test_a_name_a_url_and_a_price_are_sufficient(manage):
     product, token = manage.create(given())
     assert product.product_id.startswith("prod_")
     assert (product.allowed_hosts, product.currency, product.click_ttl_hours) == (("shop.example",), "USD", 24)
@@ -76,20 +76,20 @@ def test_a_wrong_field_is_named(field, value):
     assert any(field in detail for detail in refused.value.details)
 
 
-def test_a_cap_that_is_none_is_refused_and_not_ignored():
+def test_an_unknown_cap_is_refused_and_not_ignored():
     with pytest.raises(InvalidRequestError) as refused:
         given(caps={"perUser": 1, "perUsr": 1, "perDay": "many"})
     assert [detail.partition(":")[0] for detail in refused.value.details] == ["caps.perDay", "caps.perUsr"]
 
 
-def test_caps_and_days_are_kept_and_replaced_whole(manage):
+def test_caps_are_stored_and_replaced_as_a_whole(manage):
     product, _ = manage.create(given(caps={"perUser": 3, "minSeconds": 30}, holdDays=7))
     assert (product.caps, product.hold_days) == (Caps(per_user=3, min_seconds=30), 7)
     product, _ = manage.update(manage.get(product.product_id), {"caps": {"perDay": 5}})
     assert (product.caps, product.hold_days) == (Caps(per_day=5), 7)
 
 
-def test_a_product_has_the_deployments_currency_unless_it_says_another():
+def test_a_product_has_the_deployments_currency_by_default():
     manage = ManageProducts(ProductsInMemory(), "COINS", clock=lambda: NOON)
     product, _ = manage.create(given())
     assert product.currency == "COINS"
@@ -100,31 +100,31 @@ def test_a_product_has_the_deployments_currency_unless_it_says_another():
 @pytest.mark.parametrize(
     "host", ["a b", "a/b", "", "user@shop.example", "shop.example:443", "shop.example.", "*.example", "h:0"]
 )
-def test_a_host_that_is_none_is_named_by_its_place(host):
+def test_an_invalid_host_is_named_by_its_position(host):
     with pytest.raises(InvalidRequestError) as refused:
         given(allowedHosts=["shop.example", host])
     assert refused.value.details[0].startswith("allowedHosts.1: ")
 
 
 @pytest.mark.parametrize("block", ["10.0.0.1/8", "10.0.0.0/33", "everyone", "10.0.0", "::1/129"])
-def test_an_address_block_that_is_none_is_named_by_its_place(block):
+def test_an_invalid_address_block_is_named_by_its_position(block):
     with pytest.raises(InvalidRequestError) as refused:
         given(postbackAuth={"mode": "ip", "allowedCidrs": ["192.0.2.0/24", block]})
     assert refused.value.details[0].startswith("postbackAuth.allowedCidrs.1: ")
 
 
 @pytest.mark.parametrize("rate", [None, 0, 1, "0.25"])
-def test_a_commission_is_a_share_of_nothing_to_all(manage, rate):
+def test_a_commission_rate_is_between_0_and_1(manage, rate):
     product, _ = manage.create(given(referralRate=rate))
     assert product.referral_rate == (None if rate is None else Decimal(rate))
 
 
-def test_what_is_wrong_with_fields_together_is_said_of_the_body():
+def test_an_error_across_fields_is_reported_for_the_body():
     with pytest.raises(InvalidRequestError, match=r"^body: allowedHosts must hold the host of taskUrl"):
         given(allowedHosts=["other.example"])
 
 
-def test_values_are_kept_in_one_spelling(manage):
+def test_values_are_stored_in_one_spelling(manage):
     product, _ = manage.create(
         given(
             name=" Shop ",
@@ -166,19 +166,19 @@ def test_neither_hash_nor_secret_nor_revision_is_shown():
     ("mode", "approval", "warned"),
     [("open", "auto", True), ("open", None, False), ("open", "manual", False), ("secret", "auto", False)],
 )
-def test_an_open_product_that_credits_at_once_is_warned_of(mode, approval, warned):
+def test_an_open_product_with_auto_approval_causes_a_warning(mode, approval, warned):
     product = a_product(postback_auth={"mode": mode}, approval=approval)
     assert bool(warnings(product)) is warned
 
 
-def test_an_id_that_is_taken_is_refused(manage):
+def test_a_taken_id_is_refused(manage):
     manage.create(given(productId="mine"))
     with pytest.raises(ProductExistsError):
         manage.create(given(productId="mine", name="Other"))
     assert manage.get("mine").name == "Shop"
 
 
-def test_what_is_not_there_is_not_found(manage):
+def test_a_missing_product_is_not_found(manage):
     with pytest.raises(ProductNotFoundError):
         manage.get("nobody")
     with pytest.raises(ProductNotFoundError):
@@ -197,7 +197,7 @@ def test_a_patch_changes_what_it_names_and_nothing_else(manage, mine):
     assert (token, manage.get("mine")) == (None, after)
 
 
-def test_a_patch_can_take_a_value_back(manage, mine):
+def test_a_patch_can_remove_a_value(manage, mine):
     after, _ = manage.update(manage.get("mine"), {"approval": None})
     assert (mine.approval, after.approval) == (Approval.MANUAL, None)
 
@@ -218,12 +218,12 @@ def test_a_patch_cannot_move_a_product_to_another_id_or_set_its_hash(manage, min
     assert after == mine.with_changes(revision=2)
 
 
-def test_hosts_that_followed_from_the_url_follow_from_the_next_one(manage, mine):
+def test_hosts_derived_from_the_url_follow_a_new_url(manage, mine):
     after, _ = manage.update(manage.get("mine"), {"taskUrl": "https://new.example/x"})
     assert after.allowed_hosts == ("new.example",)
 
 
-def test_hosts_that_were_chosen_stay_until_they_are_changed(manage):
+def test_configured_hosts_stay_until_they_are_changed(manage):
     manage.create(given(productId="mine", allowedHosts=["shop.example", "b.example"]))
     with pytest.raises(InvalidRequestError, match=r"allowedHosts must hold the host of taskUrl, new\.example"):
         manage.update(manage.get("mine"), {"taskUrl": "https://new.example/x"})
@@ -233,13 +233,13 @@ def test_hosts_that_were_chosen_stay_until_they_are_changed(manage):
     )
 
 
-def test_a_token_is_renewed_on_demand_and_the_old_one_is_void(manage):
+def test_a_token_is_renewed_on_request_and_the_old_one_is_void(manage):
     _, old = manage.create(given(productId="mine"))
     after, new = manage.update(manage.get("mine"), {"rotatePostbackToken": True})
     assert (is_authentic(after, new, a_postback()), is_authentic(after, old, a_postback())) == (True, False)
 
 
-def test_a_product_that_starts_to_need_a_token_gets_one(manage):
+def test_a_product_that_changes_to_secret_mode_gets_a_token(manage):
     manage.create(given(productId="mine", postbackAuth={"mode": "open"}))
     after, token = manage.update(manage.get("mine"), {"postbackAuth": {"mode": "secret"}})
     assert is_authentic(after, token, a_postback())

@@ -48,21 +48,21 @@ def test_a_product_is_read_once_a_minute(products, table, clock):
     assert table.reads == 2
 
 
-def test_whoever_is_not_content_gets_the_product_as_it_is_now(products, table):
+def test_a_caller_that_rejects_the_cached_product_gets_the_current_one(products, table):
     first(products)
     table.product = a_product(name="New")
     assert [product.name for product in products.cached_then_fresh("prod_1")] == ["Shop", "New"]
     assert first(products).name == "New"
 
 
-def test_a_product_that_is_gone_is_forgotten(products, table):
+def test_a_deleted_product_leaves_the_cache(products, table):
     first(products)
     table.product = None
     assert [product.name for product in products.cached_then_fresh("prod_1")] == ["Shop"]
     assert first(products) is None
 
 
-def test_that_there_is_none_is_not_remembered(products, table):
+def test_a_missing_product_is_not_cached(products, table):
     found, table.product = table.product, None
     assert first(products) is None
     table.product = found

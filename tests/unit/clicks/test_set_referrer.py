@@ -60,11 +60,11 @@ def test_a_code_leads_to_its_owner_however_it_is_typed(set_referrer, users):
     assert (users.get("user").referrer_id, users.get("user").referrer_set_at) == ("owner", NOON)
 
 
-def test_a_deep_link_may_carry_the_user_id(set_referrer):
+def test_the_referrer_may_be_given_by_user_id(set_referrer):
     assert set_referrer("user", asks(referrerId="owner")) == {"referrerId": "owner"}
 
 
-def test_ones_own_code_is_always_the_same_and_says_who_brought_one(set_referrer):
+def test_a_users_own_code_is_stable_and_comes_with_the_referrer(set_referrer):
     first = set_referrer.own_code("user")
     assert first == {"referralCode": ids.referral_code("user"), "referrerId": None}
     set_referrer("user", asks(referrerId="owner"))
@@ -72,7 +72,7 @@ def test_ones_own_code_is_always_the_same_and_says_who_brought_one(set_referrer)
 
 
 @pytest.mark.parametrize("request_", [asks(referrerId="user"), asks(referralCode=ids.referral_code("user").lower())])
-def test_nobody_refers_themselves(set_referrer, users, request_):
+def test_a_user_cannot_refer_themselves(set_referrer, users, request_):
     with pytest.raises(ReferrerIsSelfError):
         set_referrer("user", request_)
     assert users.users == {}
@@ -90,7 +90,7 @@ def test_another_referrer_later_is_refused(set_referrer, users):
     assert users.get("user").referrer_id == "owner"
 
 
-def test_two_users_do_not_refer_each_other(set_referrer):
+def test_two_users_cannot_refer_each_other(set_referrer):
     set_referrer("user", asks(referrerId="owner"))
     with pytest.raises(ReferrerCycleError):
         set_referrer("owner", asks(referrerId="user"))

@@ -32,7 +32,7 @@ ADDED = (
         "https://shop.example/" + "a" * (MAX_LENGTH - len("https://shop.example/")),
     ],
 )
-def test_a_url_on_an_allowed_host_is_taken_as_it_is(url):
+def test_a_url_on_an_allowed_host_is_used_unchanged(url):
     assert check_task_url(url, OURS) is url
 
 
@@ -80,12 +80,12 @@ def test_a_url_on_an_allowed_host_is_taken_as_it_is(url):
         *("https://[shop.example]/", "https://[::1", "https://shop.example/" + "a" * MAX_LENGTH),
     ],
 )
-def test_no_url_leads_anywhere_else(url):
+def test_a_url_on_any_other_host_is_refused(url):
     with pytest.raises(TaskUrlNotAllowedError):
         check_task_url(url, OURS)
 
 
-def test_a_url_has_2048_characters_at_most():
+def test_a_url_over_2048_characters_is_refused():
     assert MAX_LENGTH == 2048
 
 
@@ -98,7 +98,7 @@ def test_a_url_has_2048_characters_at_most():
         ("https://shop.example.:8443", "shop.example:8443"),
     ],
 )
-def test_a_host_carries_its_port_unless_it_is_the_schemes_own(url, host):
+def test_a_host_includes_its_port_unless_it_is_the_schemes_default(url, host):
     assert host_of(url) == host
 
 
@@ -119,7 +119,7 @@ def test_our_parameters_follow_the_urls_own(url, becomes):
 @pytest.mark.parametrize(
     "query", ["a=1+2%20%2b&b=%C3%A9&b=%e9", "flag&empty=&c=a=b", "u=https://x.example/?y=z", "q=;,:@!$'()*", "%41=1"]
 )
-def test_the_urls_own_query_is_kept_letter_for_letter(query):
+def test_the_urls_own_query_is_kept_unchanged(query):
     redirect = redirect_url(f"https://s.example/x?{query}", CLICK_ID, POSTBACK)
     assert redirect == f"https://s.example/x?{query}&{ADDED}"
 
@@ -136,11 +136,11 @@ def test_the_urls_own_query_is_kept_letter_for_letter(query):
         "postback_url=https://evil.example/",
     ],
 )
-def test_the_urls_own_click_id_and_postback_url_give_way_to_ours(smuggled):
+def test_our_click_id_and_postback_url_replace_the_urls_own(smuggled):
     redirect = redirect_url(f"https://s.example/x?a=1&{smuggled}&b=2", CLICK_ID, POSTBACK)
     assert redirect == f"https://s.example/x?a=1&b=2&{ADDED}"
 
 
-def test_the_advertiser_reads_back_what_we_added():
+def test_the_advertiser_reads_the_parameters_that_we_added():
     read = dict(parse_qsl(urlsplit(redirect_url("https://s.example/?a=1", CLICK_ID, POSTBACK)).query))
     assert read == {"a": "1", "click_id": CLICK_ID, "postback_url": POSTBACK}

@@ -195,7 +195,7 @@ def test_a_cursor_of_something_else_is_refused():
         {"state": "parked", "created_at": "5", "conversion_id": "a", "delivery_key": "b", "more": "c"},
     ],
 )
-def test_a_cursor_that_was_made_up_is_refused(key):
+def test_a_forged_cursor_is_refused(key):
     with pytest.raises(InvalidCursorError):
         World(a_row(1)).manage.undelivered(encode_cursor("undelivered", key), lambda: True)
 

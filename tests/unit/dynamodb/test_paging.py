@@ -29,7 +29,7 @@ def test_no_cursor_is_the_first_page():
 
 
 @pytest.mark.parametrize("scope", ["earnings:user_2", "earnings:", "productId:active", ""])
-def test_a_cursor_is_good_in_its_own_scope_only(scope):
+def test_a_cursor_is_valid_only_in_its_own_scope(scope):
     with pytest.raises(InvalidCursorError):
         decode_cursor(scope, encode_cursor(SCOPE, KEY))
 
@@ -37,7 +37,7 @@ def test_a_cursor_is_good_in_its_own_scope_only(scope):
 @pytest.mark.parametrize(
     "tampered", [KEY | {"userId": "user_2"}, KEY | {"more": "1"}, {"userId": "user_1"}, {}, [KEY], None]
 )
-def test_a_cursor_whose_key_was_changed_is_refused(tampered):
+def test_a_cursor_with_a_changed_key_is_refused(tampered):
     _, seal = json.loads(base64.urlsafe_b64decode(encode_cursor(SCOPE, KEY) + "=="))
     with pytest.raises(InvalidCursorError):
         decode_cursor(SCOPE, packed([tampered, seal]))
@@ -66,12 +66,12 @@ def test_a_cursor_whose_key_was_changed_is_refused(tampered):
     ],
     ids=lambda text: ascii(text[:20]),
 )
-def test_garbage_is_no_cursor(garbage):
+def test_garbage_is_refused_as_a_cursor(garbage):
     with pytest.raises(InvalidCursorError):
         decode_cursor(SCOPE, garbage)
 
 
-def test_a_key_is_texts_under_known_names():
+def test_a_key_consists_of_texts_under_known_names():
     assert checked_key(KEY) == checked_key(KEY, ("earningId", "userId")) == KEY
 
 
@@ -79,7 +79,7 @@ def test_a_key_is_texts_under_known_names():
     "key",
     [[], "text", None, KEY | {"userId": 1}, KEY | {"userId": None}, KEY | {"more": "1"}, {"userId": "user_1"}, {}],
 )
-def test_a_key_of_another_shape_is_no_cursors(key):
+def test_a_key_of_another_shape_is_refused(key):
     with pytest.raises(InvalidCursorError):
         checked_key(key, KEY.keys())
 
@@ -93,7 +93,7 @@ def test_a_key_of_another_shape_is_no_cursors(key):
         (None, "ValidationException", ClientError),
     ],
 )
-def test_a_key_at_which_dynamodb_cannot_start_is_the_callers_mistake_and_all_else_is_ours(key, code, raised):
+def test_a_key_that_dynamodb_refuses_is_the_callers_error_and_any_other_failure_ours(key, code, raised):
     with pytest.raises(raised), starting_at(key):
         raise ClientError({"Error": {"Code": code}}, "Query")
 
@@ -112,11 +112,11 @@ def test_any_other_limit_is_refused(text):
 
 
 @pytest.mark.parametrize("text", ["0000000011000", "000000001" + "9" * 5000], ids=["13 digits", "5009 digits"])
-def test_no_number_of_zeros_hides_a_limit_that_is_too_high(text):
+def test_leading_zeros_do_not_hide_a_limit_that_is_too_high(text):
     with pytest.raises(InvalidLimitError):
         parse_limit(text)
 
 
-def test_a_page_shows_its_items_and_where_to_go_on():
+def test_a_page_has_its_items_and_the_next_cursor():
     assert Page([1, 2], "next").to_json("items", str) == {"items": ["1", "2"], "nextCursor": "next"}
     assert Page([], None).to_json("earnings", str) == {"earnings": [], "nextCursor": None}

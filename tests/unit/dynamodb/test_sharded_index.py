@@ -67,7 +67,7 @@ def all_pages(listing: ShardedIndex, limit: int, where=None):
 @pytest.mark.parametrize("newest_first", [True, False])
 @pytest.mark.parametrize("limit", [1, 2, 7, 50, 100])
 @pytest.mark.parametrize("number", [0, 1, 50])
-def test_pages_hold_everything_once_and_in_order(number, limit, newest_first):
+def test_pages_contain_everything_once_and_in_order(number, limit, newest_first):
     items = rows(number)
     shown = [item for page in all_pages(index(items, newest_first=newest_first), limit) for item in page]
     assert sorted(item["id"] for item in shown) == [item["id"] for item in items]
@@ -77,20 +77,20 @@ def test_pages_hold_everything_once_and_in_order(number, limit, newest_first):
 
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("limit", [1, 3, 10])
-def test_a_filter_leaves_out_and_does_not_lose(seed, limit):
+def test_a_filter_loses_nothing_that_matches(seed, limit):
     items = rows(40, seed)
     shown = [item for page in all_pages(index(items), limit, {"kind": "b"}) for item in page]
     assert sorted(item["id"] for item in shown) == [item["id"] for item in items if item["kind"] == "b"]
     assert all(one["at"] <= other["at"] for one, other in pairwise(shown))
 
 
-def test_a_page_is_as_full_as_it_can_be():
+def test_a_page_is_as_full_as_possible():
     pages = all_pages(index(rows(50)), 20)
     assert [len(page) for page in pages][:2] == [20, 20]
     assert sum(map(len, pages)) == 50
 
 
-def test_a_shard_that_was_shown_to_its_end_is_not_read_again():
+def test_a_shard_shown_to_its_end_is_not_read_again():
     items = [{"id": "1", "shard": "s#0", "at": "0000", "kind": "a"}, *({**row, "shard": "s#1"} for row in rows(9))]
     listing = index(items)
     _, cursor = listing.page(SHARDS, 5, None, {})
@@ -99,7 +99,7 @@ def test_a_shard_that_was_shown_to_its_end_is_not_read_again():
     assert (first, listing.client.queries - first) == (3, 1)
 
 
-def test_a_cursor_is_good_for_its_own_listing_only():
+def test_a_cursor_is_valid_only_for_its_own_listing():
     listing = index(rows(9))
     _, cursor = listing.page(SHARDS, 2, None, {})
     for shards, where in ((SHARDS[:2], {}), (SHARDS, {"kind": "a"})):
@@ -110,7 +110,7 @@ def test_a_cursor_is_good_for_its_own_listing_only():
 @pytest.mark.parametrize(
     "starts", [{"t#0": {}}, {"s#0": "text"}, {"s#0": None}, {"s#0": {"id": 1.5}}, {"s#0": {}, "x": {}}]
 )
-def test_a_cursor_that_was_made_up_is_refused(starts):
+def test_a_forged_cursor_is_refused(starts):
     listing = index(rows(9))
     with pytest.raises(InvalidCursorError):
         listing.page(SHARDS, 2, encode_cursor("|".join(["index", *SHARDS]), starts), {})

@@ -23,7 +23,7 @@ def test_a_product_without_a_token_accepts_none(token):
     assert not speaks(a_product(postback_token_hash=None), token, "192.0.2.7")
 
 
-def test_the_hash_of_a_token_is_no_token():
+def test_the_hash_of_a_token_is_not_accepted_as_a_token():
     product = a_product()
     assert product.postback_token_hash != "pbt_right"
     assert not speaks(product, product.postback_token_hash, "192.0.2.7")
@@ -46,11 +46,11 @@ def test_an_address_must_be_in_one_of_the_blocks(address, accepted):
     assert speaks(product, "pbt_right", address) is accepted
 
 
-def test_an_open_product_takes_anyone():
+def test_an_open_product_accepts_anyone():
     assert speaks(a_product(postback_auth=PostbackAuth(mode="open")), None, "203.0.113.1")
 
 
-def test_a_token_that_is_no_text_of_unicode_is_wrong_and_no_accident():
+def test_a_token_of_invalid_unicode_is_refused_without_an_error():
     assert not speaks(a_product(), "\ud800", "192.0.2.7")
 
 

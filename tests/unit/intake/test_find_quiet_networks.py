@@ -34,28 +34,28 @@ def before(*days, hours=0):
 
 
 @pytest.mark.parametrize(("hours", "is_quiet"), [(5, True), (6, True), (7, False)])
-def test_a_network_is_quiet_when_its_last_postback_is_older_than_so_many_hours(hours, is_quiet):
+def test_a_network_is_quiet_when_its_last_postback_is_too_old(hours, is_quiet):
     world = World(a=[*before(0, hours=6), *before(*EACH_DAY)])
     assert world.quiet(hours) == (["a"] if is_quiet else [])
 
 
-def test_one_silent_network_among_others_is_the_one_that_is_named():
+def test_only_the_silent_network_is_named():
     world = World(a=before(0, *EACH_DAY, hours=1), silent=before(*EACH_DAY), b=before(0, *EACH_DAY, hours=2))
     assert world.quiet(12) == ["silent"]
 
 
 @pytest.mark.parametrize(("days", "is_quiet"), [((2, 3, 4, 6, 7), True), ((2, 3, 4, 7), False), ((), False)])
-def test_a_network_that_posts_now_and_then_is_not_missed(days, is_quiet):
+def test_a_network_that_posts_irregularly_is_not_reported(days, is_quiet):
     assert World(a=before(*days)).quiet(12) == (["a"] if is_quiet else [])
 
 
 @pytest.mark.parametrize(("silent_days", "is_quiet"), [(2, False), (3, True), (6, True), (7, False)])
-def test_a_long_silence_is_told_of_until_it_is_the_usual_thing(silent_days, is_quiet):
+def test_a_long_silence_is_reported_until_it_is_usual(silent_days, is_quiet):
     days = range(silent_days, silent_days + 9)
     assert World(a=before(*days)).quiet(72) == (["a"] if is_quiet else [])
 
 
-def test_a_silence_across_midnight_is_seen():
+def test_a_silence_across_midnight_is_found():
     world = World(a=[*before(1, hours=-1), *before(*range(2, 10))])  # yesterday at 16:00
     assert (world.quiet(22), world.quiet(24)) == (["a"], [])
 
@@ -65,6 +65,6 @@ def test_a_network_that_posts_costs_one_read():
     assert (world.quiet(72), world.asked) == ([], 1)
 
 
-def test_nothing_is_asked_where_it_is_switched_off():
+def test_nothing_is_read_when_it_is_switched_off():
     world = World(a=before(*EACH_DAY))
     assert (world.quiet(0), world.asked) == ([], 0)

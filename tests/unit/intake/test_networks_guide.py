@@ -29,7 +29,7 @@ def test_every_preset_is_in_the_guide():
 
 
 @each_preset
-def test_what_the_guide_has_users_paste_is_what_the_preset_reads(name):
+def test_the_urls_in_the_guide_are_what_the_presets_read(name):
     preset = presets.load(name)
     read = {theirs for names in preset.fields.values() for theirs in names}
     shown = set(re.findall(r"(?<=[`&])\w+(?=[`=])", ROWS[name]["paste"]))
@@ -42,14 +42,14 @@ def test_the_guide_says_where_there_is_nothing_to_paste(name):
 
 
 @each_preset
-def test_nothing_is_pasted_where_the_query_is_not_read(name):
+def test_there_is_nothing_to_paste_where_the_query_is_not_read(name):
     preset = presets.load(name)
     if preset.reads is Reads.BODY or preset.unwrap:
         assert not preset.paste
 
 
 @each_preset
-def test_what_is_in_bold_carries_our_click(name):
+def test_the_parameter_in_bold_carries_our_click(name):
     bold = re.findall(r"\*\*`(\w+)`\*\*", ROWS[name]["paste"])
     assert bold == ([] if name == "clickbank" else [presets.load(name).fields["click_id"][0]])
 

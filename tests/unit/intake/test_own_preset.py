@@ -10,13 +10,13 @@ from ricochet.values.statuses import Status
 PRESET = '''"""Made up: says "ja" and "nein", and signs with a plain secret."""
 
 from ricochet.values.statuses import Status
-from ricochet.intake import signatures as proofs
+from ricochet.intake import signatures
 from ricochet.intake.preset import Acknowledgement, Preset
 
 PRESET = Preset(
     title="Made up",
     fields={"click_id": ("klick",), "user_id": ("klick",), "transaction_id": ("nummer",), "amount": ("betrag",)},
-    proof=proofs.token("geheim"),
+    proof=signatures.token("geheim"),
     statuses={"ja": Status.APPROVED, "nein": Status.REVERSED},
     acknowledgement=lambda _: Acknowledgement("danke"),
 )

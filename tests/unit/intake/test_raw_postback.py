@@ -26,7 +26,7 @@ def an_event(**changes):
     } | changes
 
 
-def test_a_request_is_taken_from_api_gateways_event():
+def test_a_postback_is_read_from_api_gateways_event():
     raw = RawPostback.from_event(an_event(), IN_AN_HOUR)
     assert (raw.method, raw.path, raw.source_ip) == ("POST", "/api/v1/earn/postback", "192.0.2.7")
     assert (raw.query, raw.body, raw.received_at) == (f"click_id={CLICK_ID}", b'{"amount": 2}', IN_AN_HOUR)
@@ -41,7 +41,7 @@ def test_a_bare_request_has_no_query_headers_or_body():
 
 
 @pytest.mark.parametrize("body", [b'{"sub1": "\xc3\xa9"}', b"\xff\x00\xfe", b""])
-def test_a_base64_body_is_taken_byte_for_byte(body):
+def test_a_base64_body_is_decoded_byte_for_byte(body):
     event = an_event(body=base64.b64encode(body).decode(), isBase64Encoded=True)
     assert RawPostback.from_event(event, IN_AN_HOUR).body == body
 
@@ -74,7 +74,7 @@ def test_numbers_keep_every_digit(text):
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
-def test_what_is_no_number_becomes_a_text_that_no_amount_is_read_from(text):
+def test_nan_and_infinity_become_texts_that_are_no_amount(text):
     assert a_postback(body=f'{{"amount": {text}}}'.encode()).fields() == {"amount": text}
 
 
@@ -92,12 +92,12 @@ def test_any_other_body_is_refused(body):
 
 
 @pytest.mark.parametrize("body", [b"just words", b"[a=b", b"\xff=1"])
-def test_a_body_without_a_content_type_must_make_sense_too(body):
+def test_a_body_without_a_content_type_must_be_json_or_a_form(body):
     with pytest.raises(InvalidBodyError):
         a_postback(body=body).fields()
 
 
-def test_a_body_may_have_256_kib_and_no_more():
+def test_a_body_over_256_kib_is_refused():
     padding = b" " * (MAX_BODY_BYTES - len(b'{"a": 1}'))
     assert MAX_BODY_BYTES == 256 * 1024
     assert a_postback(body=b'{"a": 1}' + padding).fields() == {"a": 1}
@@ -137,12 +137,12 @@ def test_an_empty_value_or_a_bare_macro_is_missing(value):
 
 
 @pytest.mark.parametrize("value", [0, False, "0", "{}", "{a} b", "x{a}", "#1", "100%", "[a, b]", "{a b}", [], {}])
-def test_anything_else_is_there(value):
+def test_any_other_value_is_present(value):
     assert not is_missing(value)
 
 
 @pytest.mark.parametrize("body", [b"", b'{"amount": 2}', bytes(range(256)), b"x" * MAX_BODY_BYTES], ids=len)
-def test_a_postback_survives_its_way_through_a_queue(body):
+def test_a_postback_survives_the_queue(body):
     raw = a_postback(query="a=%C3%A9&b", headers=JSON | {"x-postback-token": "t"}, body=body)
     message = raw.to_message()
     assert RawPostback.from_message(message) == raw

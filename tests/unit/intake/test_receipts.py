@@ -20,7 +20,7 @@ def receipt_of(raw, outcome, *, trusted, **links):
     return receipt_without(raw, outcome, trusted=trusted, secret_fields=SECRETS, **links)
 
 
-def test_a_receipt_says_what_came_and_what_became_of_it():
+def test_a_receipt_holds_the_request_and_its_outcome():
     raw = a_postback(query="a=1", body=b'{"b": 2}')
     receipt = receipt_of(raw, "credited", trusted=True, source="product:p", click_id="c", earning_id="e")
     assert (receipt.receipt_id, receipt.received_at, receipt.outcome) == ("RCPT-1", IN_AN_HOUR, "credited")
@@ -32,7 +32,7 @@ def test_a_receipt_says_what_came_and_what_became_of_it():
 
 @pytest.mark.parametrize("name", sorted(SECRETS))
 @pytest.mark.parametrize("trusted", [True, False])
-def test_secrets_are_masked_wherever_they_stand(name, trusted):
+def test_secrets_are_masked_wherever_they_are(name, trusted):
     for raw in (
         a_postback(query=f"x=1&{name}=s3cret"),
         a_postback(body=json.dumps({name: "s3cret", "x": 1}).encode()),
@@ -64,11 +64,11 @@ def test_a_body_without_secrets_is_kept_byte_for_byte(body):
     [b'{"token": "s3cret"', b'[{"token": "s3cret"}]', b'{"auth": {"token": "s3cret"}}'],
     ids=["cut short", "in a list", "nested"],
 )
-def test_secrets_are_masked_in_bodies_that_make_no_sense_too(body):
+def test_secrets_are_masked_in_malformed_bodies(body):
     assert b"s3cret" not in receipt_of(a_postback(body=body), "invalid_body", trusted=False).body
 
 
-def test_of_a_stranger_only_the_beginning_is_kept():
+def test_only_the_beginning_is_kept_of_an_unidentified_sender():
     raw = a_postback(query="q=" + "a" * 5000, body=b"b" * 300_000)
     receipt = receipt_of(raw, "click_not_found", trusted=False)
     assert (len(receipt.query), len(receipt.body), receipt.body_size) == (
@@ -79,7 +79,7 @@ def test_of_a_stranger_only_the_beginning_is_kept():
     assert UNIDENTIFIED_BYTES_KEPT == 2048
 
 
-def test_receipts_of_strangers_are_filed_by_day_in_shards_that_no_sender_chooses():
+def test_receipts_of_unidentified_senders_are_filed_in_daily_shards_that_no_sender_chooses():
     raws = [a_postback(receipt_id=ids.new_receipt_id(IN_AN_HOUR)) for _ in range(200)]
     filed = {receipt_of(raw, "click_not_found", trusted=False).source_day for raw in raws}
     assert filed == set(unidentified_days(IN_AN_HOUR[:10]))
@@ -90,7 +90,7 @@ def test_receipts_of_strangers_are_filed_by_day_in_shards_that_no_sender_chooses
     )
 
 
-def test_of_a_source_that_is_known_everything_is_kept():
+def test_everything_is_kept_of_an_authenticated_source():
     receipt = receipt_of(
         a_postback(query="q=" + "a" * 5000, body=b'{"a": "' + b"b" * 5000 + b'"}'), "held", trusted=True
     )
@@ -104,7 +104,7 @@ def test_a_receipt_fits_into_an_item_of_dynamodb(letter):
     assert len(receipt_of(a_postback(body=body), "credited", trusted=True).body) < 390_000
 
 
-def test_only_harmless_headers_are_kept_and_cut():
+def test_only_harmless_headers_are_kept_and_they_are_cut():
     headers = {
         "content-type": "text/plain",
         "user-agent": "u" * 1000,

@@ -4,7 +4,6 @@ from decimal import Decimal
 
 import pytest
 
-from ricochet.clicks.click import ClickStatus
 from ricochet.clicks.product import Caps, PostbackAuth
 from ricochet.errors import (
     ClickIdRequiredError,
@@ -23,7 +22,7 @@ from ricochet.intake.advertiser_source import AdvertiserDirectory
 from ricochet.intake.intake import Intake
 from ricochet.ledger.conversion import HoldReason
 from ricochet.ledger.transaction import CapReachedError, ClickTakenError, ConversionMovedError
-from ricochet.values.statuses import Status
+from ricochet.values.statuses import ClickStatus, Status
 from tests.unit.builders import CLICK_ID, IN_AN_HOUR, RATE, a_click, a_postback, a_product
 
 
@@ -80,12 +79,12 @@ def test_an_authenticated_postback_is_credited_and_answered():
 
 
 @pytest.mark.parametrize("query", ["", "status=&amount={payout}", "status=Purchase"])
-def test_a_bare_postback_is_a_purchase_at_the_products_price(query):
+def test_a_postback_without_fields_is_a_purchase_at_the_products_price(query):
     reply = Tables().receive(query)
     assert (reply.outcome, reply.led_to.amount) == ("credited", 5)
 
 
-def test_the_token_may_stand_in_a_header():
+def test_the_token_may_be_sent_in_a_header():
     tables = Tables()
     raw = a_postback(query=f"click_id={CLICK_ID}", headers={"x-postback-token": "pbt_right"})
     assert tables.take(raw).outcome == "credited"
@@ -109,7 +108,7 @@ def test_the_sources_ids_are_known_by_several_names(names, found):
     assert (conversion.transaction_id, conversion.source_conversion_id) == found
 
 
-def test_a_repeat_is_answered_alike_and_writes_nothing():
+def test_a_repeat_gets_the_same_answer_and_writes_nothing():
     tables = Tables()
     first = tables.receive("txid=T&status=sale")
     again = tables.receive("txid=T&status=sale")
@@ -141,7 +140,7 @@ def test_a_late_lead_is_ignored_with_a_receipt():
         ("token=wrong", PostbackNotAuthenticatedError),
     ],
 )
-def test_what_is_refused_leaves_a_receipt_that_says_why(query, refusal):
+def test_a_refused_postback_leaves_a_receipt_with_the_reason(query, refusal):
     tables = Tables()
     with pytest.raises(refusal) as refused:
         tables.receive(query)
@@ -177,19 +176,19 @@ def test_a_body_of_the_wrong_kind_is_refused(body, refusal):
     [b'{"transactionId": "\\ud800"}', b'{"event": "\\udfff"}', b'{"token": "\\ud800"}', b'{"offerId": "a\\ud800"}'],
     ids=ascii,
 )
-def test_a_text_that_cannot_be_stored_is_the_senders_fault_not_ours(body):
+def test_a_text_that_cannot_be_stored_is_refused(body):
     with pytest.raises(RequestError):
         Tables().receive(body=body)
 
 
-def test_a_click_id_must_be_there():
+def test_a_click_id_is_required():
     tables = Tables()
     with pytest.raises(ClickIdRequiredError):
         tables.take(a_postback(query="token=pbt_right"))
     assert tables.receipts[0].outcome == "click_id_required"
 
 
-def test_a_stranger_learns_nothing_of_a_product_and_fills_no_table():
+def test_an_unauthenticated_sender_learns_nothing_and_fills_no_table():
     tables = Tables()
     with pytest.raises(PostbackNotAuthenticatedError):
         tables.receive("token=wrong", body=b'{"note": "' + b"x" * 100_000 + b'"}')
@@ -204,26 +203,26 @@ def test_a_refunds_amount_may_have_either_sign(amount):
     assert (reply.outcome, tables.written[1][0].wallet_change.balance) == ("reversed", -5)
 
 
-def test_a_negative_amount_is_refused_unless_the_word_is_a_reversal():
+def test_a_negative_amount_is_refused_unless_the_status_is_a_reversal():
     tables = Tables()
     tables.receive("txid=T&amount=5")
     with pytest.raises(InvalidAmountError):
         tables.receive("txid=T&amount=-5")
 
 
-def test_a_status_that_is_not_said_is_the_products_default():
+def test_a_missing_status_is_the_products_default():
     tables = Tables(a_product(default_status=Status.PENDING))
     assert tables.receive("amount=1").outcome == "pending"
 
 
-def test_a_product_may_name_the_addresses_it_listens_to():
+def test_a_product_may_restrict_the_senders_addresses():
     tables = Tables(a_product(postback_auth=PostbackAuth(mode="ip", allowed_cidrs=("192.0.2.0/24",))))
     assert tables.receive("token=wrong").outcome == "credited"
     with pytest.raises(PostbackNotAuthenticatedError):
         tables.receive(source_ip="198.51.100.1", headers={"x-forwarded-for": "192.0.2.7"})
 
 
-def test_a_conversion_that_moved_meanwhile_is_decided_anew():
+def test_a_conversion_changed_in_between_is_settled_again():
     tables, other = Tables(), Tables()
     other.receive("txid=T&status=lead&amount=3")
     (lead,) = other.conversions.values()
@@ -242,7 +241,7 @@ def test_the_same_postback_at_the_same_time_is_a_repeat():
     assert tables.written == []
 
 
-def test_a_click_that_was_taken_meanwhile_is_refused():
+def test_a_click_converted_in_between_is_refused():
     tables = Tables()
     tables.interrupt = [ClickTakenError(a_click(status=ClickStatus.CONVERTED))]
     with pytest.raises(RequestError) as refused:
@@ -251,7 +250,7 @@ def test_a_click_that_was_taken_meanwhile_is_refused():
     assert tables.receipts[0].outcome == "click_already_converted"
 
 
-def test_a_conversion_that_keeps_moving_is_given_back_to_be_tried_later():
+def test_a_conversion_that_keeps_changing_is_left_for_a_later_retry():
     tables, other = Tables(), Tables()
     other.receive("txid=T&status=lead")
     (lead,) = other.conversions.values()
@@ -261,7 +260,7 @@ def test_a_conversion_that_keeps_moving_is_given_back_to_be_tried_later():
     assert tables.receipts == []
 
 
-def test_a_conversion_over_a_cap_is_held_with_the_next_try():
+def test_a_conversion_over_a_cap_is_held_by_the_next_try():
     tables = Tables(a_product(caps=Caps(per_user=3)))
     tables.interrupt = [CapReachedError(HoldReason.OVER_USER_CAP)]
     reply = tables.receive("txid=T")
@@ -271,6 +270,6 @@ def test_a_conversion_over_a_cap_is_held_with_the_next_try():
     assert receipt.outcome == "held"
 
 
-def test_a_conversion_that_waits_for_its_days_is_done_for_the_advertiser():
+def test_a_conversion_in_its_hold_days_is_completed_for_the_advertiser():
     reply = Tables(a_product(hold_days=7)).receive("txid=T")
     assert (reply.outcome, reply.to_json()["status"]) == ("credit_later", "completed")

@@ -5,8 +5,7 @@ import pytest
 from ricochet.clicks.product import Approval, Caps
 from ricochet.ledger.caps import counts
 from ricochet.ledger.conversion import HoldReason
-from ricochet.ledger.earning import EarningStatus
-from ricochet.values.statuses import Status
+from ricochet.values.statuses import EarningStatus, Status
 from tests.unit.builders import CLICK_ID, NOON, Books, a_click, a_product, a_report
 
 PENDING, APPROVED, REJECTED, TRASH, REVERSED = Status
@@ -32,7 +31,7 @@ def test_a_product_without_caps_counts_nothing():
         ("per_day", HoldReason.OVER_DAILY_CAP),
     ],
 )
-def test_one_more_than_the_cap_is_held_and_not_lost(cap, reason):
+def test_a_conversion_over_the_cap_is_held_and_not_lost(cap, reason):
     books = capped(**{cap: 2})
     outcomes = [tell(books, number).outcome for number in range(3)]
     assert outcomes == ["credited", "credited", "held"]
@@ -42,14 +41,14 @@ def test_one_more_than_the_cap_is_held_and_not_lost(cap, reason):
     assert books.click.closed
 
 
-def test_the_next_day_counts_anew():
+def test_the_daily_cap_starts_again_the_next_day():
     books = capped(per_day=1, per_user_per_day=1)
     assert tell(books, 1, moment="2026-03-01T23:59:59.999Z").outcome == "credited"
     assert tell(books, 2, moment="2026-03-01T23:59:59.999Z").outcome == "held"
     assert tell(books, 3, moment="2026-03-02T00:00:00.000Z").outcome == "credited"
 
 
-def test_days_and_users_and_products_have_counters_of_their_own_and_days_are_cleared_away():
+def test_days_users_and_products_have_separate_counters_and_days_expire():
     product = a_product(caps=Caps(per_user=1, per_user_per_day=1, per_day=1))
     other = product.with_changes(product_id="prod_2")
     found = [
@@ -66,7 +65,7 @@ def test_days_and_users_and_products_have_counters_of_their_own_and_days_are_cle
 
 
 @pytest.mark.parametrize("status", [PENDING, REJECTED, TRASH, REVERSED])
-def test_what_claims_no_money_does_not_count(status):
+def test_a_conversion_without_money_does_not_count(status):
     books = capped(per_user=1)
     tell(books, 1, status)
     assert tell(books, 2).outcome == "credited"
@@ -79,21 +78,21 @@ def test_a_lead_counts_when_it_becomes_a_purchase():
     assert tell(books, 2).outcome == "held"
 
 
-def test_what_was_taken_back_has_counted():
+def test_a_reversed_conversion_still_counts():
     books = capped(per_user=1)
     tell(books, 1)
     tell(books, 1, REVERSED)
     assert tell(books, 2).outcome == "held"
 
 
-def test_what_waits_for_a_person_counts_once_it_is_approved():
+def test_a_held_conversion_counts_when_it_is_approved():
     books = capped({"approval": Approval.MANUAL}, per_user=5)
     held = tell(books, 1)
     assert (held.outcome, held.counts) == ("held", ())
     assert [count.limit for count in books.decide(held.conversion.conversion_id, APPROVED).counts] == [None]
 
 
-def test_a_person_may_exceed_the_cap_and_that_counts_too():
+def test_an_operator_may_exceed_the_cap_and_it_counts():
     books = capped(per_user=1)
     tell(books, 1)
     over = tell(books, 2)
@@ -102,7 +101,7 @@ def test_a_person_may_exceed_the_cap_and_that_counts_too():
     assert books.balance["USD"] == 2
 
 
-def test_a_held_conversion_is_not_reported_into_the_wallet():
+def test_a_repeated_report_does_not_credit_a_held_conversion():
     books = capped(per_user=1)
     tell(books, 1)
     tell(books, 2)
@@ -110,7 +109,7 @@ def test_a_held_conversion_is_not_reported_into_the_wallet():
     assert books.balance["USD"] == 1
 
 
-def test_what_is_owed_counts_like_what_is_credited():
+def test_an_owed_conversion_counts_like_a_credited_one():
     books = capped({"hold_days": 3}, per_user=1)
     assert [tell(books, number).outcome for number in (1, 2)] == ["credit_later", "held"]
 
@@ -119,17 +118,17 @@ def test_what_is_owed_counts_like_what_is_credited():
     ("received_at", "outcome"),
     [("2026-03-01T12:00:29.999Z", "held"), ("2026-03-01T12:00:30.000Z", "credited")],
 )
-def test_what_comes_sooner_after_the_click_than_allowed_is_held(received_at, outcome):
+def test_a_conversion_too_soon_after_the_click_is_held(received_at, outcome):
     books = capped(min_seconds=30)
     settlement = tell(books, 1, received_at=received_at)
     assert settlement.outcome == outcome
     assert settlement.conversion.hold_reason == (HoldReason.TOO_FAST if outcome == "held" else None)
 
 
-def test_a_lead_may_come_at_once():
+def test_a_lead_may_arrive_at_once():
     assert tell(capped(min_seconds=30), 1, PENDING, received_at=NOON).outcome == "pending"
 
 
-def test_the_clock_starts_with_the_click():
+def test_min_seconds_count_from_the_click():
     books = Books(a_product(caps=Caps(min_seconds=30)), a_click(created_at="2026-03-01T13:00:00.000Z"))
     assert books.tell(a_report(APPROVED, click_id=CLICK_ID)).outcome == "held"

@@ -54,7 +54,7 @@ def a_user(**changes) -> User:
 
 
 @pytest.mark.parametrize("set_at", [NOON, IN_AN_HOUR])
-def test_who_was_the_referrer_by_the_time_of_the_credit_gets_the_commission(set_at):
+def test_the_referrer_at_the_time_of_the_credit_gets_the_commission(set_at):
     assert referrer_at_credit(a_user(referrer_set_at=set_at), a_conversion(credited_at=IN_AN_HOUR)) == "user_0"
 
 

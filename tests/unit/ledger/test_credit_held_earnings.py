@@ -38,7 +38,7 @@ class Tables:
         return CreditHeldEarnings(self, self, clock=lambda: moment)(has_time)
 
 
-def test_all_that_is_due_is_credited_without_a_receipt():
+def test_everything_due_is_credited_without_a_receipt():
     tables = Tables()
     result = tables.settle()
     assert (len(result.credited), result.gone, result.failed) == (3, 0, {})
@@ -46,7 +46,7 @@ def test_all_that_is_due_is_credited_without_a_receipt():
     assert (tables.asked, tables.receipts) == ([DUE], [None] * 3)
 
 
-def test_a_second_run_finds_nothing_left_to_do():
+def test_a_second_run_finds_nothing_to_do():
     tables = Tables()
     tables.settle()
     result = tables.settle()
@@ -54,13 +54,13 @@ def test_a_second_run_finds_nothing_left_to_do():
     assert tables.books.balance["USD"] == 3
 
 
-def test_what_the_index_shows_too_early_is_not_credited():
+def test_a_row_that_the_index_shows_too_early_is_not_credited():
     tables = Tables()
     assert tables.settle(moment="2026-03-08T12:59:59.999Z").gone == 3
     assert tables.books.balance["USD"] == 0
 
 
-def test_it_stops_when_there_is_no_time_left():
+def test_the_run_stops_when_its_time_is_up():
     tables = Tables()
     times = iter([True, True, False])
     assert len(tables.settle(lambda: next(times)).credited) == 2
@@ -68,7 +68,7 @@ def test_it_stops_when_there_is_no_time_left():
 
 
 @pytest.mark.parametrize("error", [LedgerBusyError("busy"), RuntimeError("unforeseen")])
-def test_one_that_fails_keeps_no_other_back(error):
+def test_one_failure_does_not_stop_the_others(error):
     tables = Tables()
     tables.interrupt = [None, error]
     result = tables.settle()
@@ -76,7 +76,7 @@ def test_one_that_fails_keeps_no_other_back(error):
     assert result.failed == {tables.rows[1][1]: error}
 
 
-def test_a_row_without_a_conversion_is_a_failure_and_not_silence():
+def test_a_row_without_a_conversion_is_reported_as_a_failure():
     tables = Tables(1)
     tables.rows.append(("CONV-NONE", "EARN-1"))
     result = tables.settle()
@@ -84,7 +84,7 @@ def test_a_row_without_a_conversion_is_a_failure_and_not_silence():
     assert isinstance(result.failed["EARN-1"], ConversionNotFoundError)
 
 
-def test_a_conversion_that_was_refunded_in_part_meanwhile_is_credited_as_it_is_now():
+def test_a_conversion_partly_refunded_in_between_is_credited_with_the_rest():
     tables = Tables(1)
     before = tables.books.conversions[tables.rows[0][0]]
     tables.books.tell(a_report(Status.REVERSED, "0.25", transaction_id="T-0"))
@@ -95,7 +95,7 @@ def test_a_conversion_that_was_refunded_in_part_meanwhile_is_credited_as_it_is_n
     assert (tables.books.balance["USD"], tables.books.pending["USD"]) == (now.owed, 0)
 
 
-def test_a_conversion_that_keeps_moving_is_left_to_the_next_run():
+def test_a_conversion_that_keeps_changing_is_left_to_the_next_run():
     tables = Tables(1)
     (conversion,) = tables.books.conversions.values()
     tables.interrupt = [ConversionMovedError(conversion) for _ in range(9)]

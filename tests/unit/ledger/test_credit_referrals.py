@@ -7,9 +7,9 @@ import pytest
 from ricochet.clicks.user import User
 from ricochet.dynamodb.wire import to_wire
 from ricochet.ledger.credit_referrals import CreditReferral
-from ricochet.ledger.earning import EarningStatus, EarningType, WalletChange
+from ricochet.ledger.earning import EarningType, WalletChange
 from ricochet.ledger.transaction import EarningExistsError
-from ricochet.values.statuses import Status
+from ricochet.values.statuses import EarningStatus, Status
 from tests.unit.builders import NOON, a_conversion
 
 
@@ -50,21 +50,21 @@ REVERSED = CREDITED.with_changes(
 )
 
 
-def test_a_credit_brings_the_referrer_a_share(credit, ledger):
+def test_the_referrer_gets_a_share_of_a_credit(credit, ledger):
     earning = credit(a_record(None, CREDITED))
     assert (earning.user_id, earning.type, earning.amount) == ("user_0", EarningType.REFERRAL, Decimal("0.5"))
     assert (earning.status, earning.click_id, earning.conversion_id) == (EarningStatus.COMPLETED, None, "CONV-1")
     assert ledger.changes == [WalletChange(user_id="user_0", currency="USD", balance="0.5", lifetime="0.5")]
 
 
-def test_the_same_record_again_brings_nothing_more(credit, ledger):
+def test_a_repeated_record_credits_nothing_more(credit, ledger):
     record = a_record(None, CREDITED)
     assert credit(record)
     assert credit(record) is None
     assert len(ledger.rows) == 1
 
 
-def test_a_reversal_claws_the_same_back(credit, ledger):
+def test_a_reversal_takes_back_the_same_commission(credit, ledger):
     credit(a_record(None, CREDITED))
     earning = credit(a_record(CREDITED, REVERSED))
     assert (earning.amount, len(ledger.rows)) == (Decimal("-0.5"), 2)
@@ -82,6 +82,6 @@ def test_a_reversal_claws_the_same_back(credit, ledger):
     ],
     ids=["held", "nothing moved", "nobody's friend", "no commission", "deleted"],
 )
-def test_other_records_bring_nothing(credit, ledger, old, new):
+def test_other_records_credit_nothing(credit, ledger, old, new):
     assert credit(a_record(old, new)) is None
     assert ledger.rows == {}

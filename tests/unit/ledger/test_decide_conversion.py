@@ -2,13 +2,12 @@
 
 import pytest
 
-from ricochet.clicks.click import ClickStatus
 from ricochet.errors import ConversionNotFoundError, EarningNotFoundError, EarningNotWaitingError, LedgerBusyError
 from ricochet.ledger.decide_conversion import DecideConversion
 from ricochet.ledger.decision import Decision
 from ricochet.ledger.manage_earnings import ManageEarnings
 from ricochet.ledger.transaction import ClickTakenError, ConversionMovedError
-from ricochet.values.statuses import Status
+from ricochet.values.statuses import ClickStatus, Status
 from tests.unit.builders import IN_AN_HOUR, TOMORROW, Books, a_product, a_report
 
 APPROVE = Decision("operator:op_1", Status.APPROVED, "checked")
@@ -45,7 +44,7 @@ class Tables:
         return self.decisions(decision, self.held.conversion_id, check)
 
 
-def test_the_receipt_says_who_decided_what_and_why():
+def test_a_decisions_receipt_names_who_what_and_why():
     tables = Tables()
     settlement = tables.decide()
     (receipt,) = tables.receipts
@@ -57,7 +56,7 @@ def test_the_receipt_says_who_decided_what_and_why():
     assert not receipt.is_of_postback
 
 
-def test_a_conversion_that_moved_meanwhile_is_checked_and_decided_anew():
+def test_a_conversion_changed_in_between_is_checked_and_decided_again():
     tables = Tables()
     moved = tables.books.decide(tables.held.conversion_id, Status.REJECTED).conversion
     tables.books.conversions[moved.conversion_id] = tables.held
@@ -68,7 +67,7 @@ def test_a_conversion_that_moved_meanwhile_is_checked_and_decided_anew():
     assert tables.books.balance["USD"] == 0
 
 
-def test_a_click_that_moved_meanwhile_is_read_again():
+def test_a_click_changed_in_between_is_read_again():
     tables = Tables()
     tables.interrupt = [ClickTakenError(tables.books.click)]
     assert tables.decide().outcome == "credited"
@@ -76,21 +75,21 @@ def test_a_click_that_moved_meanwhile_is_read_again():
     assert tables.books.click.status is ClickStatus.CONVERTED
 
 
-def test_a_conversion_that_keeps_moving_is_given_up_for_now():
+def test_a_conversion_that_keeps_changing_fails_for_now():
     tables = Tables()
     tables.interrupt = [ConversionMovedError(tables.held) for _ in range(9)]
     with pytest.raises(LedgerBusyError):
         tables.decide()
 
 
-def test_a_conversion_without_a_product_of_ours_has_no_click_of_ours():
+def test_a_conversion_without_a_product_has_no_click():
     tables = Tables()
     tables.books.conversions[tables.held.conversion_id] = tables.held.with_changes(product_id=None)
     settlement = tables.decide()
     assert (settlement.outcome, settlement.click, tables.clicks_read) == ("credited", None, 0)
 
 
-def test_what_is_not_there_is_not_found():
+def test_a_missing_earning_or_conversion_is_not_found():
     tables = Tables()
     with pytest.raises(ConversionNotFoundError):
         tables.decisions(APPROVE, "CONV-NONE", lambda _: None)
@@ -98,7 +97,7 @@ def test_what_is_not_there_is_not_found():
         ManageEarnings(tables, tables.decisions).decide("user_1", "EARN-NONE", APPROVE)
 
 
-def test_an_earning_is_shown_as_it_is_now():
+def test_an_earning_is_shown_after_the_decision():
     tables = Tables()
     before, after = ManageEarnings(tables, tables.decisions).decide("user_1", tables.held.earning_id, APPROVE)
     assert (before.status, after.status) == ("pending", "completed")

@@ -2,12 +2,11 @@
 
 import pytest
 
-from ricochet.clicks.click import ClickStatus
 from ricochet.clicks.product import Approval, Caps
 from ricochet.errors import ClickAlreadyConvertedError, EarningNotWaitingError, StatusNotPossibleError
 from ricochet.ledger.decision import check_status, check_waiting
-from ricochet.ledger.earning import ApprovalStatus, EarningStatus, EarningType
-from ricochet.values.statuses import Status
+from ricochet.ledger.earning import EarningType
+from ricochet.values.statuses import ApprovalStatus, ClickStatus, EarningStatus, Status
 from tests.unit.builders import NOON, Books, a_conversion, a_product, a_report
 from tests.unit.ledger.test_settlement_stories import LenientBooks
 
@@ -24,7 +23,7 @@ POSSIBLE = {
 
 @pytest.mark.parametrize("wanted", Status)
 @pytest.mark.parametrize("current", Status)
-def test_a_status_can_be_corrected_along_the_state_machine_only(current, wanted):
+def test_operator_can_correct_a_status_only_as_the_state_machine_allows(current, wanted):
     conversion = a_conversion(status=current)
     if (current, wanted) in POSSIBLE:
         check_status(wanted, conversion)
@@ -39,7 +38,7 @@ def held(amount=4):
 
 
 @pytest.mark.parametrize("amount", [4, 9], ids=["manual", "over the cap"])
-def test_approving_credits_what_was_held(amount):
+def test_approving_credits_held_money(amount):
     books, before = held(amount)
     settlement = books.decide(before.conversion_id, APPROVED)
     conversion, row = settlement.conversion, settlement.earning_change
@@ -52,7 +51,7 @@ def test_approving_credits_what_was_held(amount):
 
 
 @pytest.mark.parametrize("status", [REJECTED, TRASH])
-def test_refusing_cancels_what_was_held(status):
+def test_rejecting_cancels_held_money(status):
     books, before = held()
     settlement = books.decide(before.conversion_id, status)
     assert (settlement.conversion.status, settlement.earning_change.status) == (status, EarningStatus.CANCELLED)
@@ -60,14 +59,14 @@ def test_refusing_cancels_what_was_held(status):
     assert books.click.status is ClickStatus.REJECTED
 
 
-def test_what_the_source_said_stays_as_it_said_it():
+def test_a_decision_keeps_the_sources_own_status():
     books, before = held()
     after = books.decide(before.conversion_id, REJECTED).conversion
     assert (after.source_status, after.reported, after.reports) == ("Purchase", APPROVED, before.reports)
     assert (after.changed_by, after.versions[-1].changed_by) == ("operator:op_1", None)
 
 
-def test_a_source_that_repeats_itself_does_not_overrule_a_person():
+def test_a_repeated_report_does_not_overrule_an_operator():
     books = LenientBooks(a_product(approval=Approval.MANUAL))
     before = books.tell(a_report(APPROVED)).conversion
     books.decide(before.conversion_id, REJECTED)
@@ -76,7 +75,7 @@ def test_a_source_that_repeats_itself_does_not_overrule_a_person():
     assert books.balance["USD"] == 0
 
 
-def test_a_source_may_take_back_its_own_refusal_and_not_a_persons():
+def test_a_source_may_undo_its_own_rejection_but_not_an_operators():
     books = LenientBooks()
     conversion_id = books.tell(a_report(PENDING)).conversion.conversion_id
     books.decide(conversion_id, TRASH)
@@ -85,7 +84,7 @@ def test_a_source_may_take_back_its_own_refusal_and_not_a_persons():
 
 
 @pytest.mark.parametrize("received_at", ["2026-03-01T12:00:10.000Z", "2026-03-09T12:00:00.000Z"])
-def test_what_waits_for_a_person_is_released_by_nobody_else(received_at):
+def test_money_held_for_review_is_released_only_by_a_person(received_at):
     books = Books(a_product(caps=Caps(min_seconds=60)))
     books.tell(a_report(APPROVED, received_at=NOON))
     word = a_report(APPROVED, source_status="yes", changed_by="partner:part_1", received_at=received_at)
@@ -93,14 +92,14 @@ def test_what_waits_for_a_person_is_released_by_nobody_else(received_at):
     assert (books.balance["USD"], books.pending["USD"]) == (0, 5)
 
 
-def test_what_waits_for_its_source_may_be_moved_by_somebody_else():
+def test_a_lead_that_waits_for_its_source_can_be_decided_by_an_operator():
     books = Books()
     books.tell(a_report(PENDING))
     after = books.tell(a_report(APPROVED, source_status="yes", changed_by="partner:part_1")).conversion
     assert (after.status, after.changed_by, after.source_status) == (APPROVED, "partner:part_1", "Lead")
 
 
-def test_reversing_by_hand_takes_back_what_was_credited():
+def test_reversal_by_hand_takes_back_the_credit():
     books = Books()
     conversion_id = books.tell(a_report(APPROVED, 4)).conversion.conversion_id
     contra = books.decide(conversion_id, REVERSED).new_earning
@@ -109,7 +108,7 @@ def test_reversing_by_hand_takes_back_what_was_credited():
     assert books.tell(a_report(REVERSED)).is_ignored
 
 
-def test_a_refused_conversion_can_be_approved_after_all_in_a_row_of_its_own():
+def test_a_rejected_conversion_can_be_approved_later_in_a_new_row():
     books = Books()
     conversion_id = books.tell(a_report(REJECTED, 4)).conversion.conversion_id
     row = books.decide(conversion_id, APPROVED).new_earning
@@ -118,7 +117,7 @@ def test_a_refused_conversion_can_be_approved_after_all_in_a_row_of_its_own():
     assert books.balance["USD"] == 4
 
 
-def test_not_even_a_person_pays_a_click_twice_that_pays_once():
+def test_an_operator_cannot_pay_a_single_conversion_click_twice():
     books = Books()
     first = books.tell(a_report(PENDING, transaction_id="A")).conversion
     books.tell(a_report(PENDING, transaction_id="B"))
@@ -127,7 +126,7 @@ def test_not_even_a_person_pays_a_click_twice_that_pays_once():
         books.decide(first.conversion_id, APPROVED)
 
 
-def test_a_rebill_that_was_held_can_be_approved_although_its_click_has_converted():
+def test_a_held_rebill_can_be_approved_on_a_converted_click():
     books = Books()
     books.tell(a_report(APPROVED))
     rebill = books.tell(a_report(APPROVED, 9, transaction_id="T-2", is_rebill=True)).conversion
@@ -135,7 +134,7 @@ def test_a_rebill_that_was_held_can_be_approved_although_its_click_has_converted
     assert books.balance["USD"] == 5 + 9
 
 
-def test_a_conversion_of_nobody_changes_its_status_and_moves_no_money():
+def test_a_conversion_without_a_user_changes_status_and_moves_no_money():
     books = Books()
     unmatched = a_conversion(user_id=None, product_id=None, credited=0, credited_at=None)
     books.conversions[unmatched.conversion_id] = unmatched
@@ -154,7 +153,7 @@ def test_a_conversion_of_nobody_changes_its_status_and_moves_no_money():
         ({"status": PENDING, "earning_id": "EARN-2"}, False),
     ],
 )
-def test_only_the_row_that_is_undecided_or_owed_can_be_decided(changes, waits):
+def test_only_an_undecided_or_owed_row_can_be_decided(changes, waits):
     conversion = a_conversion(**{"earning_id": "EARN-1"} | changes)
     if waits:
         check_waiting("EARN-1", conversion)

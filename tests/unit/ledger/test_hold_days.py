@@ -2,10 +2,9 @@
 
 import pytest
 
-from ricochet.clicks.click import ClickStatus
 from ricochet.ledger.commission import commission_change
-from ricochet.ledger.earning import ApprovalStatus, EarningStatus, EarningType, WalletChange
-from ricochet.values.statuses import Status
+from ricochet.ledger.earning import EarningType, WalletChange
+from ricochet.values.statuses import ApprovalStatus, ClickStatus, EarningStatus, Status
 from tests.unit.builders import IN_AN_HOUR, NOON, Books, a_product, a_report
 
 PENDING, APPROVED, REJECTED, TRASH, REVERSED = Status
@@ -26,7 +25,7 @@ def approve(books: Books, amount=4):
     return books.tell(a_report(APPROVED, amount))
 
 
-def test_what_is_approved_is_owed_and_not_yet_credited(books):
+def test_with_hold_days_an_approved_amount_is_owed_and_not_yet_credited(books):
     settlement = approve(books)
     conversion, earning = settlement.conversion, settlement.new_earning
     assert settlement.outcome == "credit_later"
@@ -39,7 +38,7 @@ def test_what_is_approved_is_owed_and_not_yet_credited(books):
     assert settlement.click.status is ClickStatus.CONVERTED
 
 
-def test_a_lead_waits_for_its_source_first_and_its_days_begin_with_the_purchase(books):
+def test_hold_days_begin_with_the_purchase_and_not_with_the_lead(books):
     books.tell(a_report(PENDING, 4), NOON)
     settlement = approve(books, 3)
     assert (settlement.conversion.status, settlement.conversion.version) == (APPROVED, 2)
@@ -48,7 +47,7 @@ def test_a_lead_waits_for_its_source_first_and_its_days_begin_with_the_purchase(
     assert settlement.wallet_change == change(pending=-1)
 
 
-def test_what_is_owed_is_credited_when_its_days_are_over(books):
+def test_an_owed_amount_is_credited_when_its_hold_days_are_over(books):
     before = approve(books).conversion
     settlement = books.release(before.conversion_id, LATER)
     conversion, row = settlement.conversion, settlement.earning_change
@@ -62,7 +61,7 @@ def test_what_is_owed_is_credited_when_its_days_are_over(books):
 
 
 @pytest.mark.parametrize("status", [REVERSED, REJECTED, TRASH])
-def test_a_reversal_while_it_is_owed_cancels_the_row_and_nothing_was_ever_credited(books, status):
+def test_a_reversal_of_an_owed_amount_cancels_the_row_without_a_credit(books, status):
     before = approve(books).conversion
     settlement = books.tell(a_report(status))
     conversion, row = settlement.conversion, settlement.earning_change
@@ -76,7 +75,7 @@ def test_a_reversal_while_it_is_owed_cancels_the_row_and_nothing_was_ever_credit
     assert commission_change(before, conversion) == 0
 
 
-def test_a_partial_reversal_while_it_is_owed_leaves_less_to_credit(books):
+def test_a_partial_reversal_of_an_owed_amount_leaves_less_to_credit(books):
     conversion_id = approve(books).conversion.conversion_id
     settlement = books.tell(a_report(REVERSED, 1))
     assert (settlement.conversion.status, settlement.conversion.version) == (APPROVED, 1)
@@ -95,7 +94,7 @@ def test_a_reversal_after_the_credit_is_a_row_of_its_own(books):
     assert (books.balance["USD"], books.pending["USD"], books.lifetime["USD"]) == (0, 0, 4)
 
 
-def test_nothing_is_owed_like_anything_else():
+def test_an_amount_of_zero_is_owed_like_any_other():
     books = Books(a_product(hold_days=1))
     settlement = approve(books, 0)
     assert (settlement.conversion.credit_after, settlement.wallet_change) == ("2026-03-02T13:00:00.000Z", None)
@@ -103,21 +102,21 @@ def test_nothing_is_owed_like_anything_else():
     assert [row.status for row in books.rows.values()] == [EarningStatus.COMPLETED]
 
 
-def test_an_operator_may_credit_it_at_once(books):
+def test_an_operator_can_credit_an_owed_amount_at_once(books):
     conversion_id = approve(books).conversion.conversion_id
     row = books.decide_on_earning(conversion_id, APPROVED).earning_change
     assert (row.status, row.approval_status) == (EarningStatus.COMPLETED, ApprovalStatus.MANUAL_APPROVED)
     assert (books.balance["USD"], books.pending["USD"]) == (4, 0)
 
 
-def test_an_operator_may_reject_it(books):
+def test_an_operator_can_reject_an_owed_amount(books):
     conversion_id = approve(books).conversion.conversion_id
     settlement = books.decide_on_earning(conversion_id, REJECTED)
     assert (settlement.conversion.status, settlement.conversion.changed_by) == (REVERSED, "operator:op_1")
     assert (books.balance["USD"], books.pending["USD"], books.lifetime["USD"]) == (0, 0, 0)
 
 
-def test_what_waits_for_its_days_is_in_both_indexes_and_what_is_settled_in_none(books):
+def test_an_owed_row_is_in_both_indexes_and_a_credited_one_in_none(books):
     settlement = approve(books)
     waiting = settlement.new_earning.to_item()
     assert waiting["waitingShard"].startswith("waiting#")
@@ -128,7 +127,7 @@ def test_what_waits_for_its_days_is_in_both_indexes_and_what_is_settled_in_none(
         assert {"waitingShard", "creditShard", "creditAfter"}.isdisjoint(item)
 
 
-def test_users_see_until_when_it_waits_and_no_indexes(books):
+def test_users_see_when_a_row_will_be_credited_and_no_index_attributes(books):
     shown = approve(books).new_earning.to_app()
     assert (shown["status"], shown["reason"], shown["creditAfter"]) == ("pending", "hold_days", IN_A_WEEK)
     assert {"waitingShard", "creditShard"}.isdisjoint(shown)

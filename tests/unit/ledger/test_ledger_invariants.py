@@ -10,9 +10,9 @@ from ricochet.clicks.product import Approval, Caps
 from ricochet.errors import RequestError
 from ricochet.ledger.commission import commission_change
 from ricochet.ledger.conversion import Conversion
-from ricochet.ledger.earning import EarningStatus, EarningType
+from ricochet.ledger.earning import EarningType
 from ricochet.ledger.settlement import Settlement
-from ricochet.values.statuses import Status
+from ricochet.values.statuses import EarningStatus, Status
 from tests.unit.builders import IN_AN_HOUR, NOON, Books, a_product, a_report
 
 AMOUNTS = [None, "0", "0.000001", "1.37", "5", "5.000001", "400"]
@@ -54,7 +54,7 @@ def random_step(books: Books, dice: random.Random) -> tuple[Conversion | None, S
 
 
 @pytest.mark.parametrize("seed", range(300))
-def test_after_any_reports_the_wallet_is_the_sum_of_the_rows(seed):
+def test_wallet_equals_the_sum_of_rows_after_any_reports(seed):
     books, dice = random_books(seed)
     commission = Decimal(0)
     for _ in range(14):
@@ -79,7 +79,7 @@ def test_after_any_reports_the_wallet_is_the_sum_of_the_rows(seed):
         assert commission == sum(one.credited * one.referral_rate for one in known).quantize(Decimal("0.000001"))
 
 
-def test_the_random_stories_reach_every_kind_of_end():
+def test_random_stories_reach_every_outcome():
     ends = set()
     for seed in range(300):
         books, dice = random_books(seed)

@@ -5,15 +5,16 @@ from decimal import Decimal
 
 import pytest
 
-from ricochet.clicks.click import ClickResult, ClickStatus
+from ricochet.clicks.click import ClickResult
 from ricochet.clicks.product import Approval, PostbackAuth
 from ricochet.errors import ClickAlreadyConvertedError, ClickExpiredError, ConflictError, ConflictingReplayError
 from ricochet.intake.advertiser_source import advertiser_terms
+from ricochet.ledger.consequences import click_result
 from ricochet.ledger.conversion import HoldReason
-from ricochet.ledger.earning import ApprovalStatus, EarningStatus, EarningType, WalletChange
-from ricochet.ledger.settlement import check_open, outcome_of, repeats, settle
+from ricochet.ledger.earning import EarningType, WalletChange
+from ricochet.ledger.settlement import check_open, repeats, settle
 from ricochet.values import times
-from ricochet.values.statuses import Status
+from ricochet.values.statuses import ApprovalStatus, ClickStatus, EarningStatus, Status
 from tests.unit.builders import CLICK_ID, IN_AN_HOUR, NOON, RATE, TOMORROW, Books, a_click, a_product, a_report
 
 PENDING, APPROVED, REJECTED, TRASH, REVERSED = Status
@@ -48,12 +49,12 @@ def test_an_approved_conversion_is_credited_at_once():
     assert settlement.earning_change is None
 
 
-def test_an_amount_that_is_not_said_is_what_the_product_pays():
+def test_a_missing_amount_is_what_the_product_pays():
     settlement = Books(a_product(earn_up_to="7.25")).tell(a_report(APPROVED, None))
     assert settlement.wallet_change.balance == Decimal("7.25")
 
 
-def test_an_approved_nothing_moves_no_wallet():
+def test_an_approved_amount_of_zero_changes_no_wallet():
     settlement = Books().tell(a_report(APPROVED, 0))
     assert (settlement.outcome, settlement.wallet_change, settlement.conversion.credited) == ("credited", None, 0)
 
@@ -67,7 +68,7 @@ def test_an_approved_nothing_moves_no_wallet():
         (HoldReason.MANUAL_APPROVAL, {"postback_auth": OPEN}, {}),
     ],
 )
-def test_money_that_may_not_be_credited_alone_is_held(reason, product, report):
+def test_money_that_needs_a_person_is_held(reason, product, report):
     settlement = Books(a_product(**product)).tell(a_report(APPROVED, **{"amount": 5} | report))
     amount, currency = Decimal(report.get("amount", 5)), report.get("currency", "USD")
     conversion, earning = settlement.conversion, settlement.new_earning
@@ -82,12 +83,12 @@ def test_money_that_may_not_be_credited_alone_is_held(reason, product, report):
     assert (settlement.click.status, settlement.click.closed) == (ClickStatus.PENDING, True)
 
 
-def test_an_open_product_credits_at_once_only_where_it_says_so():
+def test_an_open_product_credits_at_once_only_with_auto_approval():
     settlement = Books(a_product(postback_auth=OPEN, approval=Approval.AUTO)).tell(a_report(APPROVED, 5))
     assert settlement.outcome == "credited"
 
 
-def test_a_lead_waits_without_a_reason():
+def test_a_lead_is_pending_without_a_hold_reason():
     settlement = Books().tell(a_report(PENDING, 4))
     assert (settlement.outcome, settlement.conversion.hold_reason) == ("pending", None)
     assert settlement.new_earning.status is EarningStatus.PENDING
@@ -95,12 +96,12 @@ def test_a_lead_waits_without_a_reason():
     assert (settlement.click.status, settlement.click.closed) == (ClickStatus.PENDING, False)
 
 
-def test_anyones_lead_on_an_open_product_closes_the_click():
+def test_a_lead_on_an_open_product_closes_the_click():
     assert Books(a_product(postback_auth=OPEN)).tell(a_report(PENDING, 4)).click.closed
 
 
 @pytest.mark.parametrize("status", [REJECTED, TRASH])
-def test_a_refused_conversion_is_recorded_and_pays_nothing(status):
+def test_a_rejected_conversion_is_recorded_and_pays_nothing(status):
     settlement = Books().tell(a_report(status, 5))
     assert (settlement.outcome, settlement.conversion.status) == (status, status)
     assert settlement.new_earning.status is EarningStatus.CANCELLED
@@ -108,7 +109,7 @@ def test_a_refused_conversion_is_recorded_and_pays_nothing(status):
     assert (settlement.wallet_change, settlement.click.status) == (None, ClickStatus.REJECTED)
 
 
-def test_a_conversion_carries_what_the_click_brought():
+def test_a_conversion_carries_the_tags_of_its_click():
     tags = {f"sub{number}": f"tag {number}" for number in range(1, 6)}
     click = a_click(
         subid="mine", offer_id="offer_9", ip="203.0.113.9", px="pixel", domain="d.example", country="DE", **tags
@@ -120,18 +121,18 @@ def test_a_conversion_carries_what_the_click_brought():
     assert (conversion.country, conversion.offer_name) == ("DE", "Shop")
 
 
-def test_the_reports_offer_goes_before_the_clicks():
+def test_the_offer_of_the_report_wins_over_the_clicks():
     conversion = Books(click=a_click(offer_id="offer_9")).tell(a_report(offer_id="offer_1")).conversion
     assert conversion.offer_id == "offer_1"
 
 
 @pytest.mark.parametrize(("own", "applied"), [(None, RATE), ("0", 0), ("0.25", Decimal("0.25"))])
-def test_the_commission_rate_is_the_products_own_if_it_has_one(own, applied):
+def test_the_products_commission_rate_wins_over_the_default(own, applied):
     conversion = Books(a_product(referral_rate=own)).tell(a_report()).conversion
     assert conversion.referral_rate == applied
 
 
-def test_the_same_decision_twice_is_the_same_rows():
+def test_settling_twice_gives_the_same_rows():
     def decide():
         return settle(a_report(APPROVED, 3), terms(a_click(), a_product()), None, IN_AN_HOUR)
 
@@ -141,18 +142,18 @@ def test_the_same_decision_twice_is_the_same_rows():
 # ------------------------------------------------------------------------------------------------ the click is open
 
 
-def test_a_report_is_in_time_if_it_arrived_in_time():
+def test_a_report_that_arrived_in_time_is_processed_later_without_expiring():
     report = a_report(received_at="2026-03-02T11:59:59.999Z")
     assert settle(report, terms(a_click(), a_product()), None, "2026-03-05T00:00:00.000Z").outcome == "credited"
 
 
 @pytest.mark.parametrize("received_at", [TOMORROW, "2026-03-02T12:00:00.001Z"])
-def test_an_expired_click_starts_no_conversion(received_at):
+def test_an_expired_click_is_refused(received_at):
     with pytest.raises(ClickExpiredError, match=TOMORROW):
         settle(a_report(received_at=received_at), terms(a_click(), a_product()), None, IN_AN_HOUR)
 
 
-def test_a_known_conversion_moves_on_after_its_click_expired():
+def test_a_known_conversion_changes_after_its_click_expired():
     books = Books()
     books.tell(a_report(PENDING))
     settlement = books.tell(a_report(APPROVED, received_at="2026-06-01T00:00:00.000Z"), "2026-06-01T00:00:00.000Z")
@@ -160,7 +161,7 @@ def test_a_known_conversion_moves_on_after_its_click_expired():
 
 
 @pytest.mark.parametrize("first", [APPROVED, REJECTED, TRASH])
-def test_a_click_that_led_somewhere_starts_no_other_conversion(first):
+def test_a_converted_click_starts_no_second_conversion(first):
     books = Books()
     books.tell(a_report(first))
     with pytest.raises(ClickAlreadyConvertedError):
@@ -174,7 +175,7 @@ def test_a_held_conversion_keeps_its_click_closed():
         books.tell(a_report(transaction_id="T-2"))
 
 
-def test_a_taken_click_says_so_even_after_it_expired():
+def test_a_converted_click_is_reported_as_converted_even_after_it_expired():
     with pytest.raises(ClickAlreadyConvertedError):
         check_open(
             a_report(received_at="2027-01-01T00:00:00.000Z"), terms(a_click(status=ClickStatus.CONVERTED), a_product())
@@ -197,12 +198,12 @@ def test_a_converted_click_stays_converted_when_a_further_conversion_fails():
 
 
 @pytest.mark.parametrize(("status", "becomes"), [(PENDING, ClickStatus.PENDING), (REJECTED, ClickStatus.REJECTED)])
-def test_a_click_that_may_convert_often_starts_like_any_other(status, becomes):
+def test_a_click_with_many_conversions_still_expires(status, becomes):
     assert Books(a_product(multiple_conversions=True)).tell(a_report(status)).click.status is becomes
 
 
 @pytest.mark.parametrize("second", [PENDING, APPROVED])
-def test_a_click_that_may_convert_once_is_paid_once(second):
+def test_a_single_conversion_click_is_paid_once(second):
     books = Books()
     for report in (
         a_report(PENDING, transaction_id="T-1"),
@@ -232,7 +233,7 @@ def test_a_lead_becomes_a_purchase():
 
 
 @pytest.mark.parametrize(("said", "credited"), [(None, 4), (3, 3), (5, 5)])
-def test_the_purchase_has_the_last_word_on_the_amount(said, credited):
+def test_the_purchase_decides_the_amount(said, credited):
     books = Books()
     books.tell(a_report(PENDING, 4))
     settlement = books.tell(a_report(APPROVED, said))
@@ -243,7 +244,7 @@ def test_the_purchase_has_the_last_word_on_the_amount(said, credited):
 @pytest.mark.parametrize(
     ("first", "second", "kept"), [(None, "7", 7), ("6", "7", 7), ("6", None, 6), (None, None, None)]
 )
-def test_the_latest_payout_that_was_said_is_kept(first, second, kept):
+def test_the_latest_reported_payout_is_kept(first, second, kept):
     books = Books()
     books.tell(a_report(PENDING, payout=first))
     assert books.tell(a_report(APPROVED, payout=second)).conversion.payout == kept
@@ -253,7 +254,7 @@ def test_the_latest_payout_that_was_said_is_kept(first, second, kept):
     ("product", "amount", "reason"),
     [({}, 6, HoldReason.AMOUNT_OVER_CAP), ({"approval": Approval.MANUAL}, 4, HoldReason.MANUAL_APPROVAL)],
 )
-def test_a_purchase_after_a_lead_is_held_like_any_other(product, amount, reason):
+def test_a_purchase_after_a_lead_is_held_for_the_same_reasons(product, amount, reason):
     books = Books(a_product(**product))
     books.tell(a_report(PENDING, 4))
     settlement = books.tell(a_report(APPROVED, amount))
@@ -265,7 +266,7 @@ def test_a_purchase_after_a_lead_is_held_like_any_other(product, amount, reason)
 
 @pytest.mark.parametrize(("status", "becomes"), [(REJECTED, REJECTED), (TRASH, TRASH), (REVERSED, REJECTED)])
 @pytest.mark.parametrize("first", [PENDING, APPROVED], ids=["lead", "held"])
-def test_what_was_never_credited_is_cancelled(first, status, becomes):
+def test_a_reversal_before_any_credit_cancels_the_row(first, status, becomes):
     books = Books(a_product(approval=Approval.MANUAL))
     books.tell(a_report(first, 4))
     settlement = books.tell(a_report(status, 1))
@@ -296,7 +297,7 @@ def test_a_reversal_takes_back_exactly_what_was_credited(status):
     assert (settlement.earning_change, settlement.click.status) == (None, ClickStatus.CONVERTED)
 
 
-def test_what_was_reversed_is_not_credited_again():
+def test_a_reversed_conversion_is_not_credited_again():
     books = Books()
     for status in (APPROVED, REVERSED):
         books.tell(a_report(status))
@@ -344,14 +345,14 @@ def test_a_late_lead_does_not_release_held_money():
 
 
 @pytest.mark.parametrize("refusal", [REJECTED, TRASH])
-def test_a_refused_conversion_is_not_approved_after_all(refusal):
+def test_a_rejected_conversion_is_not_approved_by_default(refusal):
     books = Books()
     books.tell(a_report(refusal))
     assert books.tell(a_report(APPROVED)).is_ignored
     assert books.balance["USD"] == 0
 
 
-def test_each_change_is_later_than_the_last_although_the_clock_stands_still():
+def test_each_change_is_later_than_the_last_even_if_the_clock_stands_still():
     books = Books()
     moments = [books.tell(a_report(status), IN_AN_HOUR).conversion.updated_at for status in (PENDING, APPROVED, TRASH)]
     assert moments == [times.plus(IN_AN_HOUR, milliseconds=step) for step in range(3)]
@@ -360,12 +361,12 @@ def test_each_change_is_later_than_the_last_although_the_clock_stands_still():
 # ------------------------------------------------------------------------------------------------ earlier versions
 
 
-def test_a_new_conversion_has_no_past():
+def test_a_new_conversion_has_no_earlier_versions():
     conversion = Books().tell(a_report(PENDING, 4)).conversion
     assert (conversion.version, conversion.versions, conversion.changed_by) == (1, (), None)
 
 
-def test_a_conversion_keeps_what_it_was_in_each_earlier_version():
+def test_a_conversion_keeps_its_earlier_versions():
     books = Books()
     lead = books.tell(a_report(PENDING, 4, payout="6")).conversion
     purchase = books.tell(a_report(APPROVED, 3, payout="7"), LATER).conversion
@@ -378,7 +379,7 @@ def test_a_conversion_keeps_what_it_was_in_each_earlier_version():
     assert (refund.version, refund.changed_by) == (3, "partner:part_1")
 
 
-def test_what_is_held_and_what_is_taken_back_in_part_are_no_new_versions():
+def test_holds_and_partial_refunds_make_no_new_version():
     books = Books()
     books.tell(a_report(PENDING, 4))
     assert books.tell(a_report(APPROVED, 6)).conversion.versions == ()
@@ -398,7 +399,7 @@ def test_money_is_credited_in_the_products_currency_only(lead, purchase):
     assert {currency for currency, balance in books.balance.items() if balance} <= {"USD"}
 
 
-def test_an_amount_keeps_the_currency_it_was_said_in():
+def test_an_amount_keeps_the_currency_it_was_reported_in():
     books = Books()
     books.tell(a_report(PENDING, 3))
     settlement = books.tell(a_report(APPROVED, 400, currency="COINS"))
@@ -411,7 +412,7 @@ def test_an_amount_keeps_the_currency_it_was_said_in():
 
 @pytest.mark.parametrize("status", Status)
 @pytest.mark.parametrize("said", [None, 5])
-def test_the_same_again_changes_nothing(status, said):
+def test_a_repeated_report_changes_nothing(status, said):
     books = Books()
     first = books.tell(a_report(status, 5))
     again = books.tell(a_report(status, said), LATER)
@@ -425,7 +426,7 @@ def test_the_same_again_changes_nothing(status, said):
     [((APPROVED, 5), (REVERSED, 2)), ((PENDING, 5), (REJECTED, 0)), ((APPROVED, 5), (REJECTED, 0))],
     ids=["partial refund", "rejected for nothing", "taken back for nothing"],
 )
-def test_a_repeated_refusal_is_a_repeat_whatever_amount_it_names(first, second):
+def test_a_repeated_rejection_is_a_repeat_whatever_its_amount(first, second):
     books = Books()
     books.tell(a_report(*first))
     books.tell(a_report(*second))
@@ -463,14 +464,14 @@ def test_the_same_transaction_with_another_click_is_a_conflict(status):
         ({"source": "network:n"}, False),
     ],
 )
-def test_an_exact_repeat_is_seen_from_the_click_alone(report, is_one):
+def test_an_exact_repeat_is_recognised_from_the_click_alone(report, is_one):
     outcome = Books().tell(a_report(APPROVED, 5)).click.outcome
     assert repeats(a_report(**report), outcome) is is_one
 
 
-def test_the_click_keeps_what_it_led_to():
+def test_the_click_keeps_its_result():
     conversion = Books().tell(a_report(APPROVED, 5, source_conversion_id="theirs")).conversion
-    assert outcome_of(conversion) == ClickResult(
+    assert click_result(conversion) == ClickResult(
         conversion_id=conversion.conversion_id,
         source_conversion_id="theirs",
         earning_id=conversion.earning_id,
@@ -498,5 +499,5 @@ def test_the_click_keeps_what_it_led_to():
         ({"transaction_id": "C-1"}, {"transaction_id": None, "source_conversion_id": "C-1"}, False),
     ],
 )
-def test_a_conversion_is_told_by_transaction_else_by_its_sources_id_else_by_click_and_event(one, other, same):
+def test_a_conversion_is_identified_by_transaction_then_source_id_then_click_and_event(one, other, same):
     assert (a_report(**one).conversion_id == a_report(**other).conversion_id) is same

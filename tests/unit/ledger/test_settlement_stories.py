@@ -28,32 +28,32 @@ def tell_all(books: Books, *story: tuple[str, Status]) -> Books:
 
 
 @pytest.mark.parametrize("refusal", [REJECTED, TRASH, REVERSED])
-def test_a_refused_lead_does_not_open_a_paid_click_again(refusal):
+def test_a_rejected_lead_does_not_reopen_a_paid_click(refusal):
     leads = [("A", PENDING), ("B", PENDING), ("C", PENDING)]
     books = tell_all(Books(), *leads, ("B", APPROVED), ("A", refusal), ("C", APPROVED))
     assert books.balance["USD"] == 5
 
 
-def test_a_second_thought_does_not_pay_a_click_twice():
+def test_a_reapproval_does_not_pay_a_click_twice():
     leads = [("A", PENDING), ("B", PENDING)]
     books = tell_all(LenientBooks(), *leads, ("A", REJECTED), ("B", APPROVED), ("A", APPROVED))
     assert books.balance["USD"] == 5
 
 
 @pytest.mark.parametrize("refusal", [REJECTED, TRASH])
-def test_a_second_thought_is_credited_in_a_row_of_its_own(refusal):
+def test_a_reapproval_is_credited_in_a_new_row(refusal):
     books = tell_all(LenientBooks(), ("A", refusal), ("A", APPROVED))
     assert (books.balance["USD"], books.lifetime["USD"], books.pending["USD"]) == (5, 5, 0)
     assert sorted(row.status for row in books.rows.values()) == ["cancelled", "completed"]
 
 
 @pytest.mark.parametrize("refusal", [REJECTED, TRASH])
-def test_a_third_thought_takes_the_money_back(refusal):
+def test_rejecting_a_reapproved_conversion_takes_the_money_back(refusal):
     books = tell_all(LenientBooks(), ("A", refusal), ("A", APPROVED), ("A", refusal))
     assert books.balance["USD"] == 0
 
 
-def test_a_second_thought_in_another_currency_is_no_amount_of_ours():
+def test_a_reapproval_in_another_currency_does_not_change_the_amount():
     books = LenientBooks()
     books.tell(a_report(REJECTED, 3))
     conversion = books.tell(a_report(APPROVED, 400, currency="COINS")).conversion
@@ -62,7 +62,7 @@ def test_a_second_thought_in_another_currency_is_no_amount_of_ours():
 
 
 @pytest.mark.parametrize("amount", [None, 5], ids=["all", "the whole amount"])
-def test_a_full_refund_after_a_partial_one_is_no_repeat_of_it(amount):
+def test_a_full_refund_after_a_partial_one_is_not_a_repeat(amount):
     books = Books()
     books.tell(a_report(APPROVED, 5))
     books.tell(a_report(REVERSED, 2))

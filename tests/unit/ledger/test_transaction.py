@@ -98,7 +98,7 @@ def earning():
 
 
 @pytest.mark.parametrize("reasons", [CONFLICT, THROTTLED])
-def test_a_conflict_is_tried_again_after_a_moment(waits, earning, reasons):
+def test_a_conflict_is_retried_after_a_delay(waits, earning, reasons):
     answers = Answers(reasons, reasons)
     credit(answers, waits, earning)
     assert answers.requests == 3
@@ -114,7 +114,7 @@ def test_waits_grow_and_are_jittered(waits, earning):
     assert len(set(waits)) > 100
 
 
-def test_a_ledger_that_stays_busy_says_so_after_four_tries(waits, earning):
+def test_a_ledger_that_stays_busy_fails_after_four_tries(waits, earning):
     answers = Answers(*[CONFLICT] * 10)
     with pytest.raises(LedgerBusyError):
         credit(answers, waits, earning)
@@ -122,21 +122,21 @@ def test_a_ledger_that_stays_busy_says_so_after_four_tries(waits, earning):
     assert len(waits) == TRIES - 1
 
 
-def test_a_row_that_is_there_is_not_tried_again(waits, earning):
+def test_an_existing_row_is_not_retried(waits, earning):
     answers = Answers(EXISTS)
     with pytest.raises(EarningExistsError):
         credit(answers, waits, earning)
     assert (answers.requests, waits) == (1, [])
 
 
-def test_what_no_repetition_can_mend_is_raised_at_once(waits, earning):
+def test_an_error_that_no_retry_can_fix_is_raised_at_once(waits, earning):
     answers = Answers(INVALID)
     with pytest.raises(ClientError):
         credit(answers, waits, earning)
     assert (answers.requests, waits) == (1, [])
 
 
-def test_a_cap_that_is_reached_is_told_as_what_it_means(waits):
+def test_a_reached_cap_is_raised_with_its_reason(waits):
     settlement = Books(a_product(caps=Caps(per_user=1, per_day=1))).tell(a_report())
     passed, failed = {"Code": "None"}, {"Code": "ConditionalCheckFailed"}
     # conversion, click, row and wallet, then the user's counter and the day's
@@ -147,7 +147,7 @@ def test_a_cap_that_is_reached_is_told_as_what_it_means(waits):
     assert (answers.requests, waits) == (1, [])
 
 
-def test_what_is_counted_without_a_limit_is_counted_without_a_condition():
+def test_a_count_without_a_limit_has_no_condition():
     books = Books(a_product(approval="manual", caps=Caps(per_user=1)))
     held = books.tell(a_report()).conversion
     sent = Answers().sent_by(lambda ledger: ledger.write(books.decide(held.conversion_id, Status.APPROVED)))
@@ -156,7 +156,7 @@ def test_what_is_counted_without_a_limit_is_counted_without_a_condition():
     assert "ConditionExpression" not in counter
 
 
-def test_a_row_that_is_settled_leaves_its_indexes():
+def test_a_credited_row_leaves_its_indexes():
     books = Books(a_product(hold_days=1))
     owed = books.tell(a_report()).conversion
     sent = Answers().sent_by(lambda ledger: ledger.write(books.release(owed.conversion_id, TOMORROW)))

@@ -3,7 +3,8 @@
 from decimal import Decimal
 
 from ops.user import compare, describe_difference
-from ricochet.ledger.earning import ApprovalStatus, Earning, EarningStatus, EarningType, Wallet
+from ricochet.ledger.earning import Earning, EarningType, Wallet
+from ricochet.values.statuses import ApprovalStatus, EarningStatus
 from tests.unit.builders import NOON
 
 

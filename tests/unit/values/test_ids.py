@@ -26,7 +26,7 @@ def test_a_click_id_is_read_with_and_without_dashes(text):
 
 
 @pytest.mark.parametrize("text", ["", "x", BARE[:-1], BARE + "0", "g" * 32, "{" + BARE + "}", CLICK_ID + "0", "-" * 36])
-def test_what_is_no_uuid_is_no_click_id(text):
+def test_only_a_uuid_is_a_click_id(text):
     with pytest.raises(InvalidClickIdError):
         ids.parse_click_id(text)
 
@@ -46,7 +46,7 @@ def test_a_digest_is_sha_256_over_all_parts():
 
 
 @pytest.mark.parametrize("others", [("ab", "c"), ("a", "b", "c"), ("abc",), ("bc", "a"), ("a", "bc", "")])
-def test_a_digest_depends_on_where_parts_end(others):
+def test_a_digest_depends_on_the_boundaries_between_parts(others):
     assert ids.digest("a", "bc") != ids.digest(*others)
 
 
@@ -70,7 +70,7 @@ def test_the_same_event_of_the_same_source_is_the_same_conversion():
         (ids.referral_code("user_1"), "VABAMRTYRCSM"),
     ],
 )
-def test_a_derived_id_is_what_earlier_releases_made_of_the_same(made, once):
+def test_derived_ids_are_the_same_as_in_earlier_releases(made, once):
     assert made == once
 
 

@@ -35,7 +35,7 @@ def details(fields) -> list[str]:
     return refused.value.details
 
 
-def test_what_fits_becomes_a_model():
+def test_valid_fields_become_a_model():
     assert validate({"earnUpTo": "1.50", "name": "abc"}, Shape) == Shape(earn_up_to="1.5", name="abc")
 
 
@@ -45,7 +45,7 @@ def test_every_wrong_field_is_named_as_the_caller_wrote_it():
     assert wrong[0] == "earnUpTo: amount must not be negative"
 
 
-def test_a_detail_says_only_what_is_wrong():
+def test_a_detail_names_only_the_problem():
     assert details({"earnUpTo": "1", "name": "ABC"}) == ["name: must be small"]
 
 
@@ -58,25 +58,25 @@ def test_a_missing_field_is_named(missing):
     assert "required" in detail
 
 
-def test_a_field_that_nobody_reads_is_warned_of_and_the_nearest_one_named():
+def test_an_unknown_field_causes_a_warning_that_names_the_nearest_one():
     assert ignored_fields(["name", "earnUpto", "zzz"], Shape) == [
         "earnUpto is not a field and was ignored; did you mean earnUpTo?",
         "zzz is not a field and was ignored",
     ]
 
 
-def test_a_field_in_another_spelling_counts_or_is_warned_of():
+def test_a_field_in_another_spelling_counts_or_causes_a_warning():
     fields = {"earnUpTo": "1", "name": "abc", "earn_up_to": "2"}
     assert validate(fields, Shape).earn_up_to == 2 or ignored_fields(fields, Shape)
 
 
 @pytest.mark.parametrize("patch", [{"earn_up_to": "2"}, {"earnUpTo": "2"}, {"earn_up_to": "3", "earnUpTo": "2"}])
-def test_what_is_said_over_what_is_stored_counts_in_either_spelling(patch):
+def test_a_patch_counts_in_either_spelling(patch):
     before = Shape(earn_up_to="1", name="abc")
     after = validate(before.to_item() | as_api_names(patch, Shape), Shape)
     assert after == before.with_changes(earn_up_to=2)
     assert len(ignored_fields(patch, Shape)) == len(patch) - 1
 
 
-def test_what_is_no_field_keeps_its_name():
+def test_an_unknown_field_keeps_its_name():
     assert as_api_names({"name": "x", "earnUpto": 1}, Shape) == {"name": "x", "earnUpto": 1}

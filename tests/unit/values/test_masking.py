@@ -2,13 +2,13 @@
 
 import pytest
 
-from ricochet.values.masking import SECRET_WORDS, masked
+from ricochet.values.masking import SECRET_NAMES, masked
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        *sorted(SECRET_WORDS),
+        *sorted(SECRET_NAMES),
         *("TOKEN", "Api_Key", "apiKey", "APIKey", "X-Api-Key", "authToken", "client_secret", "key2", "postback.token"),
         *(
             "authtoken",

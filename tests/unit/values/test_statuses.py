@@ -31,12 +31,12 @@ def test_the_table_has_every_pair():
 
 
 @pytest.mark.parametrize(("current", "reported", "follows"), pairs())
-def test_a_status_moves_as_the_table_says(current, reported, follows):
+def test_a_status_changes_as_the_table_says(current, reported, follows):
     assert next_status(status_of(current), Status(reported)) == status_of(follows)
 
 
 @pytest.mark.parametrize(("current", "reported", "follows"), pairs())
-def test_reapproval_opens_two_ways_more_and_no_others(current, reported, follows):
+def test_reapproval_adds_exactly_two_transitions(current, reported, follows):
     follows = WITH_REAPPROVAL.get((current, reported), follows)
     assert next_status(status_of(current), Status(reported), allow_reapproval=True) == status_of(follows)
 
@@ -51,7 +51,7 @@ WORDS = {
 
 
 @pytest.mark.parametrize(("status", "word"), [(status, word) for status in WORDS for word in WORDS[status].split()])
-def test_networks_words_are_known_however_they_are_written(status, word):
+def test_networks_status_names_are_known_in_any_spelling(status, word):
     assert parse_status(word) is status
     assert parse_status(word.upper()) is status
     assert parse_status(f" {word[:2]}-{word[2:]}_") is status
@@ -63,7 +63,7 @@ def test_a_status_reads_its_own_name(status):
 
 
 @pytest.mark.parametrize("word", ["", "1", "2", "-1", "0", "true", "ok", "yes", "purchased!", "{status}", "lead/sale"])
-def test_a_word_or_number_that_nobody_knows_is_no_status(word):
+def test_an_unknown_name_or_number_is_no_status(word):
     assert parse_status(word) is None
 
 

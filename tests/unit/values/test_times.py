@@ -7,18 +7,18 @@ import pytest
 from ricochet.values import times
 
 
-def test_a_moment_is_written_in_utc_with_milliseconds():
+def test_a_time_is_written_in_utc_with_milliseconds():
     moment = datetime(2026, 1, 31, 23, 30, 0, 7_999, tzinfo=timezone(timedelta(hours=-2)))
     assert times.iso(moment) == "2026-02-01T01:30:00.007Z"
 
 
-def test_now_is_the_present():
+def test_now_is_the_current_time():
     before = datetime.now(UTC) - timedelta(milliseconds=1)
     assert before <= times.parse(times.now()) <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize("text", ["2026-01-31T09:30:00.000Z", "1999-12-31T23:59:59.999Z"])
-def test_a_text_is_parsed_to_the_moment_it_was_made_of(text):
+def test_a_text_is_parsed_to_the_time_it_was_made_from(text):
     assert times.iso(times.parse(text)) == text
 
 
@@ -40,12 +40,12 @@ def test_another_format_is_refused(text):
         ("2026-01-31T23:30:00-02:00", "2026-02-01T01:30:00.000Z"),
     ],
 )
-def test_a_person_may_write_a_time_as_it_comes(written, meant):
+def test_a_person_may_write_a_time_in_several_formats(written, meant):
     assert times.read(written) == meant
 
 
 @pytest.mark.parametrize("text", ["", "soon", "2026-13-01", "2026-01-31T25:00", "1700000000", "0001-01-01T00:00+14:00"])
-def test_what_is_no_time_is_refused(text):
+def test_anything_but_a_time_is_refused(text):
     with pytest.raises(ValueError, match="must be a time such as"):
         times.read(text)
 
@@ -58,7 +58,7 @@ def test_what_is_no_time_is_refused(text):
         ({"seconds": -0.5}, "2026-02-28T11:59:59.500Z"),
     ],
 )
-def test_a_text_can_be_moved(delta, moved):
+def test_a_time_can_be_shifted(delta, moved):
     assert times.plus("2026-02-28T12:00:00.000Z", **delta) == moved
 
 
@@ -67,6 +67,6 @@ def test_later_texts_are_greater():
     assert texts == sorted(set(texts))
 
 
-def test_epochs_are_those_of_unix():
+def test_epochs_are_unix_epochs():
     assert times.epoch_seconds("1970-01-02T00:00:00.999Z") == 86_400
     assert times.epoch_milliseconds("1970-01-01T00:00:02.501Z") == 2_501

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Any
 
 from ricochet.values import times
 from ricochet.values.entity import Entity
 from ricochet.values.money import Amount
-from ricochet.values.statuses import Status
+from ricochet.values.statuses import ClickStatus, Status
 
 KEPT_AFTER_EXPIRY_DAYS = 30
 
 NOT_FOR_APPS = {"ip", "ttl", "visits", "first_visit_at", "postback_at", "outcome", "closed"}
-
-
-class ClickStatus(StrEnum):
-    """As stored; `expired` is never stored, it follows from `expires_at`."""
-
-    PENDING = "pending"
-    CONVERTED = "converted"
-    REJECTED = "rejected"
 
 
 class ClickResult(Entity):

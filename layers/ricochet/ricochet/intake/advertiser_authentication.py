@@ -1,4 +1,4 @@
-"""How an advertiser's postback proves that it may speak for a product."""
+"""How an advertiser proves that a postback for a product is its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TOLERANCE = timedelta(minutes=5)
 
 
 def is_authentic(product: Product, token: str | None, raw: RawPostback) -> bool:
-    """Whether a postback with this token, from where it comes and signed as it is, is the product's advertiser's."""
+    """Whether the postback is the product's advertiser's, by its token, signature or address as the product asks."""
     match product.postback_auth.mode:
         case AuthMode.SECRET:
             expected = product.postback_token_hash

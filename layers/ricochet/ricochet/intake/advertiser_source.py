@@ -15,7 +15,7 @@ from ricochet.intake.fields import text
 from ricochet.intake.raw_postback import RawPostback
 from ricochet.ledger.conversion import Conversion
 from ricochet.ledger.report import Report
-from ricochet.ledger.settlement import Terms, terms_of_click
+from ricochet.ledger.terms import Terms, terms_of_click
 from ricochet.values import ids, money
 from ricochet.values.statuses import Status, parse_status
 

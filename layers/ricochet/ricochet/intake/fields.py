@@ -1,4 +1,4 @@
-"""Values of postbacks, checked one by one; errors name the field."""
+"""Checks of single postback fields; errors name the field."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MAX_TEXT = 128
 
 
 def text(name: str, value: object) -> str:
-    """A text, or a number as text; InvalidRequestError for anything else and for what is too long to keep."""
+    """Return a text, or a number as text. Raise InvalidRequestError for anything else, and for too long a text."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise InvalidRequestError(f"{name} must be a text", [f"{name}: {type(value).__name__} is not a text"])
     plain = str(value).strip()

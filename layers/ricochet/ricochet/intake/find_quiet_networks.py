@@ -27,7 +27,7 @@ class FindQuietNetworks:
         return cls(NetworksTable(client, settings.networks_table), ReceiptsTable(client, settings.receipts_table))
 
     def __call__(self, hours: int) -> list[str]:
-        """The ids of active networks that are silent for so many hours, and were not before; for 0 hours none."""
+        """Return the ids of active networks that sent nothing for `hours` but usually do; none for 0 hours."""
         moment = self._clock()
         ids = self._networks.active_ids() if hours else []
         return [network_id for network_id in ids if self._is_quiet(f"network:{network_id}", moment, hours)]

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from ricochet.clicks.click import ClickResult, shown_conversion_id
 from ricochet.errors import BodyTooLargeError, InvalidBodyError, LedgerBusyError, NotAConversionError, RequestError
 from ricochet.intake.raw_postback import RawPostback, receipt_of
-from ricochet.ledger.consequences import EARNING_STATUS
+from ricochet.ledger.consequences import click_result
 from ricochet.ledger.conversion import Conversion
 from ricochet.ledger.receipt import Receipt
 from ricochet.ledger.receipts_table import ReceiptsTable
 from ricochet.ledger.report import Report
-from ricochet.ledger.settlement import Settlement, Terms, outcome_of, repeats, settle
+from ricochet.ledger.settlement import Settlement, repeats, settle
+from ricochet.ledger.terms import Terms
 from ricochet.ledger.transaction import CapReachedError, ClickTakenError, ConversionMovedError, Ledger
 from ricochet.values import money, times
+from ricochet.values.statuses import STATUSES
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -73,7 +75,7 @@ class IntakeReply:
             "earningId": self.led_to.earning_id,
             "clickId": self.click_id,
             "conversionId": shown_conversion_id(self.led_to),
-            "status": EARNING_STATUS[self.led_to.status],
+            "status": STATUSES[self.led_to.status].earning,
             "amount": money.json_number(self.led_to.amount),
         }
         return data | {"duplicate": True} if self.is_duplicate else data
@@ -156,7 +158,7 @@ class Intake:
                 except CapReachedError as cap:
                     terms = terms.with_cap_reached(cap.reason)
                     continue
-            return IntakeReply(settlement.outcome, report.click_id, outcome_of(settlement.conversion))
+            return IntakeReply(settlement.outcome, report.click_id, click_result(settlement.conversion))
         raise LedgerBusyError("the conversion kept moving")
 
     def _write(self, case: _Case, settlement: Settlement) -> None:

@@ -12,20 +12,20 @@ from ricochet.values.statuses import Status
 
 
 class CreditBy(StrEnum):
-    """Whom a network's conversions credit."""
+    """Which user a network's conversions credit."""
 
-    CLICK = "click"  # the user whose click it names
-    USER = "user"  # the user whom it names, as offerwalls do
+    CLICK = "click"  # the user of the click that it names
+    USER = "user"  # the user that it names, as offerwalls do
     NONE = "none"
 
 
 class Network(Entity):
     unique_key: str
-    network_id: str | None = None  # absent from a key that has been replaced
+    network_id: str | None = None  # absent from a key that was replaced
     name: str = ""
     preset: str = "generic"
     secret: str | None = None
-    affiliate: str | None = None  # ours at ClickBank: notices for others are receipts only
+    affiliate: str | None = None  # our account at ClickBank: notices for other accounts are receipts only
     allowed_cidrs: tuple[str, ...] = ()
     param_map: dict[str, tuple[str, ...]] = {}
     status_map: dict[str, Status] = {}

@@ -31,7 +31,7 @@ from ricochet.intake.preset import Acknowledgement, Preset, Reads
 from ricochet.intake.raw_postback import RawPostback, present
 from ricochet.ledger.conversion import Conversion
 from ricochet.ledger.report import Report
-from ricochet.ledger.settlement import Terms, terms_of_click
+from ricochet.ledger.terms import Terms, terms_of_click
 from ricochet.values import ids, money
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.statuses import Status

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 class PostbackQueue:
-    """Postbacks to be taken in again, exactly as they arrived."""
+    """Postbacks to be processed again, exactly as they arrived."""
 
     def __init__(self, client: SQSClient, url: str) -> None:
         self._client = client
         self._url = url
 
     def put(self, raw: RawPostback) -> None:
-        """QueueRefusedError if it could not be put there."""
+        """Raise QueueRefusedError if the queue does not accept it."""
         try:
             self._client.send_message(QueueUrl=self._url, MessageBody=raw.to_message())
         except (BotoCoreError, ClientError) as error:
-            raise QueueRefusedError("the postback could not be taken in; please send it again") from error
+            raise QueueRefusedError("the postback could not be accepted; please send it again") from error

@@ -1,4 +1,4 @@
-"""What a network's preset says, and how a postback reads through it."""
+"""What a network's preset says, and how a postback is read with it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Fields = Mapping[str, Any]
 
 Names = Mapping[str, tuple[str, ...]]
 
-# Our names for what a postback may say; a preset gives the network's names for them.
+# Our names of the fields that a postback may have; a preset gives the network's names for them.
 KNOWN = frozenset(
     {
         *("click_id", "user_id", "transaction_id", "source_conversion_id", "amount", "payout", "currency", "status"),
@@ -30,7 +30,7 @@ def no_reason(_: Fields) -> None:
 
 @dataclass(frozen=True)
 class Acknowledgement:
-    """What the network wants to read so that it stops sending; `{error}` stands for the reason of a refusal."""
+    """The answer that stops the network from repeating the postback; `{error}` stands for the reason of a refusal."""
 
     body: str = "OK"
     duplicate: str | None = None
@@ -44,7 +44,7 @@ class Acknowledgement:
 
 
 class Reads(Enum):
-    """Where the fields may stand: where a signature covers one part of the request, only there."""
+    """Where fields are read from: only from the part of the request that the signature covers."""
 
     BOTH = "query and body"
     QUERY = "query"
@@ -53,43 +53,45 @@ class Reads(Enum):
 
 @dataclass(frozen=True)
 class Preset:
-    """One network. Parameter names are tried in their order; the first that has a value counts."""
+    """One network. Parameter names are tried in order; the first that has a value counts."""
 
     title: str
     fields: Names
     proof: Proof = path_key
     reads: Reads = Reads.BOTH
     needs_secret: bool = False
-    needs_vouching: bool = False  # the proof leaves out the amount: CIDRs or a click of ours must vouch for it
-    statuses: Mapping[str, Status] = field(default_factory=dict)  # its own words and numbers, in lower case
-    own_words: Callable[[Fields], Mapping[str, Status]] = lambda _: {}  # words that a postback itself explains
-    knows_other_words: bool = True  # besides those, the words that everybody uses
+    needs_vouching: bool = False  # the proof does not cover the amount: CIDRs or a click of ours must vouch for it
+    statuses: Mapping[str, Status] = field(default_factory=dict)  # its own names and numbers, in lower case
+    explained_statuses: Callable[[Fields], Mapping[str, Status]] = (
+        lambda _: {}
+    )  # names that the postback itself explains
+    knows_common_names: bool = True  # the status names that everybody uses count as well
     default_status: Status = Status.APPROVED
     is_reversal: Callable[[Fields], bool] = no_reason  # type: ignore[assignment]
     reversed_transaction: Callable[[Fields], str | None] = no_reason
-    """Which transaction a reversal takes back, where it has an id of its own."""
+    """The transaction that a reversal takes back, if the reversal has an id of its own."""
     only_receipt: Callable[[Fields, str | None], str | None] = lambda _fields, _affiliate: None
-    """Why this postback is kept as a receipt and nothing else, if it is (tests, other roles)."""
+    """Why this postback is only kept as a receipt (tests, other roles); None for all others."""
     is_rebill: Callable[[Fields], bool] = no_reason  # type: ignore[assignment]
-    """Whether it is a later charge of the same customer: a conversion of its own on a click that has converted."""
+    """Whether it is a later charge of the same customer: a conversion of its own on a converted click."""
     unwrap: Callable[[RawPostback, str], dict[str, Any]] | None = None
-    """The fields, where they are not simply those of the query and the body; InvalidBodyError if they can't be had."""
+    """Returns fields that are not simply those of query and body; raises InvalidBodyError if they are unreadable."""
     acknowledgement: Callable[[Fields], Acknowledgement] = lambda _: Acknowledgement()
     paste: str = ""  # query of the URL to paste at the network, with its macros
-    secret_fields: frozenset[str] = frozenset({"token"})  # what receipts must not show
-    beta: bool = False  # known from public integrations only, not from the vendor's documentation
+    secret_fields: frozenset[str] = frozenset({"token"})  # parameters that receipts must not show
+    beta: bool = False  # known only from public integrations, not from the vendor's documentation
 
     def read(self, fields: Fields, name: str, own_names: Names) -> Any:
-        """The value of one of our names, by the network's own configuration or else by the preset; None if absent."""
+        """Return a field by one of our names: the network's own mapping first, then the preset's; None if absent."""
         for theirs in (*own_names.get(name, ()), *self.fields.get(name, ())):
             if fields.get(theirs) is not None:
                 return fields[theirs]
         return None
 
-    def status_of(self, word: str, fields: Fields, configured: Mapping[str, Status]) -> Status | None:
-        """What a word means here, by the operator's word first; None if nobody knows it."""
-        key = word.strip().lower()
-        for words in (configured, self.own_words(fields), self.statuses):
-            if key in words:
-                return words[key]
-        return parse_status(word) if self.knows_other_words else None
+    def status_of(self, name: str, fields: Fields, configured: Mapping[str, Status]) -> Status | None:
+        """Return what a status name means here, the operator's map first; None if it is unknown."""
+        key = name.strip().lower()
+        for known in (configured, self.explained_statuses(fields), self.statuses):
+            if key in known:
+                return known[key]
+        return parse_status(name) if self.knows_common_names else None

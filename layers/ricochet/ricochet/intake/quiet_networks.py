@@ -1,4 +1,4 @@
-"""Which network has fallen silent: one that posted on most days, and then nothing any more."""
+"""Whether a network is quiet: it used to post on most days, and now sends nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ricochet.values import times
 DAYS_BEFORE = 7
 
 USUAL_DAYS = 5
-"""Of the seven days before a silence: who posted on fewer is one that posts now and then."""
+"""Out of the seven days before the silence; a network that posted on fewer posts irregularly."""
 
 
 def silent_since(moment: str, hours: int) -> str:
@@ -17,7 +17,7 @@ def silent_since(moment: str, hours: int) -> str:
 
 
 def recent_days(moment: str, hours: int) -> list[str]:
-    """The days of the possible silence, the newest first; its first day is only in part one of them."""
+    """Return the days of the possible silence, newest first; the silence covers only part of its first day."""
     since, days = silent_since(moment, hours)[:10], [moment[:10]]
     while days[-1] > since:
         days.append(times.plus(f"{days[-1]}T00:00:00.000Z", days=-1)[:10])
@@ -25,11 +25,11 @@ def recent_days(moment: str, hours: int) -> list[str]:
 
 
 def days_before(moment: str, hours: int) -> list[str]:
-    """The whole days before the one on which the silence would have begun."""
+    """Return the whole days before the day on which the silence began."""
     since = silent_since(moment, hours)
     return [times.plus(since, days=-number)[:10] for number in range(1, DAYS_BEFORE + 1)]
 
 
 def is_usual(posted_on: Collection[str]) -> bool:
-    """Whether a network that posted on these days of `days_before` is one that usually does."""
+    """Whether a network that posted on these days of `days_before` usually posts."""
     return len(posted_on) >= USUAL_DAYS

@@ -1,4 +1,4 @@
-"""A postback as it arrived, and the receipt that keeps it with what we made of it."""
+"""A postback as it arrived, and the receipt that keeps it."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from ricochet.values.masking import MASK
 MAX_BODY_BYTES = 256 * 1024
 
 UNIDENTIFIED_BYTES_KEPT = 2048
-"""How many body bytes a receipt keeps when nobody vouched for the sender: strangers don't fill our tables."""
+"""Bytes of query and body that a receipt keeps of an unauthenticated sender, who must not fill our tables."""
 
 KEPT_HEADERS = ("content-type", "user-agent", "webhook-id", "webhook-timestamp")
 
-# What a network sends when it did not fill a macro in: {payout}, [X], #x#, [%x%], %x%
+# What a network sends when it did not fill in a macro: {payout}, [X], #x#, [%x%], %x%
 _BARE_MACRO = re.compile(r"\{[\w.-]+\}|\[%?[\w.-]+%?\]|#[\w.-]+#|%[\w.-]+%", re.ASCII)
 
 
 class RawPostback(Entity):
-    """One request to a postback URL, not yet understood."""
+    """One request to a postback URL, not yet parsed."""
 
     receipt_id: str
     received_at: str
     method: str
-    base_url: str = ""  # where the API is reached, by configuration or API Gateway's word: signatures cover it
+    base_url: str = ""  # the API's public URL, by configuration or by API Gateway: signatures cover it
     path: str
     query: str = ""
     headers: dict[str, str] = {}
@@ -41,7 +41,7 @@ class RawPostback(Entity):
 
     @classmethod
     def from_event(cls, event: dict[str, Any], received_at: str, base_url: str = "") -> Self:
-        """From an API Gateway event, payload format 2.0."""
+        """Read an API Gateway event, payload format 2.0."""
         http = event["requestContext"]["http"]
         text = event.get("body") or ""
         return cls(
@@ -57,7 +57,7 @@ class RawPostback(Entity):
         )
 
     def to_message(self) -> str:
-        """For a queue; `from_message` gives the same postback back."""
+        """Return a queue message; `from_message` returns the same postback."""
         return json.dumps(self.to_item() | {"body": base64.b64encode(self.body).decode()})
 
     @classmethod
@@ -72,7 +72,7 @@ class RawPostback(Entity):
         return dict(parse_qsl(self.query, keep_blank_values=True))
 
     def body_fields(self) -> dict[str, Any]:
-        """The fields of a JSON object or of a form; numbers are Decimal or int, never float."""
+        """Return the fields of a JSON object or a form; numbers are Decimal, never float."""
         if len(self.body) > MAX_BODY_BYTES:
             raise BodyTooLargeError(f"the body is over {MAX_BODY_BYTES // 1024} KiB")
         try:
@@ -92,17 +92,17 @@ class RawPostback(Entity):
         return "json" not in content_type and text[0] not in "{[" and "=" in text
 
     def fields(self) -> dict[str, Any]:
-        """Query and body together: the body wins, but the click id in the URL is the one that was handed out."""
+        """Return the fields of query and body. The body wins, but the click id in the URL is the one that we issued."""
         query, body = present(self.query_fields()), present(self.body_fields())
         return query | body | {name: query[name] for name in ("click_id",) if name in query}
 
     def query_without(self, secret_fields: frozenset[str]) -> str:
-        """The query as it came, with the values of secret fields masked."""
+        """Return the query as it arrived, with the values of secret fields masked."""
         pairs = self.query.split("&")
         return "&".join(_masked_pair(pair, secret_fields) for pair in pairs)
 
     def body_without(self, secret_fields: frozenset[str]) -> bytes:
-        """The body as it came, with the values of secret fields masked, in JSON and in forms, whole or broken."""
+        """Return the body as it arrived, with the values of secret fields masked in JSON and forms, complete or not."""
         body = self.body
         for name in (re.escape(field.encode()) for field in secret_fields):
             body = re.sub(rb'("%s"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s,}\]]+)' % name, rb'\1"%s"' % MASK.encode(), body)
@@ -118,7 +118,7 @@ def _masked_pair(pair: str, secret_fields: frozenset[str]) -> str:
 def receipt_of(
     raw: RawPostback, outcome: str, *, trusted: bool, secret_fields: frozenset[str], **links: str | None
 ) -> Receipt:
-    """A receipt for `raw` without its secrets; of senders who are not `trusted` only the beginning is kept."""
+    """Return a receipt for `raw` without its secrets. Of a sender who is not `trusted` only the beginning is kept."""
     kept = raw.body_without(secret_fields)
     return Receipt(
         receipt_id=raw.receipt_id,
@@ -142,7 +142,7 @@ def present(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_missing(value: object) -> bool:
-    """Absent, empty, or a macro that its sender never filled in."""
+    """Whether a value is absent, empty, or a macro that the sender did not fill in."""
     if value is None:
         return True
     return isinstance(value, str) and (not value.strip() or _BARE_MACRO.fullmatch(value.strip()) is not None)

@@ -1,7 +1,7 @@
-"""How networks prove that a postback is theirs: digests over parts of it with a shared secret.
+"""How networks prove that a postback is theirs: digests of parts of it, with a shared secret.
 
-Several cover only part of the message, so a valid one is not enough: amounts are capped by the product, the click must
-be its owner's, and a transaction that is known with another amount is refused.
+Several cover only part of the message, so a valid signature is not enough: the product caps amounts, the click must
+belong to the user that is named, and a transaction that is known with another amount is refused.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Text = Callable[[Mapping[str, Any], str], str]
 
 
 def path_key(raw: RawPostback, fields: Mapping[str, Any], secret: str | None) -> bool:  # noqa: ARG001
-    """The unguessable key in the path, and a `token` parameter where the network has a secret."""
+    """Return whether the `token` parameter is the secret; without a secret the unguessable path is enough."""
     return secret is None or _same(str(fields.get("token", "")), secret)
 
 
@@ -35,7 +35,7 @@ def token(parameter: str) -> Proof:
 
 
 def digest_of(parameter: str, algorithm: str, text: Text) -> Proof:
-    """A plain digest, in `parameter`, of a text made of some fields and the secret."""
+    """A digest, in `parameter`, of a text that is made of some fields and the secret."""
 
     def proof(_raw: RawPostback, fields: Mapping[str, Any], secret: str | None) -> bool:
         if secret is None:
@@ -46,7 +46,7 @@ def digest_of(parameter: str, algorithm: str, text: Text) -> Proof:
 
 
 def joined(names: tuple[str, ...], separator: str = "", *, secret_first: bool = False) -> Text:
-    """The fields of these names and the secret with `separator` between; absent fields are empty."""
+    """The named fields and the secret, joined by `separator`; absent fields are empty."""
 
     def text(fields: Mapping[str, Any], secret: str) -> str:
         values = [str(fields.get(name, "")) for name in names]
@@ -56,7 +56,7 @@ def joined(names: tuple[str, ...], separator: str = "", *, secret_first: bool = 
 
 
 def hmac_of_url(parameter: str, algorithm: str) -> Proof:
-    """HMAC of the public URL as it was requested, without the digest itself; whatever was added behind it counts."""
+    """HMAC of the public URL as requested, without the digest itself; parameters behind the digest count as well."""
     own = re.compile(rf"[?&]{re.escape(parameter)}=[^&]*")
 
     def proof(raw: RawPostback, fields: Mapping[str, Any], secret: str | None) -> bool:
@@ -80,7 +80,7 @@ def hmac_of_body(header: str, algorithm: str) -> Proof:
 
 
 def hmac_of_sorted_query(header: str, algorithm: str) -> Proof:
-    """HMAC of the query with its parameters sorted by name and encoded as PHP does it, in a header."""
+    """HMAC, in a header, of the query with its parameters sorted by name and encoded as PHP does."""
 
     def proof(raw: RawPostback, _fields: Mapping[str, Any], secret: str | None) -> bool:
         if secret is None:

@@ -1,4 +1,4 @@
-"""What a product lets be credited without a person looking: how many conversions, and how soon after the click."""
+"""Caps of a product: how many conversions are credited, and how soon after the click, before a person must approve."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ricochet.values import times
 from ricochet.values.entity import Entity
 
 KEPT_DAYS = 30
-"""How long the counters of a day are kept after it."""
+"""How long a day's counters are kept after that day."""
 
 
 def is_too_fast(product: Product, click: Click, received_at: str) -> bool:
@@ -21,7 +21,7 @@ def is_too_fast(product: Product, click: Click, received_at: str) -> bool:
 
 
 def counts(product: Product, user_id: str, moment: str, *, enforced: bool) -> Iterator[Count]:
-    """What one more conversion counts towards: nothing for a product without such caps."""
+    """Yield the counters that one more conversion increases: none for a product without caps."""
     caps, day = product.caps, moment[:10]
     until = times.epoch_seconds(f"{day}T00:00:00.000Z") + KEPT_DAYS * 86_400
     for limit, reason, parts, ttl in (
@@ -42,11 +42,11 @@ class Counter(Entity):
 
 @dataclass(frozen=True)
 class Count:
-    """One more on a counter."""
+    """An increase of one counter by one."""
 
     counter_id: str
     reason: HoldReason
-    """What it means that the counter has reached its limit."""
+    """Why the conversion is held once the counter has reached its limit."""
     limit: int | None
-    """None: counted whatever it comes to."""
+    """None: counted without a limit."""
     ttl: int | None = None

@@ -1,4 +1,4 @@
-"""Referral commission: a share of what the people one brought were credited."""
+"""Referral commission: a share of what referred users are credited."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ricochet.values.money import plain, rounded
 
 
 def commission_change(old: Conversion | None, new: Conversion) -> Decimal:
-    """What the referrer gets (or gives back, negative) because `credited` went from `old` to `new`.
+    """Return what the referrer gets (negative: gives back) because `credited` changed from `old` to `new`.
 
-    The difference of two rounded shares, so that a full reversal takes back exactly what was paid.
+    It is the difference of two rounded shares, so that a full reversal takes back exactly what was paid.
     """
     return plain(_share(new) - (_share(old) if old else Decimal(0)))
 
 
 def referrer_at_credit(user: User | None, conversion: Conversion) -> str | None:
-    """Who was the user's referrer when the conversion was first credited.
+    """Return the user's referrer at the time of the first credit, None if there was none.
 
-    Someone who was named later was paid nothing for it, and so has nothing to give back.
+    A referrer who was set later got no commission for it, and so has none to give back.
     """
     if user is None or user.referrer_id is None or user.referrer_set_at is None or conversion.credited_at is None:
         return None

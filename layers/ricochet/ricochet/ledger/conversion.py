@@ -1,4 +1,4 @@
-"""A conversion: one event at an advertiser, in its latest version; and one report of it."""
+"""A conversion: one event at an advertiser, in its latest version."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DAY_SHARDS = 4
 
 
 class HoldReason(StrEnum):
-    """Why money that the source approved still waits for a person."""
+    """Why money that the source has approved waits for a person."""
 
     MANUAL_APPROVAL = "manual_approval"
     AMOUNT_OVER_CAP = "amount_over_cap"
@@ -28,14 +28,14 @@ class HoldReason(StrEnum):
 
 
 class PastVersion(Entity):
-    """What a conversion was before its version grew: with the rest of it, enough to tell of that version once more."""
+    """An earlier version of a conversion: with the rest of it, enough to send that version to partners again."""
 
     version: int
     status: Status
     source_status: str
     amount: Amount
     payout: Price | None = None
-    at: str  # since when it was so
+    at: str  # since when
     changed_by: str | None = None
 
 
@@ -48,26 +48,26 @@ class Conversion(Entity):
     network_id: str | None = None
     status: Status
     source_status: str
-    reported: Status  # what its source says; `status` lags behind while the money is held
-    reports: tuple[str, ...] = ()  # keys of the reports that made it what it is
+    reported: Status  # what its source reports; `status` lags behind while the money is held
+    reports: tuple[str, ...] = ()  # keys of the reports that were applied
     hold_reason: HoldReason | None = None
     is_tombstone: bool | None = None  # reversed before it was reported
     is_rebill: bool | None = None
     version: int
     versions: tuple[PastVersion, ...] = ()  # all earlier ones, oldest first
-    version_at: str | None = None  # since when, if this is not the first
+    version_at: str | None = None  # since when, unless this is the first
     changed_by: str | None = None  # who made the present version, as in `Report`
-    click_id: str | None = None  # as the source sent it, known to us or not
+    click_id: str | None = None  # as the source sent it, whether or not it is one of ours
     user_id: str | None = None  # None: credits nobody
     product_id: str | None = None
     offer_id: str | None = None
-    offer_name: str | None = None  # the product's, as it was called then
+    offer_name: str | None = None  # the product's name at that time
     amount: Amount
     payout: Price | None = None
     currency: Currency
     credited: Amount = Decimal(0)  # net of reversals
-    credited_at: str | None = None  # the first time; who was the referrer then gets the commission
-    owed: Amount = Decimal(0)  # approved, and credited when `credit_after` has come; net of reversals
+    credited_at: str | None = None  # the first time; the referrer at that time gets the commission
+    owed: Amount = Decimal(0)  # approved, and credited at `credit_after`; net of reversals
     credit_after: str | None = None
     referral_rate: Price = Decimal(0)
     earning_id: str | None = None
@@ -89,7 +89,7 @@ class Conversion(Entity):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def day_shard(self) -> str:
-        """The partition of the index `byDay` that this conversion is in: the day of its last change."""
+        """The conversion's partition of the index `byDay`: the day of its last change."""
         return ids.pick(self.conversion_id, day_shards(self.updated_at[:10]))
 
     @property
@@ -98,16 +98,16 @@ class Conversion(Entity):
 
     @property
     def since(self) -> str:
-        """When it became what it is."""
+        """When its present version began."""
         return self.version_at or self.created_at
 
     @property
     def waiting(self) -> Decimal:
-        """Its part of what the user's wallet shows as pending."""
+        """The amount that it adds to the wallet's `pending`."""
         return self.amount if self.status is Status.PENDING else self.owed
 
     def is_due(self, earning_id: str, moment: str) -> bool:
-        """Whether what this very row says is owed is to be credited by now."""
+        """Whether this row is the conversion's present one and its owed amount must be credited by now."""
         return self.earning_id == earning_id and self.credit_after is not None and self.credit_after <= moment
 
     @property
@@ -124,5 +124,5 @@ class Conversion(Entity):
 
 
 def day_shards(day: str) -> list[str]:
-    """Every partition of the index `byDay` for one day, such as 2026-11-21."""
+    """Return every partition of the index `byDay` for one day, such as 2026-11-21."""
     return [f"{day}#{number}" for number in range(DAY_SHARDS)]

@@ -1,4 +1,4 @@
-"""What a product's hold days have kept back is credited when they are over."""
+"""Credits held earnings when their product's hold days are over."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TRIES = 4
 
 @dataclass
 class CreditRun:
-    """What one run did; `gone`: how many were credited or reversed by somebody else meanwhile."""
+    """What one run did. `gone`: how many were no longer due, credited or reversed in the meantime."""
 
     credited: list[Settlement] = field(default_factory=list)
     gone: int = 0
@@ -44,9 +44,9 @@ class CreditHeldEarnings:
         return cls(EarningsTable(client, settings.earnings_table), Ledger(client, names))
 
     def __call__(self, has_time: Callable[[], bool]) -> CreditRun:
-        """Credits what is due until there is no time; what is left is found by the next run.
+        """Credit what is due as long as `has_time` says so; the next run finds the rest.
 
-        One earning's failure keeps no other from being credited.
+        One earning's failure does not stop the others.
         """
         result = CreditRun()
         for conversion_id, earning_id in self._earnings.due(self._clock()):
@@ -54,7 +54,7 @@ class CreditHeldEarnings:
                 break
             try:
                 credited = self._credit(conversion_id, earning_id)
-            except Exception as error:  # noqa: BLE001 - told by the caller, and due until it is credited
+            except Exception as error:  # noqa: BLE001 - the caller logs it, and it stays due until it is credited
                 result.failed[earning_id] = error
                 continue
             if credited is None:
@@ -64,10 +64,10 @@ class CreditHeldEarnings:
         return result
 
     def _credit(self, conversion_id: str, earning_id: str) -> Settlement | None:
-        """What was written; None if this row is not owed any more, or not yet."""
+        """Return what was written, None if this row is no longer owed or not yet due."""
         conversion = self._ledger.conversion(conversion_id)
         if conversion is None:
-            raise ConversionNotFoundError(f"{earning_id} is of no conversion")
+            raise ConversionNotFoundError(f"{earning_id} has no conversion")
         for _ in range(_TRIES):
             moment = self._clock()
             if not conversion.is_due(earning_id, moment):

@@ -1,4 +1,4 @@
-"""The referrer's share of what a user was credited, from the stream and so away from the postback's own path."""
+"""Credits referral commissions from the Conversions stream, apart from the postback that caused them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from ricochet.clicks.users_table import UsersTable
 from ricochet.ledger.commission import commission_change, referrer_at_credit
 from ricochet.ledger.conversion import Conversion
 from ricochet.ledger.conversions_table import images
-from ricochet.ledger.earning import ApprovalStatus, Earning, EarningStatus, EarningType, WalletChange
+from ricochet.ledger.earning import Earning, EarningType, WalletChange
 from ricochet.ledger.transaction import EarningExistsError, Ledger, LedgerTables
 from ricochet.values import ids
+from ricochet.values.statuses import ApprovalStatus, EarningStatus
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,7 +31,7 @@ class CreditReferral:
         return cls(UsersTable(client, settings.users_table), Ledger(client, names))
 
     def __call__(self, record: dict[str, Any]) -> Earning | None:
-        """The commission that this record brought, None if none; the same record again brings nothing more."""
+        """Return the commission credited for this record, None if there is none. A repeated record credits nothing."""
         old, new = images(record)
         amount = commission_change(old, new) if new else Decimal(0)
         if new is None or new.user_id is None or not amount:
@@ -50,7 +51,7 @@ class CreditReferral:
 
 
 def _commission(conversion: Conversion, referrer_id: str, amount: Decimal) -> Earning:
-    """Its key follows from the conversion's version alone, so a redelivered record finds it there."""
+    """Its key follows from the conversion's version alone, so a redelivered record finds the row."""
     return Earning(
         user_id=referrer_id,
         earning_id=ids.earning_id(conversion.updated_at, conversion.conversion_id, conversion.version, "referral"),

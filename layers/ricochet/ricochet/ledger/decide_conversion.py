@@ -1,4 +1,4 @@
-"""A decision about a conversion by others than its source, entered in the books as a postback would be."""
+"""Applies an operator's or a partner's decision to a conversion, with a receipt, as a postback would be."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class DecideConversion:
         return conversion
 
     def __call__(self, decision: Decision, conversion_id: str, check: Callable[[Conversion], None]) -> Settlement:
-        """What was written. `check` raises where the conversion, as it is by then, does not allow the decision."""
+        """Return what was written. `check` raises if the conversion, as it is then, does not allow the decision."""
         prior, cap_reached = self.conversion(conversion_id), None
         for _ in range(_TRIES):
             check(prior)
@@ -67,7 +67,7 @@ class DecideConversion:
         raise LedgerBusyError("the conversion kept moving")
 
     def _click_and_product(self, conversion: Conversion) -> tuple[Click | None, Product | None]:
-        """Both belong to a conversion that was credited by its click, and to no other."""
+        """Only a conversion that is credited by its click has both."""
         if conversion.product_id is None or conversion.click_id is None:
             return None, None
         product = next(self._products.cached_then_fresh(conversion.product_id), None)

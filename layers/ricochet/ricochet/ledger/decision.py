@@ -1,6 +1,6 @@
-"""What others than its source decide about a conversion, by the same state machine.
+"""Decisions about a conversion by an operator or a partner, through the same state machine as its source's reports.
 
-What a person decides is held no more; a partner's word is subject to the product's rules like a source's.
+An operator's decision is final: nothing is held after it. A partner's reply follows the product's rules, like a report.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from ricochet.clicks.product import Approval, Product
 from ricochet.errors import EarningNotWaitingError, StatusNotPossibleError
 from ricochet.ledger.conversion import Conversion, HoldReason
 from ricochet.ledger.report import Report
-from ricochet.ledger.settlement import Settlement, Terms, credit_owed, settle
+from ricochet.ledger.settlement import Settlement, credit_owed, settle
+from ricochet.ledger.terms import Terms
 from ricochet.values.statuses import Status, next_status
 
 
@@ -32,7 +33,7 @@ def decide(
     moment: str,
     cap_reached: HoldReason | None = None,
 ) -> Settlement:
-    """`click` and `product` are the conversion's own, as far as there are any."""
+    """Return what the decision changes. `click` and `product` are the conversion's own, None if it has none."""
     if decision.is_reviewed and decision.status is Status.APPROVED and prior.credit_after is not None:
         return credit_owed(prior, moment, by_hand=True)
     report = Report(
@@ -58,26 +59,26 @@ def decide(
 
 
 def check_status(wanted: Status, prior: Conversion) -> None:
-    """StatusNotPossibleError unless the conversion can become exactly what is wanted."""
+    """Raise StatusNotPossibleError unless the conversion can become exactly `wanted`."""
     if next_status(prior.status, wanted, allow_reapproval=True) is not wanted:
         raise StatusNotPossibleError(f"a conversion that is {prior.status} cannot become {wanted}")
 
 
-def check_reply(word: Status, version: int, prior: Conversion) -> None:
-    """StatusNotPossibleError where a partner's word changes nothing, or where a person is to decide first.
+def check_reply(status: Status, version: int, prior: Conversion) -> None:
+    """Raise StatusNotPossibleError if a partner's reply changes nothing, or if a person must decide first.
 
-    It answers one version: of what has come since the partner knew nothing.
+    A reply answers one version: the partner did not know the versions that came later.
     """
     if prior.version != version:
-        raise StatusNotPossibleError("the conversion has gone on since the partner was told")
-    if prior.hold_reason is not None and word is Status.APPROVED:
-        raise StatusNotPossibleError(f"the money is held ({prior.hold_reason}): a person decides")
-    if next_status(prior.status, word) is None:
-        raise StatusNotPossibleError(f"a conversion that is {prior.status} does not become {word}")
+        raise StatusNotPossibleError("the conversion has a newer version than the partner received")
+    if prior.hold_reason is not None and status is Status.APPROVED:
+        raise StatusNotPossibleError(f"the money is held ({prior.hold_reason}) until a person decides")
+    if next_status(prior.status, status) is None:
+        raise StatusNotPossibleError(f"a conversion that is {prior.status} does not become {status}")
 
 
 def check_waiting(earning_id: str, prior: Conversion) -> None:
-    """EarningNotWaitingError unless this very row is still undecided, or approved and not yet credited."""
+    """Raise EarningNotWaitingError unless this row is still undecided, or approved and not yet credited."""
     is_undecided = prior.status is Status.PENDING or prior.credit_after is not None
     if prior.earning_id != earning_id or not is_undecided:
-        raise EarningNotWaitingError(f"this earning waits for nobody: its conversion is {prior.status}")
+        raise EarningNotWaitingError(f"this earning does not wait for a decision: its conversion is {prior.status}")

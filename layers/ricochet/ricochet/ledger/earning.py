@@ -1,4 +1,4 @@
-"""An earning: one signed line of a user's ledger; and the wallet that sums the credited ones up."""
+"""An earning: one signed line of a user's ledger. The wallet is the sum of the credited ones."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pydantic import computed_field
 from ricochet.values import ids
 from ricochet.values.entity import Entity
 from ricochet.values.money import Amount, Currency
+from ricochet.values.statuses import ApprovalStatus, EarningStatus
 
 WAITING_SHARDS = tuple(f"waiting#{number}" for number in range(4))
 
@@ -19,17 +20,11 @@ CREDIT_SHARDS = tuple(f"credit#{number}" for number in range(4))
 INDEX_FIELDS = frozenset({"waiting_shard", "credit_shard"})
 
 HOLD_DAYS = "hold_days"
-"""The reason of a row that is approved and waits for its product's days to be over."""
+"""The reason of an approved row that waits until its product's hold days are over."""
 
 NOT_FOR_APPS = {"user_id", "source_conversion_id", *INDEX_FIELDS}
 
 WALLET_NOT_FOR_APPS = {"user_id", "seq"}
-
-
-class EarningStatus(StrEnum):
-    PENDING = "pending"
-    COMPLETED = "completed"
-    CANCELLED = "cancelled"
 
 
 class EarningType(StrEnum):
@@ -39,15 +34,8 @@ class EarningType(StrEnum):
     ADJUSTMENT = "adjustment"
 
 
-class ApprovalStatus(StrEnum):
-    PENDING = "pending"
-    AUTO_APPROVED = "auto_approved"
-    MANUAL_APPROVED = "manual_approved"
-    REJECTED = "rejected"
-
-
 class EarningState(Entity):
-    """What may still change of a row while it is pending; and the indexes that it stands in meanwhile."""
+    """What may change in a row while it is pending, and the indexes that it is in until then."""
 
     user_id: str
     earning_id: str
@@ -61,7 +49,7 @@ class EarningState(Entity):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def waiting_shard(self) -> str | None:
-        """The partition of the index `byWaiting`: rows that wait for us, and not for their source."""
+        """The partition of the index `byWaiting`, for rows that wait for us rather than for their source."""
         return ids.pick(self.earning_id, WAITING_SHARDS) if self._is_pending and self.reason else None
 
     @computed_field  # type: ignore[prop-decorator]
@@ -92,7 +80,7 @@ class Earning(EarningState):
 
 
 class Wallet(Entity):
-    """`balance` equals the sum of the user's completed earnings; `lifetime` never counts reversals."""
+    """`balance` equals the sum of the user's completed earnings; `lifetime` does not subtract reversals."""
 
     user_id: str
     currency: Currency

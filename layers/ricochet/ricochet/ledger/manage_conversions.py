@@ -1,4 +1,4 @@
-"""Operators look at conversions, and correct their status by hand."""
+"""Operators list conversions, and correct a status by hand."""
 
 from __future__ import annotations
 

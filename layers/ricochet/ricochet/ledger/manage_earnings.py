@@ -1,4 +1,4 @@
-"""Operators look at the money that waits, and approve or reject it."""
+"""Operators list the money that waits, and approve or reject it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ManageEarnings:
         return self._earnings.waiting(product_id, limit, cursor)
 
     def decide(self, user_id: str, earning_id: str, decision: Decision) -> Decided:
-        """EarningNotFoundError; EarningNotWaitingError for a row that is decided already."""
+        """Raise EarningNotFoundError, or EarningNotWaitingError for a row that is decided already."""
         before = self._earnings.get(user_id, earning_id)
         if before is None:
             raise EarningNotFoundError("there is no such earning")

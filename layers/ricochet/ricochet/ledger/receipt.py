@@ -1,4 +1,4 @@
-"""A receipt: one inbound postback as it arrived, or one decision, with what we made of it."""
+"""A receipt: one inbound postback as it arrived, or one decision, with its outcome."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ricochet.values.entity import Entity
 KEPT_DAYS = 90
 
 UNIDENTIFIED_SHARDS = 4
-"""Over how many partitions of an index a day's receipts of strangers are spread: anyone can have some written."""
+"""Partitions of an index for a day's receipts of unidentified senders: anyone can cause such receipts."""
 
-UNIDENTIFIED = [f"stranger#{number}" for number in range(UNIDENTIFIED_SHARDS)]
+UNIDENTIFIED = [f"unidentified#{number}" for number in range(UNIDENTIFIED_SHARDS)]
 
 
 class Receipt(Entity):
-    """One inbound postback exactly as it arrived (less its secrets), and what we made of it."""
+    """One inbound postback exactly as it arrived, without its secrets, and its outcome."""
 
     receipt_id: str
     received_at: str
@@ -33,7 +33,7 @@ class Receipt(Entity):
     headers: dict[str, str] = {}
     body: bytes = b""
     body_size: int = 0
-    truncated: bool | None = None  # only the beginning of the query or the body is here
+    truncated: bool | None = None  # only the beginning of the query or the body was kept
     source_ip: str = ""
     source_day: str | None = None
 
@@ -43,13 +43,13 @@ class Receipt(Entity):
 
 
 def receipt_of_decision(by: str, moment: str, outcome: str, **links: str | None) -> Receipt:
-    """Of what somebody (`operator:<sub>`) decided, without a postback."""
+    """Return the receipt of a decision by `operator:<sub>` or `partner:<partnerId>`."""
     receipt_id = ids.new_receipt_id(moment)
     return Receipt(receipt_id=receipt_id, received_at=moment, outcome=outcome, source=by, **filing(by, moment), **links)
 
 
 def filing(source: str, received_at: str) -> dict[str, Any]:
-    """Where a receipt is found, and for how long."""
+    """Return the receipt's index partition and its expiry."""
     return {
         "source_day": source_day(source, received_at[:10]),
         "ttl": times.epoch_seconds(received_at) + KEPT_DAYS * 86_400,
@@ -57,10 +57,10 @@ def filing(source: str, received_at: str) -> dict[str, Any]:
 
 
 def source_day(source: str, day: str) -> str:
-    """The partition of the index `bySourceDay` for what a source sent on a day."""
+    """Return the partition of the index `bySourceDay` for what a source sent on a day."""
     return f"{source}#{day}"
 
 
 def unidentified_days(day: str) -> list[str]:
-    """Every partition of the index `bySourceDay` for what came that day from nobody we could tell."""
+    """Return every partition of the index `bySourceDay` for a day's postbacks of unidentified senders."""
     return [source_day(shard, day) for shard in UNIDENTIFIED]

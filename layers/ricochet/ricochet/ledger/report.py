@@ -1,4 +1,4 @@
-"""One report of a conversion: what an authenticated postback, an operator or a partner says of it."""
+"""A report: what one authenticated postback, an operator or a partner says about a conversion."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ricochet.values.statuses import Status
 
 
 class Report(Entity):
-    """What one authenticated postback says, in our words; or what somebody else says of a conversion that is known."""
+    """One postback in our own terms, or a decision about a known conversion."""
 
     source: str  # `product:<productId>` or `network:<networkId>`: transaction ids are unique within it
     click_id: str | None = None
@@ -19,7 +19,7 @@ class Report(Entity):
     network_id: str | None = None
     status: Status
     source_status: str
-    amount: Price | None = None  # the user's; None: not said
+    amount: Price | None = None  # what the user earns; None: not reported
     currency: Currency | None = None
     transaction_id: str | None = None
     source_conversion_id: str | None = None
@@ -27,7 +27,7 @@ class Report(Entity):
     offer_id: str | None = None
     payout: Price | None = None
     is_rebill: bool = False  # a conversion of its own on a click that has converted
-    changed_by: str | None = None  # `operator:<sub>`, `partner:<partnerId>`; None: the conversion's own source
+    changed_by: str | None = None  # `operator:<sub>`, `partner:<partnerId>`; None: the conversion's source
     received_at: str
 
     @cached_property
@@ -36,7 +36,7 @@ class Report(Entity):
 
     @cached_property
     def key(self) -> str:
-        """The same for the same report sent again."""
+        """Identifies the report: the same when it is sent again."""
         return ids.digest(self.source_status.lower(), self.amount)[:8]
 
     def _dedupe_key(self) -> tuple[str, ...]:

@@ -13,11 +13,11 @@ from ricochet.dynamodb.table import Table
 from ricochet.dynamodb.wire import Wire, from_wire, to_wire
 from ricochet.errors import LedgerBusyError, ServerFailureError
 from ricochet.ledger.caps import Count
+from ricochet.ledger.consequences import ClickChange, ClickCondition
 from ricochet.ledger.conversion import Conversion, HoldReason
 from ricochet.ledger.conversions_table import ConversionsTable
 from ricochet.ledger.earning import Earning, EarningState, WalletChange
 from ricochet.ledger.receipt import Receipt
-from ricochet.ledger.settlement import ClickChange, ClickCondition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -1,11 +1,11 @@
-"""What logs, rows and partners may see of a URL that has secrets in it."""
+"""Masks secrets in URLs for logs, rows and partners."""
 
 from __future__ import annotations
 
 import re
 from urllib.parse import unquote_plus
 
-SECRET_WORDS = frozenset({"token", "secret", "key", "apikey", "hash", "hmac", "sig", "signature", "verifier"}) | {
+SECRET_NAMES = frozenset({"token", "secret", "key", "apikey", "hash", "hmac", "sig", "signature", "verifier"}) | {
     *("password", "passwd", "pass", "pwd", "auth"),
 }
 
@@ -24,18 +24,18 @@ _ENDINGS = (
 
 _PAIR = re.compile(r"(?<=[?&])([^=&#]*)=[^&#]*")
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 def masked(url: str) -> str:
-    """`url` with the values of secret parameters starred out, and all else as it was."""
+    """Return `url` with the values of secret parameters masked, and the rest unchanged."""
     return _PAIR.sub(lambda pair: f"{pair[1]}={MASK}" if _is_secret(pair[1]) else pair[0], url)
 
 
 def _is_secret(name: str) -> bool:
-    """Whether a word in it is one for secrets, or ends so: `api_key`, `authtoken`, but not `keyword` or `monkey`."""
-    words = [word.lower() for word in _WORD.findall(unquote_plus(name))]
-    return any(word in SECRET_WORDS or word.endswith(_ENDINGS) for word in words)
+    """Whether a part of the name means a secret, or ends so: `api_key`, `authtoken`, but not `keyword` or `monkey`."""
+    parts = [part.lower() for part in _PART.findall(unquote_plus(name))]
+    return any(part in SECRET_NAMES or part.endswith(_ENDINGS) for part in parts)
 
 
 MASK = "***"

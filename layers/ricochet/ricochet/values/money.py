@@ -20,9 +20,9 @@ _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{2,7}", re.ASCII)
 
 
 def parse_amount(value: object, *, signed: bool = False) -> Decimal:
-    """The amount in `value` (text, int or Decimal), or InvalidAmountError saying what is wrong with it.
+    """Return the amount in `value` (text, int or Decimal). Raise InvalidAmountError with the reason if there is none.
 
-    Floats are refused because they have lost the digits already; negatives unless `signed`.
+    Floats are refused because they have lost digits already; negatives unless `signed`.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise InvalidAmountError("amount must be a number", [f"amount: {type(value).__name__} is not a number"])
@@ -43,13 +43,13 @@ def parse_amount(value: object, *, signed: bool = False) -> Decimal:
 
 
 def plain(amount: Decimal) -> Decimal:
-    """The same amount without exponent and without needless zeros, so that equal amounts look equal."""
+    """Return the amount without exponent and trailing zeros, so that equal amounts look equal."""
     normal = amount.normalize()
     return normal.quantize(Decimal(1)) if _exponent(normal) > 0 else normal + 0
 
 
 def rounded(amount: Decimal) -> Decimal:
-    """To as many decimals as we keep."""
+    """Return the amount with as many decimals as we keep, rounded half even."""
     return plain(amount.quantize(Decimal(1).scaleb(-DECIMALS), ROUND_HALF_EVEN))
 
 
@@ -63,7 +63,7 @@ def _exponent(amount: Decimal) -> int:
 
 
 def parse_currency(value: object) -> str:
-    """An upper-case currency code (ISO 4217, or a reward app's own such as `COINS`)."""
+    """Return an upper-case currency code (ISO 4217, or a reward app's own such as `COINS`)."""
     text = value.strip().upper() if isinstance(value, str) else ""
     if not _CURRENCY.fullmatch(text):
         raise InvalidCurrencyError("currency must be a code such as USD")
@@ -92,7 +92,7 @@ def _as_code(value: object) -> str:
 
 
 def json_number(amount: Decimal) -> int | float:
-    """`amount` for a JSON reply: exact, since 15 significant digits survive a double."""
+    """Return `amount` for a JSON reply: exact, since 15 significant digits survive a double."""
     return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 

@@ -12,12 +12,12 @@ PREFIX = "whsec_"
 
 
 def new_secret() -> str:
-    """`whsec_` and 32 random bytes in base64."""
+    """Return `whsec_` and 32 random bytes in base64."""
     return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def headers(keys: Sequence[str], message_id: str, timestamp: int, payload: bytes) -> dict[str, str]:
-    """The three headers; `keys` are secrets, newest first, each with a signature of its own.
+    """Return the three headers. `keys` are secrets, newest first, each with a signature of its own.
 
     `timestamp` is in epoch seconds, `payload` is the body (of a GET: its path and query).
     """

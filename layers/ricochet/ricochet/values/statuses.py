@@ -1,11 +1,12 @@
-"""The words for a conversion's state, and which word may follow which.
+"""The statuses of conversions, earnings and clicks, and which status may follow which.
 
-Read TRANSITIONS beside the table in docs/statuses.md: a pair that is not in it changes nothing.
+Read STATUSES and TRANSITIONS beside the tables in docs/statuses.md. A pair that is not in TRANSITIONS changes nothing.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Status(StrEnum):
@@ -19,21 +20,55 @@ class Status(StrEnum):
 
     @property
     def lead_word(self) -> str:
-        """The word that partners are sent, unless they ask for words of their own."""
-        return LEAD_WORDS[self]
+        """The status name that partners receive, unless they configure names of their own."""
+        return STATUSES[self].lead_word
 
 
-LEAD_WORDS = {
-    Status.PENDING: "Lead",
-    Status.APPROVED: "Purchase",
-    Status.REJECTED: "Reject",
-    Status.TRASH: "Trash",
-    Status.REVERSED: "Reject",
+class EarningStatus(StrEnum):
+    PENDING = "pending"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+class ApprovalStatus(StrEnum):
+    PENDING = "pending"
+    AUTO_APPROVED = "auto_approved"
+    MANUAL_APPROVED = "manual_approved"
+    REJECTED = "rejected"
+
+
+class ClickStatus(StrEnum):
+    """As stored. `expired` is never stored: it follows from `expires_at`."""
+
+    PENDING = "pending"
+    CONVERTED = "converted"
+    REJECTED = "rejected"
+
+
+class StatusRow(NamedTuple):
+    """What a conversion's status means for its partners, its ledger row and its click."""
+
+    lead_word: str
+    earning: EarningStatus
+    approval: ApprovalStatus
+    click: ClickStatus
+
+
+STATUSES = {
+    Status.PENDING: StatusRow("Lead", EarningStatus.PENDING, ApprovalStatus.PENDING, ClickStatus.PENDING),
+    Status.APPROVED: StatusRow(
+        "Purchase", EarningStatus.COMPLETED, ApprovalStatus.AUTO_APPROVED, ClickStatus.CONVERTED
+    ),
+    Status.REJECTED: StatusRow("Reject", EarningStatus.CANCELLED, ApprovalStatus.REJECTED, ClickStatus.REJECTED),
+    Status.TRASH: StatusRow("Trash", EarningStatus.CANCELLED, ApprovalStatus.REJECTED, ClickStatus.REJECTED),
+    Status.REVERSED: StatusRow("Reject", EarningStatus.CANCELLED, ApprovalStatus.REJECTED, ClickStatus.CONVERTED),
 }
 
-# What sources write, in lower case without spaces, dashes and underscores. Numbers are never read here:
+LEAD_WORDS = {status: row.lead_word for status, row in STATUSES.items()}
+
+# What sources send, in lower case without spaces, dashes and underscores. Numbers are never read here:
 # 2 means pending at one network and reversed at another, so each preset maps its own.
-WORDS = {
+SOURCE_NAMES = {
     **dict.fromkeys(("lead", "hold", "wait", "new", "pending", "reviewing"), Status.PENDING),
     **dict.fromkeys(
         ("approved", "completed", "complete", "sale", "purchase", "credited", "success", "confirmed", "pass", "bill"),
@@ -50,7 +85,7 @@ TRANSITIONS = {
     (None, Status.APPROVED): Status.APPROVED,
     (None, Status.REJECTED): Status.REJECTED,
     (None, Status.TRASH): Status.TRASH,
-    (None, Status.REVERSED): Status.REVERSED,  # a tombstone: the sale that it reverses is still on its way
+    (None, Status.REVERSED): Status.REVERSED,  # a tombstone: the sale that it reverses has not arrived yet
     (Status.PENDING, Status.APPROVED): Status.APPROVED,
     (Status.PENDING, Status.REJECTED): Status.REJECTED,
     (Status.PENDING, Status.TRASH): Status.TRASH,
@@ -66,14 +101,14 @@ REAPPROVALS = {
 }
 
 
-def parse_status(word: str) -> Status | None:
-    """The canonical status that a source's word stands for; None if nobody knows the word."""
-    return WORDS.get("".join(letter for letter in word.casefold() if letter not in " -_"))
+def parse_status(name: str) -> Status | None:
+    """Return the status that a source's name for it stands for, None if the name is unknown."""
+    return SOURCE_NAMES.get("".join(letter for letter in name.casefold() if letter not in " -_"))
 
 
 def next_status(current: Status | None, reported: Status, *, allow_reapproval: bool = False) -> Status | None:
-    """Where `reported` moves a conversion that is `current` (None: not known yet); None if it stays where it is."""
+    """Return what a conversion that is `current` (None: new) becomes by `reported`, None if nothing changes."""
     move = TRANSITIONS.get((current, reported))
-    if move is None and allow_reapproval:
-        move = REAPPROVALS.get((current, reported)) if current else None
+    if move is None and allow_reapproval and current is not None:
+        move = REAPPROVALS.get((current, reported))
     return move

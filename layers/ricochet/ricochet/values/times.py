@@ -1,4 +1,4 @@
-"""Times are UTC ISO-8601 texts with milliseconds and `Z`, so that they compare as they sort."""
+"""Times are UTC ISO 8601 texts with milliseconds and `Z`: comparing texts compares times."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ LENGTH = len("2026-01-31T09:30:00.000Z")
 
 
 def now() -> str:
-    """The current time, such as `2026-01-31T09:30:00.000Z`."""
+    """Return the current time, such as `2026-01-31T09:30:00.000Z`."""
     return iso(datetime.now(UTC))
 
 
@@ -17,16 +17,16 @@ def iso(moment: datetime) -> str:
 
 
 def parse(text: str) -> datetime:
-    """The moment behind a text made by `iso`; ValueError if it is another format."""
+    """Return the time in a text made by `iso`. Raise ValueError if it has another format."""
     if len(text) != LENGTH or text[-1] != "Z" or text[10] != "T":
         raise ValueError(f"{text[:LENGTH]!r} is not a time of ours")
     return datetime.fromisoformat(text)
 
 
 def read(text: str) -> str:
-    """A time of ours from what a person may write: an ISO 8601 time or day, in UTC unless it says otherwise.
+    """Return the time in what a person may write: an ISO 8601 time or day, in UTC unless it says otherwise.
 
-    ValueError if it is neither.
+    Raise ValueError if it is neither.
     """
     try:
         moment = datetime.fromisoformat(text)
@@ -36,7 +36,7 @@ def read(text: str) -> str:
 
 
 def plus(text: str, **delta: float) -> str:
-    """`text` moved by a `timedelta(**delta)`."""
+    """Return the time `text` plus a `timedelta(**delta)`."""
     return iso(parse(text) + timedelta(**delta))
 
 

@@ -8,10 +8,10 @@ from ops.story.timeline import Story, events, summary
 from ricochet.delivery.delivery import DeliveryState, Hold
 from ricochet.intake.raw_postback import receipt_of
 from ricochet.ledger.conversion import HoldReason, PastVersion
-from ricochet.ledger.earning import ApprovalStatus, Earning, EarningStatus, EarningType
+from ricochet.ledger.earning import Earning, EarningType
 from ricochet.ledger.receipt import receipt_of_decision
 from ricochet.values import times
-from ricochet.values.statuses import Status
+from ricochet.values.statuses import ApprovalStatus, EarningStatus, Status
 from tests.unit.builders import CLICK_ID, IN_AN_HOUR, NOON, a_click, a_conversion, a_delivery, a_postback, an_attempt
 
 SALE = IN_AN_HOUR

@@ -1,7 +1,7 @@
-"""Offer networks and trackers, one module each: how they name things, sign, count and want to be answered.
+"""Offer networks and trackers, one module each: their parameter names, signatures, statuses and answers.
 
 A preset is data. Adding one is adding a module with a `PRESET` here (or in a folder on this package's path); it is
-found by its name. What all of them have in common is in `ricochet.intake.preset`, signatures in
+found by its name. What they have in common is in `ricochet.intake.preset`, signatures in
 `ricochet.intake.signatures`.
 """
 

@@ -1,6 +1,6 @@
 """AdGem, postback version 2: signed in the URL (documented)."""
 
-from ricochet.intake import signatures as proofs
+from ricochet.intake import signatures
 from ricochet.intake.preset import Fields, Preset, Reads
 
 
@@ -19,7 +19,7 @@ PRESET = Preset(
         "payout": ("payout",),
         "offer_id": ("offer_id", "campaign_id"),
     },
-    proof=proofs.hmac_of_url("verifier", "sha256"),
+    proof=signatures.hmac_of_url("verifier", "sha256"),
     reads=Reads.QUERY,
     needs_secret=True,
     only_receipt=other_kind,

@@ -1,6 +1,6 @@
 """AdGem, postback version 3: a JSON body, signed in a header (documented)."""
 
-from ricochet.intake import signatures as proofs
+from ricochet.intake import signatures
 from ricochet.intake.preset import Preset, Reads
 from ricochet.intake.presets.adgem_v2 import other_kind
 
@@ -14,7 +14,7 @@ PRESET = Preset(
         "payout": ("payout",),
         "offer_id": ("offer_id", "campaign_id"),
     },
-    proof=proofs.hmac_of_body("signature", "sha256"),
+    proof=signatures.hmac_of_body("signature", "sha256"),
     reads=Reads.BODY,
     needs_secret=True,
     only_receipt=other_kind,

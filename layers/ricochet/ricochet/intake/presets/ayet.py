@@ -1,6 +1,6 @@
 """ayeT-Studios (documented)."""
 
-from ricochet.intake import signatures as proofs
+from ricochet.intake import signatures
 from ricochet.intake.preset import Fields, Preset, Reads
 
 PREFIX = "r-"
@@ -11,7 +11,7 @@ def _is_chargeback(fields: Fields) -> bool:
 
 
 def _original(fields: Fields) -> str | None:
-    """A chargeback has the id of what it takes back, prefixed."""
+    """Return the id of the transaction that a chargeback takes back: its own without the prefix."""
     transaction = str(fields.get("transaction_id", ""))
     return transaction.removeprefix(PREFIX) or None
 
@@ -26,7 +26,7 @@ PRESET = Preset(
         "payout": ("payout_usd",),
         "offer_id": ("offer_id",),
     },
-    proof=proofs.hmac_of_sorted_query("x-ayetstudios-security-hash", "sha256"),
+    proof=signatures.hmac_of_sorted_query("x-ayetstudios-security-hash", "sha256"),
     reads=Reads.QUERY,
     needs_secret=True,
     is_reversal=_is_chargeback,

@@ -1,6 +1,6 @@
 """BitLabs (documented). A reconciliation has an id of its own and names the first one in `ref`."""
 
-from ricochet.intake import signatures as proofs
+from ricochet.intake import signatures
 from ricochet.intake.preset import Preset, Reads
 from ricochet.values.statuses import Status
 
@@ -15,7 +15,7 @@ PRESET = Preset(
         "status": ("state",),
         "offer_id": ("offer_id",),
     },
-    proof=proofs.hmac_of_url("hash", "sha1"),
+    proof=signatures.hmac_of_url("hash", "sha1"),
     reads=Reads.QUERY,
     needs_secret=True,
     statuses={
@@ -26,7 +26,7 @@ PRESET = Preset(
         "rejected": Status.REJECTED,
         "reconciliation": Status.REVERSED,
     },
-    knows_other_words=False,
+    knows_common_names=False,
     reversed_transaction=lambda fields: str(fields["ref"]) if "ref" in fields else None,
     paste="uid={uid}&tx={tx}&val={val}&usd={usd}&state={state}&ref={ref}",
 )

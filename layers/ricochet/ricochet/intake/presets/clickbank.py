@@ -103,7 +103,7 @@ PRESET = Preset(
     proof=lambda _raw, _fields, _secret: True,  # who can encrypt with the secret is ClickBank
     needs_secret=True,
     statuses={kind.lower(): status for kind, status in KINDS.items()},
-    knows_other_words=False,
+    knows_common_names=False,
     only_receipt=_not_ours,
     is_rebill=lambda fields: fields.get("transactionType") == "BILL",
     unwrap=_unwrap,

@@ -1,6 +1,6 @@
 """CPX Research (known from public integrations only)."""
 
-from ricochet.intake import signatures as proofs
+from ricochet.intake import signatures
 from ricochet.intake.preset import Acknowledgement, Preset
 from ricochet.values.statuses import Status
 
@@ -15,11 +15,11 @@ PRESET = Preset(
         "status": ("status",),
         "offer_id": ("offer_id",),
     },
-    proof=proofs.digest_of("hash", "md5", proofs.joined(("trans_id",), "-")),
+    proof=signatures.digest_of("hash", "md5", signatures.joined(("trans_id",), "-")),
     needs_secret=True,
     needs_vouching=True,
     statuses={"1": Status.APPROVED, "2": Status.REVERSED},
-    knows_other_words=False,
+    knows_common_names=False,
     acknowledgement=lambda _: Acknowledgement("1"),
     paste=(
         "user_id={user_id}&trans_id={trans_id}&amount_local={amount_local}&amount_usd={amount_usd}&status={status}"

@@ -1,4 +1,4 @@
-"""Keitaro and trackers in its style (documented): the query says itself which words mean what, and what to answer."""
+"""Keitaro and similar trackers (documented): the query itself says which status names mean what, and what to answer."""
 
 from ricochet.intake.preset import Acknowledgement, Fields, Preset
 from ricochet.values.statuses import Status
@@ -11,12 +11,12 @@ REMAPS = {
 
 
 def _remapped(fields: Fields) -> dict[str, Status]:
-    """Words of this postback's own: `sale_status=deposit,ftd` makes `deposit` a sale."""
+    """Status names that this postback explains: `sale_status=deposit,ftd` makes `deposit` a sale."""
     return {
-        word.strip().lower(): status
+        name.strip().lower(): status
         for parameter, status in REMAPS.items()
-        for word in str(fields.get(parameter, "")).split(",")
-        if word.strip()
+        for name in str(fields.get(parameter, "")).split(",")
+        if name.strip()
     }
 
 
@@ -30,7 +30,7 @@ PRESET = Preset(
         "currency": ("currency",),
         "status": ("status",),
     },
-    own_words=_remapped,
+    explained_statuses=_remapped,
     acknowledgement=lambda fields: Acknowledgement(str(fields.get("return", "OK"))[:64]),
     paste="subid={subid}&tid={tid}&status={status}&payout={payout}&currency={currency}",
 )

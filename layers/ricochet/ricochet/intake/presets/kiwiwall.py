@@ -1,6 +1,6 @@
 """KiwiWall (known from public integrations only)."""
 
-from ricochet.intake import signatures as proofs
+from ricochet.intake import signatures
 from ricochet.intake.preset import Acknowledgement, Preset
 from ricochet.values.statuses import Status
 
@@ -14,10 +14,10 @@ PRESET = Preset(
         "status": ("status",),
         "offer_id": ("offer_id",),
     },
-    proof=proofs.digest_of("signature", "md5", proofs.joined(("sub_id", "amount"), ":")),
+    proof=signatures.digest_of("signature", "md5", signatures.joined(("sub_id", "amount"), ":")),
     needs_secret=True,
     statuses={"1": Status.APPROVED, "2": Status.REVERSED},
-    knows_other_words=False,
+    knows_common_names=False,
     acknowledgement=lambda _: Acknowledgement("1"),
     paste="sub_id={sub_id}&trans_id={trans_id}&amount={amount}&status={status}&signature={signature}",
     beta=True,

@@ -1,6 +1,6 @@
 """Lootably (documented; the status from integrations). Its hash leaves out the transaction and the status."""
 
-from ricochet.intake import signatures as proofs
+from ricochet.intake import signatures
 from ricochet.intake.preset import Acknowledgement, Preset
 from ricochet.values.statuses import Status
 
@@ -15,10 +15,10 @@ PRESET = Preset(
         "status": ("status",),
         "offer_id": ("offerID",),
     },
-    proof=proofs.digest_of("hash", "sha256", proofs.joined(("userID", "ip", "revenue", "currencyReward"))),
+    proof=signatures.digest_of("hash", "sha256", signatures.joined(("userID", "ip", "revenue", "currencyReward"))),
     needs_secret=True,
     statuses={"1": Status.APPROVED, "0": Status.REVERSED},
-    knows_other_words=False,
+    knows_common_names=False,
     acknowledgement=lambda _: Acknowledgement("1"),
     paste=(
         "userID={userID}&transactionID={transactionID}&ip={ip}&revenue={revenue}&currencyReward={currencyReward}"

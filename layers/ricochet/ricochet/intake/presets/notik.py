@@ -1,6 +1,6 @@
 """Notik (known from public integrations only). A reversal names what it takes back in `rewarded_txn_id`."""
 
-from ricochet.intake import signatures as proofs
+from ricochet.intake import signatures
 from ricochet.intake.preset import Acknowledgement, Preset, Reads
 
 PRESET = Preset(
@@ -13,7 +13,7 @@ PRESET = Preset(
         "payout": ("payout",),
         "offer_id": ("offer_id",),
     },
-    proof=proofs.hmac_of_url("hash", "sha1"),
+    proof=signatures.hmac_of_url("hash", "sha1"),
     reads=Reads.QUERY,
     needs_secret=True,
     reversed_transaction=lambda fields: str(fields["rewarded_txn_id"]) if "rewarded_txn_id" in fields else None,

@@ -1,7 +1,7 @@
 """PubScale (documented). Its signature rounds the value down to a whole number; there are no reversals."""
 
 from ricochet.errors import InvalidAmountError
-from ricochet.intake import signatures as proofs
+from ricochet.intake import signatures
 from ricochet.intake.preset import Fields, Preset
 from ricochet.values.money import parse_amount
 
@@ -22,7 +22,7 @@ PRESET = Preset(
         "transaction_id": ("token",),
         "amount": ("value",),
     },
-    proof=proofs.digest_of("signature", "md5", _signed),
+    proof=signatures.digest_of("signature", "md5", _signed),
     needs_secret=True,
     secret_fields=frozenset(),  # `token` is the transaction here
     paste="user_id={user_id}&value={value}&token={token}&signature={signature}",

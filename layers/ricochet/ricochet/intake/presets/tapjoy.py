@@ -1,6 +1,6 @@
 """Tapjoy (documented). `currency` is an amount here; a 403 stops its retries; there are no reversals."""
 
-from ricochet.intake import signatures as proofs
+from ricochet.intake import signatures
 from ricochet.intake.preset import Preset
 
 PRESET = Preset(
@@ -11,7 +11,7 @@ PRESET = Preset(
         "transaction_id": ("id",),
         "amount": ("currency",),
     },
-    proof=proofs.digest_of("verifier", "md5", proofs.joined(("id", "snuid", "currency"), ":")),
+    proof=signatures.digest_of("verifier", "md5", signatures.joined(("id", "snuid", "currency"), ":")),
     needs_secret=True,
     paste="snuid={snuid}&id={id}&currency={currency}&verifier={verifier}",
 )

@@ -1,6 +1,6 @@
 """Torox (documented; reversals from integrations). Its signature leaves out the amount and the transaction."""
 
-from ricochet.intake import signatures as proofs
+from ricochet.intake import signatures
 from ricochet.intake.preset import Acknowledgement, Preset
 
 PRESET = Preset(
@@ -13,7 +13,7 @@ PRESET = Preset(
         "payout": ("payout",),
         "offer_id": ("oid",),
     },
-    proof=proofs.digest_of("sig", "md5", proofs.joined(("oid", "user_id"), "-")),
+    proof=signatures.digest_of("sig", "md5", signatures.joined(("oid", "user_id"), "-")),
     needs_secret=True,
     needs_vouching=True,
     acknowledgement=lambda _: Acknowledgement("1"),

@@ -1,6 +1,6 @@
 """TUNE (HasOffers) and trackers in its style (documented): `transaction_id` is the click here."""
 
-from ricochet.intake import signatures as proofs
+from ricochet.intake import signatures
 from ricochet.intake.preset import Acknowledgement, Preset
 
 PRESET = Preset(
@@ -14,7 +14,7 @@ PRESET = Preset(
         "event": ("goal_id",),
         "offer_id": ("offer_id",),
     },
-    proof=proofs.token("security_token"),
+    proof=signatures.token("security_token"),
     needs_secret=True,
     secret_fields=frozenset({"security_token"}),
     acknowledgement=lambda _: Acknowledgement("success=true;", refusal="success=false; err_msg={error};"),

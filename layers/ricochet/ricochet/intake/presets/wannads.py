@@ -1,6 +1,6 @@
 """Wannads (documented). A reversal is positive, with a `transId` of its own and the `uuid` of what it takes back."""
 
-from ricochet.intake import signatures as proofs
+from ricochet.intake import signatures
 from ricochet.intake.preset import Acknowledgement, Preset
 from ricochet.values.statuses import Status
 
@@ -15,10 +15,10 @@ PRESET = Preset(
         "status": ("status",),
         "offer_id": ("campaign_id",),
     },
-    proof=proofs.digest_of("signature", "md5", proofs.joined(("subId", "transId", "reward"))),
+    proof=signatures.digest_of("signature", "md5", signatures.joined(("subId", "transId", "reward"))),
     needs_secret=True,
     statuses={"1": Status.APPROVED, "2": Status.REVERSED},
-    knows_other_words=False,
+    knows_common_names=False,
     acknowledgement=lambda _: Acknowledgement("OK", duplicate="DUP"),
     paste=(
         "subId={subId}&transId={transId}&uuid={uuid}&reward={reward}&payout={payout}&status={status}"
