@@ -20,7 +20,7 @@ from ricochet.ledger.receipt import Receipt
 from ricochet.settings import ManageReceiptsSettings
 from ricochet.values import times
 
-SOURCES = ("networkId", "productId", "strangers", "clickId")
+SENDER_FILTERS = ("networkId", "productId", "strangers", "clickId")
 UNIDENTIFIED: dict[str, str | None] = {"strangers": "true"}
 Limit = Annotated[int, typer.Option(help="how many at most", min=1, max=1000)]
 
@@ -65,7 +65,7 @@ def manager(stack: Stack) -> ManageReceipts:
 
 def newest(stack: Stack, given: dict[str, str | None], limit: int) -> list[Receipt]:
     """Return the newest receipts that match, newest first; from all senders if no source is given."""
-    if any(given.get(name) for name in SOURCES):
+    if any(given.get(name) for name in SENDER_FILTERS):
         return list(islice(_receipts(stack, given), limit))
     lists = run_in_parallel(lambda source: list(islice(_receipts(stack, given | source), limit)), _sources(stack))
     merged = sorted((row for rows in lists for row in rows), key=lambda row: row.receipt_id, reverse=True)

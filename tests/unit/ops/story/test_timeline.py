@@ -74,10 +74,10 @@ def refunded() -> Story:
     )
 
 
-def test_everything_is_told_in_the_order_in_which_it_happened(refunded):
-    told = events(refunded)
-    assert [one.at for one in told] == sorted(one.at for one in told)
-    assert [one.kind for one in told] == [
+def test_events_are_in_the_order_in_which_they_happened(refunded):
+    found = events(refunded)
+    assert [one.at for one in found] == sorted(one.at for one in found)
+    assert [one.kind for one in found] == [
         *("click", "visit", "postback", "version 1", "earning", "commission", "part_1"),
         *("postback", "version 2", "earning", "part_1"),
     ]
