@@ -63,7 +63,7 @@ def show_loop(stack: Stack, demo: Demo, partner_url: str, print_line: Print = pr
 
     print_line("\n5. The failed delivery is retried from its queue")
     delivered = _wait(lambda: _delivered(stack, rows[0].conversion_id), "the retries")
-    _show_deliveries(delivered, print_line)
+    _show_deliveries([row for row in delivered if len(row.attempts) > 1], print_line)
 
     return _show_networks(stack, demo, print_line)
 
