@@ -1,4 +1,4 @@
-# Everything that one does with this repository. `make help` lists it.
+# The commands of this repository. `make help` lists them.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 SHELL := /bin/bash
@@ -7,8 +7,8 @@ PORT ?= 4566
 ALLOWED_TARGETS ?=
 export PORT ALLOWED_TARGETS
 
-# Environments: each is made from a compiled requirements file and remade when that changes. MiniStack and
-# aws-sam-cli pin a botocore of their own, so each has a place of its own.
+# Virtual environments, each rebuilt when its lock file changes. MiniStack and aws-sam-cli pin their own versions of
+# botocore, so each has its own environment.
 UV := .local/bootstrap/bin/uv
 DEV := .venv/.complete
 MINISTACK := .local/ministack/.complete
@@ -16,7 +16,7 @@ SAM := .local/sam/.complete
 PYTHON := PYTHONPATH=layers/ricochet .venv/bin/python
 
 .PHONY: help
-help: ## this list
+help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
 
 $(UV): requirements/bootstrap.txt
@@ -39,61 +39,61 @@ $(SAM): requirements/sam.txt $(UV)
 	$(environment)
 
 .PHONY: setup
-setup: $(DEV) $(MINISTACK) $(SAM) ## the environments that everything else needs
+setup: $(DEV) $(MINISTACK) $(SAM) ## create the environments that the other commands need
 
 .PHONY: run
-run: setup ## the whole system on this machine, shown step by step; serves until Ctrl-C
+run: setup ## run the whole system on this machine with a demo, until Ctrl-C
 	@$(PYTHON) -m local run
 
 .PHONY: up
-up: setup ## the same in the background (PORT=, ALLOWED_TARGETS=host:port,...); see .local/stack.json
+up: setup ## run it in the background (PORT=, ALLOWED_TARGETS=host:port,...); see .local/stack.json
 	@$(PYTHON) -m local up
 
 .PHONY: down
-down: $(DEV) ## stops what `make up` started
+down: $(DEV) ## stop what `make up` started
 	@$(PYTHON) -m local down
 
 .PHONY: stop-partners start-partners
-stop-partners: $(DEV) ## stops the demo's partners alone, to see what becomes of their deliveries
+stop-partners: $(DEV) ## stop only the demo's partners, to see what happens to their deliveries
 	@$(PYTHON) -m local stop-partners
-start-partners: $(DEV) ## brings them back
+start-partners: $(DEV) ## start them again
 	@$(PYTHON) -m local start-partners
 
 .PHONY: ops
-ops: $(DEV) ## the operator's command line: make ops ARGS="doctor" (ARGS="--help" lists what it can do)
+ops: $(DEV) ## the operator's command line: make ops ARGS="doctor" (ARGS="--help" lists its commands)
 	@$(PYTHON) -m ops $(ARGS)
 
 .PHONY: lint
-lint: $(DEV) $(SAM) ## format, lint, types, template
+lint: $(DEV) $(SAM) ## check format, lint, types and template
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@$(PYTHON) -m local validate
 
 .PHONY: test
-test: setup lint ## lint and all tests
+test: setup lint ## run lint and all tests
 	@$(PYTHON) -m tests
 
 .PHONY: check
-check: lint ## lint and the tests that need no emulator
+check: lint ## run lint and the tests that need no emulator
 	@$(PYTHON) -m pytest tests/unit tests/template
 
 .PHONY: bench
-bench: setup ## calls, capacity, sizes and import costs against their goals; dollars (CONVERSION_RATE=0.05, PARTNERS=3)
+bench: setup ## measure calls, capacity, sizes and import times against their limits, and costs (CONVERSION_RATE=0.05, PARTNERS=3)
 	@$(PYTHON) -m tests.bench $(if $(CONVERSION_RATE),--conversion-rate $(CONVERSION_RATE)) \
 		$(if $(PARTNERS),--partners $(PARTNERS))
 
 .PHONY: format
-format: $(DEV) ## rewrites the code in the one format
+format: $(DEV) ## format the code
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 
 .PHONY: docs
-docs: $(DEV) ## writes the API's description anew, as api_docs/ and the models have it
+docs: $(DEV) ## write the API's description again from api_docs/ and the models
 	@$(PYTHON) -m api_docs
 
 .PHONY: lock
-lock: $(UV) ## compiles requirements anew from their .in files
+lock: $(UV) ## compile the lock files again from their .in files
 	@for name in bootstrap ministack sam; do \
 		$(UV) pip compile --quiet --upgrade --generate-hashes --no-header --no-emit-index-url --no-annotate \
 			--python-version 3.13 requirements/$$name.in -o requirements/$$name.txt; done
@@ -104,6 +104,6 @@ lock: $(UV) ## compiles requirements anew from their .in files
 		--python-version 3.13 requirements/dev.in -o requirements/dev.txt
 
 .PHONY: deploy
-deploy: setup ## to AWS, with your credentials; asks (ENVIRONMENT=, REGION=, STACK=, PARAMETERS="Name=value ...", YES=1, AT_ONCE=1)
+deploy: setup ## deploy to AWS with your credentials; asks for parameters (ENVIRONMENT=, REGION=, STACK=, PARAMETERS="Name=value ...", YES=1, AT_ONCE=1)
 	@$(PYTHON) -m local deploy-to-aws --environment "$(ENVIRONMENT)" --region "$(REGION)" --stack-name "$(STACK)" \
 		--parameters '$(PARAMETERS)' $(if $(YES),--yes) $(if $(AT_ONCE),--at-once)

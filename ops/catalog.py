@@ -19,9 +19,9 @@ from ricochet.clicks import manage_products
 from ricochet.clicks.manage_products import ManageProducts, ProductInput
 from ricochet.delivery.partners import manage_partners
 from ricochet.delivery.partners.manage_partners import ManagePartners, PartnerInput
+from ricochet.delivery.settings import PartnerSettings
 from ricochet.intake import manage_networks
 from ricochet.intake.manage_networks import ManageNetworks, NetworkInput
-from ricochet.settings import PartnerSettings
 from ricochet.values.entity import Entity
 from ricochet.values.inputs import as_api_names, ignored_fields
 from ricochet.values.lifecycle import Lifecycle

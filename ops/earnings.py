@@ -16,7 +16,7 @@ from ricochet.ledger.decide_conversion import DecideConversion
 from ricochet.ledger.decision import Decision, check_waiting
 from ricochet.ledger.earning import Earning
 from ricochet.ledger.manage_earnings import ApprovalInput, ManageEarnings, RejectionInput, shown
-from ricochet.settings import PartnerReplySettings
+from ricochet.ledger.settings import DecisionSettings
 from ricochet.values.inputs import validate
 from ricochet.values.statuses import Status
 
@@ -72,7 +72,7 @@ def reject(
 
 
 def _decide(stack: Stack, conversion_id: str, status: Status, reason: str | None, *, yes: bool, as_json: bool) -> None:
-    decisions = DecideConversion.from_settings(stack.dynamodb, stack.settings(PartnerReplySettings))
+    decisions = DecideConversion.from_settings(stack.dynamodb, stack.settings(DecisionSettings))
     conversion = decisions.conversion(conversion_id)
     user_id, earning_id = conversion.user_id or "", conversion.earning_id or ""
     check_waiting(earning_id, conversion)

@@ -16,8 +16,8 @@ from ops.story import timeline
 from ops.target import Json, stack_of
 from ricochet.intake.manage_receipts import ManageReceipts, ReceiptQuery, shown, summary
 from ricochet.intake.reprocess_postback import ReprocessPostback
+from ricochet.intake.settings import NetworkPostbackSettings
 from ricochet.ledger.receipt import Receipt
-from ricochet.settings import ManageReceiptsSettings
 from ricochet.values import times
 
 SENDER_FILTERS = ("networkId", "productId", "strangers", "clickId")
@@ -59,7 +59,7 @@ def receipts(
 
 def manager(stack: Stack) -> ManageReceipts:
     return ManageReceipts(
-        stack.receipts, ReprocessPostback.from_settings(stack.dynamodb, stack.settings(ManageReceiptsSettings))
+        stack.receipts, ReprocessPostback.from_settings(stack.dynamodb, stack.settings(NetworkPostbackSettings))
     )
 
 

@@ -28,7 +28,7 @@ from ricochet.ledger.conversions_table import ConversionsTable
 from ricochet.ledger.earnings_table import EarningsTable
 from ricochet.ledger.receipts_table import ReceiptsTable
 from ricochet.ledger.wallets_table import WalletsTable
-from ricochet.settings import Settings
+from ricochet.settings import EnvironmentSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -92,7 +92,7 @@ class Stack:
             return getpass.getuser()
         return str(self._client("sts").get_caller_identity()["Arn"])
 
-    def settings[S: Settings](self, kind: type[S]) -> S:
+    def settings[S: EnvironmentSettings](self, kind: type[S]) -> S:
         """Return the settings of a function, read from the stack, so that its use cases can run here."""
         values = {**self.outputs, **self.parameters, "PublicBaseUrl": self.api_url}
         return kind.load({to_snake(name): value for name, value in values.items()})

@@ -6,19 +6,21 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import parse_body, public_base_url, resolver, success, user_of
-from ricochet.clicks.clicks_table import ClicksTable
 from ricochet.clicks.create_click import ClickRequest, CreateClick
-from ricochet.clicks.products_table import ProductsTable
+from ricochet.clicks.settings import CreateClickSettings
 from ricochet.clients import dynamodb
 from ricochet.metrics import Metric
-from ricochet.settings import CreateClickSettings
+from ricochet.settings import PublicUrlSettings
 from ricochet.telemetry import count, logger, metrics
 
+
+class Settings(CreateClickSettings, PublicUrlSettings):
+    pass
+
+
 app = resolver()
-settings = CreateClickSettings.load(os.environ)
-create_click = CreateClick(
-    ProductsTable(dynamodb(), settings.products_table), ClicksTable(dynamodb(), settings.clicks_table)
-)
+settings = Settings.load(os.environ)
+create_click = CreateClick.from_settings(dynamodb(), settings)
 
 
 @app.post("/api/v1/earn/products/<product_id>/click")

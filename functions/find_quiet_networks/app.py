@@ -5,17 +5,22 @@ from typing import Any
 
 from ricochet.clients import dynamodb
 from ricochet.intake.find_quiet_networks import FindQuietNetworks
-from ricochet.settings import QuietNetworksSettings
-from ricochet.telemetry import logger, metrics, record_quiet_networks
+from ricochet.intake.settings import QuietNetworksSettings
+from ricochet.telemetry import logger, metrics, record
 
-settings = QuietNetworksSettings.load(os.environ)
+
+class Settings(QuietNetworksSettings):
+    quiet_hours: int
+
+
+settings = Settings.load(os.environ)
 find = FindQuietNetworks.from_settings(dynamodb(), settings)
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, list[str]]:
-    """An operator may give `hours` to ask about another time than `QuietHours`."""
+    """An operator may pass `hours` to use instead of `QuietHours`."""
     quiet = find(event.get("hours", settings.quiet_hours))
-    record_quiet_networks(quiet)
-    return {"quiet": quiet}
+    record(quiet)
+    return {"quiet": quiet.network_ids}

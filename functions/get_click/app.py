@@ -9,11 +9,16 @@ from ricochet.api import public_base_url, resolver, success, user_of
 from ricochet.clicks.clicks_table import ClicksTable
 from ricochet.clicks.read_click import ReadClick
 from ricochet.clients import dynamodb
-from ricochet.settings import ClickSettings
+from ricochet.settings import PublicUrlSettings
 from ricochet.telemetry import logger
 
+
+class Settings(PublicUrlSettings):
+    clicks_table: str
+
+
 app = resolver()
-settings = ClickSettings.load(os.environ)
+settings = Settings.load(os.environ)
 read_click = ReadClick(ClicksTable(dynamodb(), settings.clicks_table))
 
 

@@ -9,11 +9,18 @@ from ricochet.api import resolver, success, user_of
 from ricochet.clients import dynamodb
 from ricochet.ledger.earning import Wallet
 from ricochet.ledger.wallets_table import WalletsTable
-from ricochet.settings import WalletSettings
+from ricochet.settings import EnvironmentSettings
 from ricochet.telemetry import logger
+from ricochet.values.money import Currency
+
+
+class Settings(EnvironmentSettings):
+    wallets_table: str
+    default_currency: Currency
+
 
 app = resolver()
-settings = WalletSettings.load(os.environ)
+settings = Settings.load(os.environ)
 wallets = WalletsTable(dynamodb(), settings.wallets_table)
 
 

@@ -9,11 +9,16 @@ from ricochet.api import page_of, resolver, success, user_of
 from ricochet.clients import dynamodb
 from ricochet.ledger.earning import Earning
 from ricochet.ledger.earnings_table import EarningsTable
-from ricochet.settings import EarningSettings
+from ricochet.settings import EnvironmentSettings
 from ricochet.telemetry import logger
 
+
+class Settings(EnvironmentSettings):
+    earnings_table: str
+
+
 app = resolver()
-earnings = EarningsTable(dynamodb(), EarningSettings.load(os.environ).earnings_table)
+earnings = EarningsTable(dynamodb(), Settings.load(os.environ).earnings_table)
 
 
 @app.get("/api/v1/earn/earnings")

@@ -9,12 +9,17 @@ from ricochet.api import page_of, resolver, success
 from ricochet.clicks.manage_products import shown_to_users
 from ricochet.clicks.products_table import ProductsTable
 from ricochet.clients import dynamodb
-from ricochet.settings import ProductSettings
+from ricochet.settings import EnvironmentSettings
 from ricochet.telemetry import logger
 from ricochet.values.lifecycle import Lifecycle
 
+
+class Settings(EnvironmentSettings):
+    products_table: str
+
+
 app = resolver()
-products = ProductsTable(dynamodb(), ProductSettings.load(os.environ).products_table)
+products = ProductsTable(dynamodb(), Settings.load(os.environ).products_table)
 
 
 @app.get("/api/v1/earn/products")

@@ -13,11 +13,17 @@ from ricochet.ledger.decide_conversion import DecideConversion
 from ricochet.ledger.decision import Decision
 from ricochet.ledger.earnings_table import EarningsTable
 from ricochet.ledger.manage_conversions import ConversionQuery, ManageConversions, StatusInput, summary
-from ricochet.settings import DecisionSettings
+from ricochet.ledger.settings import DecisionSettings
+from ricochet.settings import GroupSettings
 from ricochet.telemetry import logger
 
+
+class Settings(DecisionSettings, GroupSettings):
+    pass
+
+
 app = resolver()
-settings = DecisionSettings.load(os.environ)
+settings = Settings.load(os.environ)
 admins_only(app, settings.groups_claim)
 manage = ManageConversions(
     ConversionsTable(dynamodb(), settings.conversions_table),

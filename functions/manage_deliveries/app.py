@@ -15,13 +15,21 @@ from ricochet.delivery.queues import ParkingQueue
 from ricochet.delivery.redrive_deliveries import RedriveParked, RedriveRequest
 from ricochet.delivery.replay_deliveries import ReplayDeliveries, ReplayRequest
 from ricochet.ledger.conversions_table import ConversionsTable
-from ricochet.settings import ManageDeliveriesSettings
+from ricochet.settings import GroupSettings
 from ricochet.telemetry import logger
 
 SPARE_MILLISECONDS = 5_000
 
+
+class Settings(GroupSettings):
+    partners_table: str
+    deliveries_table: str
+    conversions_table: str
+    parking_queue_url: str
+
+
 app = resolver()
-settings = ManageDeliveriesSettings.load(os.environ)
+settings = Settings.load(os.environ)
 admins_only(app, settings.groups_claim)
 partners, deliveries = (
     PartnersTable(dynamodb(), settings.partners_table),

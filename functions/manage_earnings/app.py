@@ -12,12 +12,18 @@ from ricochet.ledger.decide_conversion import DecideConversion
 from ricochet.ledger.decision import Decision
 from ricochet.ledger.earnings_table import EarningsTable
 from ricochet.ledger.manage_earnings import ApprovalInput, ManageEarnings, RejectionInput, shown
-from ricochet.settings import DecisionSettings
+from ricochet.ledger.settings import DecisionSettings
+from ricochet.settings import GroupSettings
 from ricochet.telemetry import logger
 from ricochet.values.statuses import Status
 
+
+class Settings(DecisionSettings, GroupSettings):
+    pass
+
+
 app = resolver()
-settings = DecisionSettings.load(os.environ)
+settings = Settings.load(os.environ)
 admins_only(app, settings.groups_claim)
 manage = ManageEarnings(
     EarningsTable(dynamodb(), settings.earnings_table), DecideConversion.from_settings(dynamodb(), settings)

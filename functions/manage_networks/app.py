@@ -11,12 +11,17 @@ from ricochet.clients import dynamodb
 from ricochet.intake.manage_networks import ManageNetworks, NetworkInput, shown
 from ricochet.intake.network import Network
 from ricochet.intake.networks_table import NetworksTable
-from ricochet.settings import ManageNetworksSettings
+from ricochet.settings import GroupSettings, PublicUrlSettings
 from ricochet.telemetry import logger
 from ricochet.values.inputs import ignored_fields, validate
 
+
+class Settings(GroupSettings, PublicUrlSettings):
+    networks_table: str
+
+
 app = resolver()
-settings = ManageNetworksSettings.load(os.environ)
+settings = Settings.load(os.environ)
 admins_only(app, settings.groups_claim)
 manage = ManageNetworks(NetworksTable(dynamodb(), settings.networks_table))
 

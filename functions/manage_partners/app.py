@@ -9,12 +9,18 @@ from ricochet.api import admins_only, json_object, page_of, resolver, status_fil
 from ricochet.audit import audit
 from ricochet.clients import dynamodb
 from ricochet.delivery.partners.manage_partners import ManagePartners, PartnerInput, SavedPartner, shown
-from ricochet.settings import ManagePartnersSettings
+from ricochet.delivery.settings import PartnerSettings
+from ricochet.settings import GroupSettings
 from ricochet.telemetry import logger
 from ricochet.values.inputs import ignored_fields, validate
 
+
+class Settings(PartnerSettings, GroupSettings):
+    pass
+
+
 app = resolver()
-settings = ManagePartnersSettings.load(os.environ)
+settings = Settings.load(os.environ)
 admins_only(app, settings.groups_claim)
 manage = ManagePartners.from_settings(dynamodb(), settings)
 

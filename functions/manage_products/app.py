@@ -11,12 +11,19 @@ from ricochet.clicks.manage_products import ManageProducts, ProductInput, shown,
 from ricochet.clicks.product import Product
 from ricochet.clicks.products_table import ProductsTable
 from ricochet.clients import dynamodb
-from ricochet.settings import ManageProductsSettings
+from ricochet.settings import GroupSettings
 from ricochet.telemetry import logger
 from ricochet.values.inputs import ignored_fields, validate
+from ricochet.values.money import Currency
+
+
+class Settings(GroupSettings):
+    products_table: str
+    default_currency: Currency
+
 
 app = resolver()
-settings = ManageProductsSettings.load(os.environ)
+settings = Settings.load(os.environ)
 admins_only(app, settings.groups_claim)
 manage = ManageProducts(ProductsTable(dynamodb(), settings.products_table), settings.default_currency)
 

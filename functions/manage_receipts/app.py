@@ -10,12 +10,18 @@ from ricochet.audit import audit
 from ricochet.clients import dynamodb
 from ricochet.intake.manage_receipts import ManageReceipts, ReceiptQuery, shown, summary
 from ricochet.intake.reprocess_postback import ReprocessPostback
+from ricochet.intake.settings import NetworkPostbackSettings
 from ricochet.ledger.receipts_table import ReceiptsTable
-from ricochet.settings import ManageReceiptsSettings
+from ricochet.settings import GroupSettings
 from ricochet.telemetry import logger
 
+
+class Settings(NetworkPostbackSettings, GroupSettings):
+    pass
+
+
 app = resolver()
-settings = ManageReceiptsSettings.load(os.environ)
+settings = Settings.load(os.environ)
 admins_only(app, settings.groups_claim)
 manage = ManageReceipts(
     ReceiptsTable(dynamodb(), settings.receipts_table), ReprocessPostback.from_settings(dynamodb(), settings)
@@ -41,7 +47,7 @@ def replay_receipt(receipt_id: str) -> Response[Any]:
         reply = manage.replay(before)
     finally:  # a refusal is its receipt's new outcome, too
         audit(user_of(app.current_event), "receipt.replayed", receipt_id, before, manage.get(receipt_id))
-    logger.info("receipt replayed", extra=reply.for_log(receipt_id))
+    logger.info("receipt replayed", extra=reply.log_fields(receipt_id))
     return success("Receipt replayed", {"outcome": reply.outcome} | reply.to_json())
 
 

@@ -12,11 +12,17 @@ from ricochet.delivery.manage_deliveries import ListingQuery
 from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.partners.partner_deliveries import PartnerDeliveries, shown, summary
 from ricochet.delivery.partners.partner_logins import PartnerLogins
-from ricochet.settings import PartnerDeliveriesSettings
+from ricochet.delivery.settings import LoginSettings
+from ricochet.settings import GroupSettings
 from ricochet.telemetry import logger
 
+
+class Settings(LoginSettings, GroupSettings):
+    deliveries_table: str
+
+
 app = resolver()
-settings = PartnerDeliveriesSettings.load(os.environ)
+settings = Settings.load(os.environ)
 partners_only(app, settings.groups_claim)
 logins = PartnerLogins.from_settings(dynamodb(), settings)
 deliveries = PartnerDeliveries(DeliveriesTable(dynamodb(), settings.deliveries_table))

@@ -12,12 +12,18 @@ from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.partners.partner_logins import PartnerLogins
 from ricochet.delivery.partners.partner_profile import TEST, PartnerProfile, SampleRequest, profile
 from ricochet.delivery.partners.partners_table import PartnersTable
+from ricochet.delivery.settings import LoginSettings, TargetSettings
 from ricochet.http.client import Sender
-from ricochet.settings import PartnerProfileSettings
+from ricochet.settings import GroupSettings
 from ricochet.telemetry import logger
 
+
+class Settings(LoginSettings, TargetSettings, GroupSettings):
+    pass
+
+
 app = resolver()
-settings = PartnerProfileSettings.load(os.environ)
+settings = Settings.load(os.environ)
 partners_only(app, settings.groups_claim)
 logins, targets = PartnerLogins.from_settings(dynamodb(), settings), settings.allowed_targets
 change = PartnerProfile(PartnersTable(dynamodb(), settings.partners_table), targets, Sender(targets, TEST))

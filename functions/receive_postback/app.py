@@ -11,32 +11,38 @@ from ricochet.errors import RequestError
 from ricochet.intake.advertiser_source import AdvertiserDirectory
 from ricochet.intake.intake import Intake
 from ricochet.intake.postback_queue import PostbackQueue
+from ricochet.intake.postback_records import PostbackFailed, PostbackProcessed, PostbackRefused
 from ricochet.intake.raw_postback import RawPostback
-from ricochet.settings import PostbackQueueSettings, PostbackSettings
-from ricochet.telemetry import logger, metrics, record_postback, record_refusal
+from ricochet.intake.settings import PostbackSettings
+from ricochet.telemetry import logger, metrics, record
 from ricochet.values import times
 
+
+class Settings(PostbackSettings):
+    postback_queue_url: str
+
+
 app = resolver()
-settings = PostbackSettings.load(os.environ)
-advertisers, take_in = (
-    AdvertiserDirectory.from_settings(dynamodb(), settings),
-    Intake.from_settings(dynamodb(), settings),
-)
-fallback = PostbackQueue(when_needed(sqs), PostbackQueueSettings.load(os.environ).postback_queue_url)
+settings = Settings.load(os.environ)
+advertisers = AdvertiserDirectory.from_settings(dynamodb(), settings)
+process = Intake.from_settings(dynamodb(), settings)
+fallback = PostbackQueue(when_needed(sqs), settings.postback_queue_url)
 
 
 @app.route("/api/v1/earn/postback", method=["GET", "POST"])
-def take_postback() -> Response[Any]:
+def receive_postback() -> Response[Any]:
     raw = RawPostback.from_event(app.current_event.raw_event, times.now())
     source = advertisers.source()
     try:
-        reply = take_in(raw, source)
+        reply = process(raw, source)
     except RequestError as refusal:
-        record_refusal(raw.receipt_id, source, refusal)
+        record(PostbackRefused(raw.receipt_id, source, refusal))
         raise
-    except Exception as failure:  # ours to mend: the sender has done its part
-        return queued(raw, fallback, failure, source)
-    record_postback(raw.receipt_id, source, reply)
+    except Exception as failure:  # ours to repair: the sender has done its part
+        record(PostbackFailed(raw.receipt_id, source, failure))
+        fallback.put(raw)
+        return queued(raw.receipt_id)
+    record(PostbackProcessed(raw.receipt_id, source, reply))
     return success("Postback received and processed", reply.to_json())
 
 

@@ -1,4 +1,4 @@
-"""Queue of postbacks that our own side failed on: they are taken in again, as they arrived."""
+"""Queue of postbacks that our own side failed on: they are processed again, as they arrived."""
 
 import os
 from typing import Any
@@ -8,34 +8,34 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from ricochet.clients import dynamodb
 from ricochet.errors import NetworkNotFoundError, RequestError
+from ricochet.intake.postback_records import PostbackFailed, PostbackProcessed, PostbackRefused
 from ricochet.intake.raw_postback import RawPostback
 from ricochet.intake.reprocess_postback import ReprocessPostback
-from ricochet.settings import NetworkPostbackSettings
-from ricochet.telemetry import logger, metrics, record_postback, record_refusal, record_server_failure
+from ricochet.intake.settings import NetworkPostbackSettings
+from ricochet.telemetry import logger, metrics, record
 
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
-take_again = ReprocessPostback.from_settings(dynamodb(), NetworkPostbackSettings.load(os.environ))
+reprocess = ReprocessPostback.from_settings(dynamodb(), NetworkPostbackSettings.load(os.environ))
 
 
-def take(record: SQSRecord) -> None:
-    raw = RawPostback.from_message(record.body)
-    source = None
+def reprocess_message(message: SQSRecord) -> None:
+    raw, source = RawPostback.from_message(message.body), None
     try:
-        source = take_again.source(raw)
-        reply = take_again(raw, source)
-    except NetworkNotFoundError as gone:  # paused or replaced meanwhile: a person must look, and may bring it back
-        record_server_failure(raw.receipt_id, gone, source)
+        source = reprocess.source(raw)
+        reply = reprocess(raw, source)
+    except NetworkNotFoundError as failure:  # paused or replaced since then: a person must look, and may bring it back
+        record(PostbackFailed(raw.receipt_id, source, failure))
         raise
-    except RequestError as refusal:  # decided after all, and its receipt is written
-        record_refusal(raw.receipt_id, source, refusal)
+    except RequestError as refusal:  # decided, and its receipt is written
+        record(PostbackRefused(raw.receipt_id, source, refusal))
     except Exception as failure:
-        record_server_failure(raw.receipt_id, failure, source)
+        record(PostbackFailed(raw.receipt_id, source, failure))
         raise
     else:
-        record_postback(raw.receipt_id, source, reply)
+        record(PostbackProcessed(raw.receipt_id, source, reply))
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> Any:
-    return process_partial_response(event=event, record_handler=take, processor=processor, context=context)
+    return process_partial_response(event=event, record_handler=reprocess_message, processor=processor, context=context)

@@ -9,11 +9,16 @@ from ricochet.api import parse_body, resolver, success, user_of
 from ricochet.clicks.set_referrer import ReferrerRequest, SetReferrer
 from ricochet.clicks.users_table import UsersTable
 from ricochet.clients import dynamodb
-from ricochet.settings import UserSettings
+from ricochet.settings import EnvironmentSettings
 from ricochet.telemetry import logger
 
+
+class Settings(EnvironmentSettings):
+    users_table: str
+
+
 app = resolver()
-set_referrer = SetReferrer(UsersTable(dynamodb(), UserSettings.load(os.environ).users_table))
+set_referrer = SetReferrer(UsersTable(dynamodb(), Settings.load(os.environ).users_table))
 
 
 @app.put("/api/v1/earn/referrer")

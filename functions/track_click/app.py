@@ -9,18 +9,24 @@ from ricochet.api import resolver, success
 from ricochet.clicks.clicks_table import ClicksTable
 from ricochet.clicks.read_click import ReadClick
 from ricochet.clients import dynamodb
-from ricochet.settings import ClickSettings
-from ricochet.telemetry import logger, metrics, record_visit
+from ricochet.metrics import Metric
+from ricochet.settings import EnvironmentSettings
+from ricochet.telemetry import count, logger, metrics
+
+
+class Settings(EnvironmentSettings):
+    clicks_table: str
+
 
 app = resolver()
-settings = ClickSettings.load(os.environ)
+settings = Settings.load(os.environ)
 read_click = ReadClick(ClicksTable(dynamodb(), settings.clicks_table))
 
 
 @app.get("/api/v1/earn/track/<click_id>")
 def get_track(click_id: str) -> Response[Any]:
     data = read_click.visited(click_id)
-    record_visit(data["clickId"])
+    count(Metric.VISITS, message="visit", click_id=data["clickId"])
     return success("Click tracked", data)
 
 

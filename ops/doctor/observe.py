@@ -19,11 +19,11 @@ from ops.parallel import run_in_parallel
 from ops.stacks import Stack
 from ricochet.delivery.delivery import Delivery, DeliveryState, shards_of
 from ricochet.delivery.partners.partner import Partner
+from ricochet.delivery.settings import TargetSettings
 from ricochet.errors import RequestError, TargetRefusedError
 from ricochet.http.addresses import AllowedTargets
 from ricochet.http.resolver import vetted_addresses
 from ricochet.ledger.receipt import Receipt
-from ricochet.settings import PartnerSettings
 from ricochet.values import times
 from ricochet.values.lifecycle import Lifecycle
 
@@ -84,7 +84,7 @@ def partners(stack: Stack) -> list[Partner]:
 
 def endpoints(stack: Stack) -> list[Endpoint]:
     """Connect to the server of each active partner as a delivery would, without sending anything."""
-    allowed = stack.settings(PartnerSettings).allowed_targets
+    allowed = stack.settings(TargetSettings).allowed_targets
     partners_at: dict[tuple[str, int], list[str]] = defaultdict(list)
     for partner in stack.partners.active():
         url = urlsplit(partner.postback_url)

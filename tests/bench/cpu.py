@@ -17,7 +17,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.client import BaseClient
 
 from ricochet import clients
-from ricochet.dynamodb.table import Table
+from ricochet.dynamodb.wire import to_wire
 from tests.bench.deployed import invoke, output_discarded
 from tests.bench.report import Row
 from tests.bench.traffic import PRODUCT, visitors
@@ -37,7 +37,7 @@ def rows(click: dict[str, Any]) -> list[Row]:
         "click": partial(invoke, "create_click", visitor.click()),
         "postback": partial(invoke, "receive_postback", visitor.postback(click["clickId"]["S"])),
     }
-    items = {clicks: click, products: Table.wire(PRODUCT)}
+    items = {clicks: click, products: to_wire(PRODUCT.to_item())}
     with _stubbed(plain, {}), _stubbed(clients.dynamodb(), items), output_discarded():
         rounds = [_round(work) for _ in range(ROUNDS + 1)][1:]  # the first warms up
     return [

@@ -22,8 +22,8 @@ from ricochet.intake.advertiser_source import AdvertiserDirectory
 from ricochet.intake.intake import Intake
 from ricochet.intake.postback_queue import PostbackQueue
 from ricochet.intake.raw_postback import RawPostback
+from ricochet.intake.settings import PostbackSettings
 from ricochet.ledger.earning import Earning, Wallet
-from ricochet.settings import PostbackQueueSettings, PostbackSettings
 from ricochet.values import times
 from ricochet.values.statuses import EarningStatus
 from tests.bench.calls import click_id_of
@@ -109,7 +109,7 @@ class _Intake:
             Intake.from_settings(client, settings),
             AdvertiserDirectory.from_settings(client, settings),
         )
-        self._queue = PostbackQueue(clients.sqs(), PostbackQueueSettings.load(os.environ).postback_queue_url)
+        self._queue = PostbackQueue(clients.sqs(), os.environ["POSTBACK_QUEUE_URL"])
 
     def __call__(self, event: dict[str, Any]) -> int:
         raw = RawPostback.from_event(event, times.now())

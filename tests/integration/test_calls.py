@@ -17,9 +17,9 @@ from ricochet.intake.advertiser_source import AdvertiserDirectory
 from ricochet.intake.intake import Intake
 from ricochet.intake.network_source import NetworkDirectory
 from ricochet.intake.raw_postback import RawPostback
+from ricochet.intake.settings import NetworkPostbackSettings
 from ricochet.ledger.earnings_table import EarningsTable
 from ricochet.ledger.wallets_table import WalletsTable
-from ricochet.settings import NetworkPostbackSettings
 from ricochet.values import times
 
 numbers = itertools.count()

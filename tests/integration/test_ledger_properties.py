@@ -25,6 +25,7 @@ from ricochet.clicks.create_click import ClickRequest, CreateClick
 from ricochet.clicks.product import Caps, Product
 from ricochet.clicks.products_table import ProductsTable
 from ricochet.clicks.users_table import UsersTable
+from ricochet.dynamodb.wire import to_wire
 from ricochet.errors import RequestError
 from ricochet.intake.intake import Intake
 from ricochet.intake.network import Network
@@ -194,9 +195,9 @@ class Books(RuleBasedStateMachine):
             assert new.updated_at not in self.credits[conversion_id]
             self.credits[conversion_id].add(new.updated_at)
         self.known[conversion_id] = new
-        record: dict[str, Any] = {"dynamodb": {"NewImage": ConversionsTable.wire(new)}}
+        record: dict[str, Any] = {"dynamodb": {"NewImage": to_wire(new.to_item())}}
         if old is not None:
-            record["dynamodb"]["OldImage"] = ConversionsTable.wire(old)
+            record["dynamodb"]["OldImage"] = to_wire(old.to_item())
         for _ in range(2):
             self.referral(record)
 

@@ -130,7 +130,8 @@ class TestWhoMay:
         answer = admin.patch("partners", partner_id, logins=[free.user_id, taken.user_id], status="active")
         assert (answer.status, answer.code) == (409, "LOGIN_TAKEN")
         partners, users, unwell = (
-            kind(stack.aws.dynamodb, stack.table(kind.__name__)) for kind in (PartnersTable, UsersTable, HealthTable)
+            kind(stack.aws.dynamodb, stack.table(kind.__name__.removesuffix("Table")))
+            for kind in (PartnersTable, UsersTable, HealthTable)
         )
         seen = partners.get(partner_id)
         admin.patch("partners", partner_id, name="changed meanwhile")

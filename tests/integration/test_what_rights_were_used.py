@@ -51,8 +51,7 @@ def granted(stack, roles) -> dict[str, set[Right]]:
     iam = boto3.client("iam", endpoint_url=stack.aws.endpoint_url, region_name=REGION, **keys)
     found = defaultdict(set)
     for deployed, name in roles.items():
-        for policy in iam.list_role_policies(RoleName=deployed)["PolicyNames"]:
-            document = iam.get_role_policy(RoleName=deployed, PolicyName=policy)["PolicyDocument"]
+        for document in policies_of(deployed, iam):
             for statement in document["Statement"]:
                 found[name] |= {
                     Right(action, resource)
@@ -60,6 +59,15 @@ def granted(stack, roles) -> dict[str, set[Right]]:
                     for resource in listed(statement["Resource"])
                 }
     return found
+
+
+def policies_of(role, iam):
+    """Yield the documents of a role's own policies and of those attached to it."""
+    for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        yield iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+    for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+        version = iam.get_policy(PolicyArn=policy["PolicyArn"])["Policy"]["DefaultVersionId"]
+        yield iam.get_policy_version(PolicyArn=policy["PolicyArn"], VersionId=version)["PolicyVersion"]["Document"]
 
 
 def listed(value):

@@ -1,4 +1,4 @@
-"""Reads template.yaml: short tags become their long forms, and intrinsic functions can be worked out."""
+"""Load template.yaml with short tags in their long form, and resolve its intrinsic functions."""
 
 import re
 from collections.abc import Callable
@@ -58,49 +58,49 @@ class Template:
             if source["Type"] == kind
         }
 
-    def work_out(self, value: Any, **parameters: str) -> Any:
-        """`value` with `Ref`s to parameters, `If`, `Equals`, `Not` and conditions replaced by what they come to."""
+    def resolve(self, value: Any, **parameters: str) -> Any:
+        """Return `value` with `Ref`s to parameters, `If`, `Equals`, `Not` and conditions replaced by their results."""
         known = {name: spec.get("Default") for name, spec in self.parameters.items()} | parameters
-        return _work_out(value, known, self.document["Conditions"])
+        return _resolve(value, known, self.document["Conditions"])
 
     def has(self, resource: str, **parameters: str) -> bool:
-        """Whether a stack with these parameters has the resource."""
+        """Return whether a stack with these parameters has the resource."""
         condition = self.resources[resource].get("Condition")
-        return condition is None or self.work_out(self.document["Conditions"][condition], **parameters)
+        return condition is None or self.resolve(self.document["Conditions"][condition], **parameters)
 
     def refused_by_rules(self, **parameters: str) -> bool:
-        """Whether CloudFormation would refuse these parameters because of one of the template's rules."""
+        """Return whether one of the template's rules refuses these parameters."""
         return any(
-            self.work_out(rule.get("RuleCondition", True), **parameters)
-            and not all(self.work_out(one["Assert"], **parameters) for one in rule["Assertions"])
+            self.resolve(rule.get("RuleCondition", True), **parameters)
+            and not all(self.resolve(one["Assert"], **parameters) for one in rule["Assertions"])
             for rule in self.document["Rules"].values()
         )
 
 
-def _work_out(value: Any, parameters: dict[str, Any], conditions: dict[str, Any]) -> Any:
-    def again(inner: Any) -> Any:
-        return _work_out(inner, parameters, conditions)
+def _resolve(value: Any, parameters: dict[str, Any], conditions: dict[str, Any]) -> Any:
+    def resolve(inner: Any) -> Any:
+        return _resolve(inner, parameters, conditions)
 
     if isinstance(value, list):
-        return [again(inner) for inner in value]
+        return [resolve(inner) for inner in value]
     match value:
         case {"Ref": name} if name in parameters:
             outcome = parameters[name]
         case {"Fn::Equals": [left, right]}:
-            outcome = again(left) == again(right)
+            outcome = resolve(left) == resolve(right)
         case {"Fn::Not": [inner]}:
-            outcome = not again(inner)
+            outcome = not resolve(inner)
         case {"Fn::If": [condition, yes, no]}:
-            outcome = again(yes if again(conditions[condition]) else no)
+            outcome = resolve(yes if resolve(conditions[condition]) else no)
         case dict():
-            outcome = {name: again(inner) for name, inner in value.items()}
+            outcome = {name: resolve(inner) for name, inner in value.items()}
         case _:
             outcome = value
     return outcome
 
 
-def filled_in(text: str, value_of: Callable[[str], str]) -> str:
-    """What `Fn::Sub` makes of a text, with what stands in `${…}` worked out by `value_of`."""
+def substitute(text: str, value_of: Callable[[str], str]) -> str:
+    """Return the text as `Fn::Sub` does, with each `${name}` replaced by `value_of(name)`."""
     return re.sub(r"\$\{(!?)([^}]+)\}", lambda found: f"${{{found[2]}}}" if found[1] else value_of(found[2]), text)
 
 

@@ -1,4 +1,4 @@
-"""The template, read once."""
+"""The loaded template as a fixture."""
 
 import pytest
 

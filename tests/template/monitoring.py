@@ -1,4 +1,4 @@
-"""What the dashboard, the alarms and the queries are about, with every name worked out or given as it is."""
+"""The metrics, alarms and resources that the dashboard, the alarms and the queries refer to."""
 
 import json
 import re
@@ -7,13 +7,13 @@ from typing import Any
 
 from ricochet.metrics import Metric
 from ricochet.telemetry import SERVICE
-from tests.template.cloudformation import ROOT, filled_in, load
+from tests.template.cloudformation import ROOT, load, substitute
 
 TEMPLATE = load()
-OURS = {metric.title: metric for metric in Metric}
+OUR_METRICS = {metric.title: metric for metric in Metric}
 NAMESPACE = "Ricochet/<AWS::StackName>"
-# What AWS counts by which dimension; the value must be a resource of the type behind it.
-OF_AWS = {
+# AWS's metrics by dimension, and the type of the resource that the dimension names.
+AWS_METRICS = {
     ("AWS/SQS", "QueueName"): (
         {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage", "NumberOfMessagesSent"},
         "AWS::SQS::Queue",
@@ -32,7 +32,7 @@ OF_AWS = {
     ),
     ("AWS/ApiGateway", "ApiId"): ({"Count", "4xx", "5xx", "Latency"}, "AWS::Serverless::HttpApi"),
 }
-OF_THE_ACCOUNT = {("AWS/Lambda", "Throttles")}
+ACCOUNT_METRICS = {("AWS/Lambda", "Throttles")}
 INDEXES = {
     f"{table}/{index['IndexName']}"
     for table, properties in TEMPLATE.of_type("DynamoDB::Table").items()
@@ -42,8 +42,8 @@ _SEARCH = re.compile(r"""SEARCH\('\{"([^"]+)",([\w,]+)\} MetricName="(\w+)"', '(
 
 
 @dataclass(frozen=True)
-class Shown:
-    """One metric as a dashboard or an alarm names it; `of` is the resource that its dimension is about."""
+class MetricReference:
+    """A metric as a dashboard or an alarm names it."""
 
     namespace: str
     name: str
@@ -52,66 +52,66 @@ class Shown:
 
     def exists(self) -> bool:
         if self.namespace == NAMESPACE:
-            return self.name in OURS and self.dimensions == {"service": SERVICE}
+            return self.name in OUR_METRICS and self.dimensions == {"service": SERVICE}
         if not self.dimensions:
-            return (self.namespace, self.name) in OF_THE_ACCOUNT
-        names, kind = OF_AWS[(self.namespace, *sorted(self.dimensions))]
+            return (self.namespace, self.name) in ACCOUNT_METRICS
+        names, kind = AWS_METRICS[(self.namespace, *sorted(self.dimensions))]
         of, _, index = self.of.partition("/")
         return self.name in names and TEMPLATE.resources[of]["Type"] == kind and (not index or self.of in INDEXES)
 
     @property
     def of(self) -> str:
-        """The resource; of an index, its table and its name."""
+        """The resource that the dimension names; for an index `Table/index`."""
         index = self.dimensions.get("GlobalSecondaryIndexName")
         (of,) = (of for name, of in self.dimensions.items() if name != "GlobalSecondaryIndexName")
         return f"{of}/{index}" if index else of
 
 
 def named(reference: str, **parameters: str) -> str:
-    """What stands for a reference of `Fn::Sub`: a resource's logical id, or a pseudo parameter in angle brackets."""
+    """Return a placeholder for a reference in `Fn::Sub`: the logical id, or the pseudo parameter in angle brackets."""
     if reference.startswith("AWS::"):
         return f"<{reference}>"
     name, _, attribute = reference.partition(".")
     assert attribute in {"", "Arn", "QueueName"}, reference
-    assert TEMPLATE.has(name, **parameters), f"{name} is not there with {parameters}"
+    assert TEMPLATE.has(name, **parameters), f"{name} does not exist with {parameters}"
     return name
 
 
 def dashboard(**parameters: str) -> list[dict[str, Any]]:
-    """The widgets of a stack with these parameters, as JSON."""
+    """Return the widgets of a stack with these parameters."""
     (properties,) = TEMPLATE.of_type("CloudWatch::Dashboard").values()
-    text, variables = TEMPLATE.work_out(properties["DashboardBody"]["Fn::Sub"], **parameters)
+    text, variables = TEMPLATE.resolve(properties["DashboardBody"]["Fn::Sub"], **parameters)
 
     def value_of(reference: str) -> str:
         match variables.get(reference):
             case None:
                 return named(reference, **parameters)
             case {"Fn::Sub": inner}:
-                return filled_in(inner, value_of)
+                return substitute(inner, value_of)
             case str() as plain:
                 return plain
 
-    return json.loads(filled_in(text, value_of))["widgets"]
+    return json.loads(substitute(text, value_of))["widgets"]
 
 
-def shown_in(widget: dict[str, Any]) -> list[Shown]:
-    """The metrics of a widget, with CloudWatch's abbreviations written out."""
-    found: list[Shown] = []
+def metrics_in(widget: dict[str, Any]) -> list[MetricReference]:
+    """Return the metrics of a widget, with CloudWatch's abbreviations expanded."""
+    found: list[MetricReference] = []
     last: list[str] = []
     for row in widget["properties"].get("metrics", []):
-        words = [word for word in row if isinstance(word, str)]
-        options = next((word for word in row if isinstance(word, dict)), {})
-        if not words:
+        names = [cell for cell in row if isinstance(cell, str)]
+        options = next((cell for cell in row if isinstance(cell, dict)), {})
+        if not names:
             continue
-        if words[0] == "...":
-            words = last[: len(last) - len(words) + 1] + words[1:]
-        last = [last[place] if word == "." else word for place, word in enumerate(words)]
-        found.append(Shown(last[0], last[1], dict(zip(last[2::2], last[3::2], strict=True)), options))
+        if names[0] == "...":
+            names = last[: len(last) - len(names) + 1] + names[1:]
+        last = [last[place] if name == "." else name for place, name in enumerate(names)]
+        found.append(MetricReference(last[0], last[1], dict(zip(last[2::2], last[3::2], strict=True)), options))
     return found
 
 
-def searched_in(widget: dict[str, Any]) -> list[tuple[str, list[str], str]]:
-    """Namespace, dimensions and metric of every search."""
+def searches_in(widget: dict[str, Any]) -> list[tuple[str, list[str], str]]:
+    """Return namespace, dimensions and metric of every search."""
     expressions = [row[0]["expression"] for row in widget["properties"].get("metrics", []) if isinstance(row[0], dict)]
     searches = [expression for expression in expressions if "SEARCH" in expression]
     return [(found[1], found[2].split(","), found[3]) for found in map(_SEARCH.fullmatch, searches) if found]
@@ -122,7 +122,7 @@ def expressions_in(widget: dict[str, Any]) -> list[str]:
 
 
 def runbook() -> dict[str, str]:
-    """Its sections, by what GitHub makes of their headings."""
+    """Return the runbook's sections by their anchors on GitHub."""
     text = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
     parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
     return {heading.lower().replace(" ", "-"): body for heading, body in zip(parts[1::2], parts[2::2], strict=True)}

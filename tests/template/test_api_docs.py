@@ -1,4 +1,4 @@
-"""The description knows every route and every error, and its examples are what it says."""
+"""The API's description covers every route and every error, and its examples match their schemas."""
 
 import ast
 import json
@@ -42,7 +42,7 @@ def test_the_document_is_openapi():
 
 
 @each_function
-def test_every_route_of_a_function_is_described_and_no_other(folder):
+def test_exactly_the_routes_of_a_function_are_described(folder):
     routes = {
         route for route, (name, _) in ROUTES.items() if TEMPLATE.functions()[name]["CodeUri"] == f"functions/{folder}"
     }
@@ -50,7 +50,7 @@ def test_every_route_of_a_function_is_described_and_no_other(folder):
     assert described == routes, f"api_docs/operations/{folder}.py and template.yaml differ; change it, then `make docs`"
 
 
-def test_every_description_is_of_a_function():
+def test_every_description_belongs_to_a_function():
     assert {operation.route for operation in ALL} == set(ROUTES)
     assert len({operation.name for operation in ALL}) == len(ALL)
 
@@ -63,19 +63,19 @@ def test_only_public_operations_need_no_token(operation):
 
 
 @each_function
-def test_an_error_that_is_described_can_come(folder):
+def test_a_described_error_can_be_raised(folder):
     raised = set(chain.from_iterable(errors_made_in(module) for module in reached_from(folder)))
     described = {error.__name__ for operation in operations_of(folder) for error in operation.errors}
     assert described <= raised
 
 
 def use_case_of(folder: str) -> str | None:
-    """The module of the function's name, in whichever room it is."""
+    """Return the module with the function's name, in any room."""
     return next((module for module in MODULES if module.rpartition(".")[2] == folder), None)
 
 
 @pytest.mark.parametrize("folder", [name for name in FOLDERS if use_case_of(name)])
-def test_what_the_use_case_of_a_functions_name_refuses_is_described(folder):
+def test_every_error_of_a_functions_use_case_is_described(folder):
     described = {error.__name__ for operation in operations_of(folder) for error in operation.errors}
     assert errors_made_in(use_case_of(folder)) <= described
 
@@ -87,7 +87,7 @@ def errors_made_in(module: str) -> frozenset[str]:
 
 
 def reached_from(folder: str) -> set[str]:
-    """Our modules that the function imports, and what those import; presets are loaded by their names."""
+    """Return our modules that the function imports, also indirectly; presets are loaded by name."""
     presets = {module for module in MODULES if module.startswith(f"{PRESETS}.")}
     reached, unread = set(), imports_of(FUNCTIONS / folder / "app.py")
     while unread:
@@ -116,7 +116,7 @@ def media_types():
     ("schema", "example"),
     [pytest.param(schema, example, id=name) for name, schema, examples in media_types() for example in examples],
 )
-def test_an_example_fits_its_schema(schema, example):
+def test_an_example_matches_its_schema(schema, example):
     validator = jsonschema_rs.validator_for(schema | {"components": DOCUMENT["components"]})
     assert [error.message for error in validator.iter_errors(example)] == []
 

@@ -1,4 +1,4 @@
-"""docs/deploy.md (and what docs/scaling.md would have typed) against template, samconfig.toml, and AWS's own models."""
+"""The commands of docs/deploy.md and docs/scaling.md against template, samconfig.toml and AWS's own models."""
 
 import re
 import subprocess
@@ -18,11 +18,11 @@ from tests.template.cloudformation import load
 SHELL = "\n".join(blocks("deploy.md", "sh") + blocks("scaling.md", "sh"))
 AWS = botocore.session.get_session()
 COMMANDS = re.findall(r"\baws ([a-z0-9-]+) ([a-z0-9-]+)((?:\\\n|[^\n])*)", SHELL)
-FOR_EVERY_COMMAND = {"--output", "--query", "--region"}
+GLOBAL_OPTIONS = {"--output", "--query", "--region"}
 
 
 def options_of(service, operation):
-    """The options of a command of the AWS CLI; KeyError if there is no such command."""
+    """Return the options of a command of the AWS CLI. Raise KeyError if there is no such command."""
     if (service, operation) == ("cloudformation", "deploy"):  # the CLI's own
         return {"--stack-name", "--template-file", "--parameter-overrides"}
     model = AWS.get_service_model(service)
@@ -35,12 +35,12 @@ def options_of(service, operation):
 @pytest.mark.parametrize(
     ("service", "operation", "rest"), COMMANDS, ids=[f"{service} {operation}" for service, operation, _ in COMMANDS]
 )
-def test_aws_has_the_commands_of_the_guide(service, operation, rest):
+def test_every_aws_command_of_the_guide_exists(service, operation, rest):
     if operation == "wait":
         waiter = "".join(map(str.capitalize, rest.split()[0].split("-")))
         operation = botocore.xform_name(AWS.get_waiter_model(service).get_waiter(waiter).operation, "-")
     options = re.findall(r"(?<![\w-])--[a-z-]+", rest)
-    known = options_of(service, operation) | FOR_EVERY_COMMAND
+    known = options_of(service, operation) | GLOBAL_OPTIONS
     assert options
     assert set(options) <= known
 
@@ -49,12 +49,12 @@ def test_aws_has_the_commands_of_the_guide(service, operation, rest):
     ("service", "operation", "error"),
     [("cognito", "admin-create-user", UnknownServiceError), ("cognito-idp", "make-user", KeyError)],
 )
-def test_a_command_that_aws_does_not_have_would_be_seen(service, operation, error):
+def test_an_unknown_aws_command_is_found(service, operation, error):
     with pytest.raises(error):
         options_of(service, operation)
 
 
-def test_the_guide_sets_parameters_that_the_template_has():
+def test_the_guide_sets_existing_parameters():
     known = template_parameters()
     given = [parse_parameters(text) for text in re.findall(r'PARAMETERS="([^"]*)"', SHELL)]
     assert len(given) >= 4
@@ -62,7 +62,7 @@ def test_the_guide_sets_parameters_that_the_template_has():
         assert "$" in value or known[name].refusal(value) is None
 
 
-def test_the_guide_asks_for_outputs_that_the_template_has():
+def test_the_guide_reads_existing_outputs():
     named = set(re.findall(r"\$\(output (\w+)\)", SHELL))
     assert named >= {"ApiUrl", "UserPoolId", "UserPoolClientId"}
     assert named <= load().document["Outputs"].keys()
@@ -79,7 +79,7 @@ def test_the_environment_of_the_guide_is_as_complete_as_prod():
         assert known[name].refusal(value) is None
 
 
-def test_the_guides_distribution_with_a_web_acl_is_a_sound_template(tmp_path):
+def test_the_guides_template_with_a_web_acl_is_valid(tmp_path):
     path = tmp_path / "waf.yaml"
     path.write_text(blocks("deploy.md", "yaml")[0], encoding="utf-8")
     lint = ROOT / ".local" / "sam" / "bin" / "cfn-lint"
@@ -87,7 +87,7 @@ def test_the_guides_distribution_with_a_web_acl_is_a_sound_template(tmp_path):
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_the_guide_renews_secrets_as_the_api_does():
+def test_the_guide_rotates_secrets_with_the_fields_of_the_api():
     named = set(re.findall(r'\{"(rotate\w+)": true\}', text("deploy.md")))
     models = (ProductInput, NetworkInput, PartnerInput)
     there = {

@@ -1,4 +1,4 @@
-"""Whatever calls a function: its retries end, and what failed for good is kept and noticed."""
+"""Event sources: retries are bounded, and what fails permanently is kept and raises an alarm."""
 
 import re
 from collections import Counter
@@ -37,7 +37,7 @@ def test_there_are_no_other_kinds_of_event_source():
 
 
 @pytest.mark.parametrize("event", sorted(TEMPLATE.events("DynamoDB")))
-def test_a_stream_is_retried_so_often_and_so_long_and_then_told_of(event):
+def test_a_stream_has_bounded_retries_and_a_failure_destination_with_an_alarm(event):
     _, source = TEMPLATE.events("DynamoDB")[event]
     assert 1 <= source["MaximumRetryAttempts"] <= 100
     assert 3600 <= source["MaximumRecordAgeInSeconds"] < DAY  # a stream keeps a record for a day
@@ -48,7 +48,7 @@ def test_a_stream_is_retried_so_often_and_so_long_and_then_told_of(event):
 
 
 @pytest.mark.parametrize("event", sorted(TEMPLATE.events("SQS")))
-def test_a_queue_is_read_message_by_message_and_its_poison_is_parked(event):
+def test_a_queues_messages_fail_one_by_one_and_are_parked_in_the_end(event):
     name, source = TEMPLATE.events("SQS")[event]
     queue = QUEUES[queue_of(source["Queue"])]
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -61,7 +61,7 @@ def test_a_queue_is_read_message_by_message_and_its_poison_is_parked(event):
 
 
 @pytest.mark.parametrize("event", sorted(TEMPLATE.events("Schedule")))
-def test_a_schedule_is_retried_so_often_and_then_told_of(event):
+def test_a_schedule_has_bounded_retries_and_a_dead_letter_queue_with_an_alarm(event):
     name, source = TEMPLATE.events("Schedule")[event]
     number, unit = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", source["Schedule"]).groups()
     period = int(number) * {"minute": 60, "hour": 3600, "day": DAY}[unit]
@@ -71,7 +71,7 @@ def test_a_schedule_is_retried_so_often_and_then_told_of(event):
     assert alarms_of(queue_of(source["DeadLetterConfig"]["Arn"]))
 
 
-def test_money_that_is_due_and_cannot_be_credited_rings_an_alarm_after_a_second_run():
+def test_due_earnings_that_cannot_be_credited_raise_an_alarm_after_a_second_run():
     (alarm,) = [one for one in ALARMS.values() if one.get("MetricName") == "HeldEarningsFailed"]
     (schedule,) = [
         source["Schedule"] for name, source in TEMPLATE.events("Schedule").values() if name == "CreditHeldEarnings"
@@ -81,7 +81,7 @@ def test_money_that_is_due_and_cannot_be_credited_rings_an_alarm_after_a_second_
 
 
 @pytest.mark.parametrize("event", sorted(TEMPLATE.events("Schedule")))
-def test_a_scheduled_run_that_fails_is_told_of_like_one_that_could_not_begin(event):
+def test_a_failed_run_goes_to_the_same_queue_as_one_that_could_not_start(event):
     name, source = TEMPLATE.events("Schedule")[event]
     config = TEMPLATE.functions()[name]["EventInvokeConfig"]
     assert 0 <= config["MaximumRetryAttempts"] <= 2
@@ -91,17 +91,17 @@ def test_a_scheduled_run_that_fails_is_told_of_like_one_that_could_not_begin(eve
 
 
 @pytest.mark.parametrize("queue", sorted(QUEUES))
-def test_every_queue_has_an_alarm_and_keeps_what_it_has(queue):
+def test_every_queue_has_an_alarm_and_keeps_its_messages_for_two_weeks(queue):
     (alarm,) = alarms_of(queue)
     assert QUEUES[queue]["MessageRetentionPeriod"] == 14 * DAY
     assert QUEUES[queue]["SqsManagedSseEnabled"] is True
     assert alarm["Namespace"] == "AWS/SQS"
     assert (alarm["ComparisonOperator"], alarm["TreatMissingData"]) == ("GreaterThanThreshold", "notBreaching")
     is_read = any(source["Queue"] == get_att(queue) for _, source in TEMPLATE.events("SQS").values())
-    if is_read:  # work in progress is no alarm, work that is not worked off is
+    if is_read:  # waiting messages are normal, but not old ones
         assert alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
         assert alarm["Threshold"] > 0
-    else:  # a person must look at each message
+    else:  # an operator must look at each message
         assert (alarm["MetricName"], alarm["Threshold"]) == ("ApproximateNumberOfMessagesVisible", 0)
 
 
@@ -111,17 +111,17 @@ def test_every_alarm_says_what_is_wrong():
     assert len(set(descriptions)) == len(descriptions)
 
 
-def test_waiting_retries_alone_do_not_ring_the_alarm_of_their_queue():
+def test_waiting_retries_alone_do_not_raise_the_alarm_of_their_queue():
     (alarm,) = alarms_of("FailedDeliveriesQueue")
     assert alarm["Threshold"] > 900 * 1.1  # the longest wait that a delivery spends in the queue
 
 
-def test_a_postback_of_the_greatest_size_fits_into_its_queues():
+def test_the_largest_postback_fits_into_its_queues():
     for queue in ("RetryPostbacksQueue", "ParkedPostbacksQueue"):
         assert QUEUES[queue]["MaximumMessageSize"] >= 256 * 1024 * 4 / 3 + 16 * 1024
 
 
-def test_every_stream_has_exactly_two_readers_and_there_is_one_stream():
+def test_the_only_stream_has_exactly_two_readers():
     streams = [name for name, table in TEMPLATE.of_type("DynamoDB::Table").items() if "StreamSpecification" in table]
     readers = Counter(source["Stream"]["Fn::GetAtt"][0] for _, source in TEMPLATE.events("DynamoDB").values())
     assert streams == ["Conversions"]

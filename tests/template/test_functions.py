@@ -1,12 +1,11 @@
-"""Every folder in functions/ is a function of the template, with a role, a log and an environment of its own."""
+"""Every folder in functions/ is a function of the template with its own role, log group and environment."""
 
-import ast
 import re
 
 import pytest
 
-from ricochet import settings
 from ricochet.delivery.retry_schedule import RetrySchedule
+from tests.function_settings import settings_of
 from tests.template.cloudformation import ROOT, get_att, load
 
 TEMPLATE = load()
@@ -28,24 +27,13 @@ def variables_of(name: str) -> dict:
     return TEMPLATE.globals["Environment"]["Variables"] | own
 
 
-def settings_of(name: str) -> list[type[settings.Settings]]:
-    """The settings models that the function's app.py imports."""
-    tree = ast.parse((ROOT / FUNCTIONS[name]["CodeUri"] / "app.py").read_text(encoding="utf-8"))
-    return [
-        getattr(settings, alias.name)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module == "ricochet.settings"
-        for alias in node.names
-    ]
-
-
 def test_every_folder_is_a_function_and_every_function_a_folder():
     assert {name: function["CodeUri"] for name, function in FUNCTIONS.items()} == {
         camel_case(folder): f"functions/{folder}" for folder in FOLDERS
     }
 
 
-def test_all_functions_run_alike(template):
+def test_all_functions_share_the_global_settings(template):
     assert template.globals["Runtime"] == "python3.13"
     assert template.globals["Handler"] == "app.handler"
     assert template.globals["Tracing"] == "Active"
@@ -57,7 +45,7 @@ def test_all_functions_run_alike(template):
     ("parameters", "architecture"), [({}, "arm64"), ({"Architecture": "x86_64"}, "x86_64")], ids=["default", "chosen"]
 )
 def test_the_architecture_is_a_parameter(template, parameters, architecture):
-    assert template.work_out(template.globals["Architectures"], **parameters) == [architecture]
+    assert template.resolve(template.globals["Architectures"], **parameters) == [architecture]
     assert template.parameters["Architecture"]["AllowedValues"] == ["arm64", "x86_64"]
 
 
@@ -69,7 +57,7 @@ def test_the_python_of_the_functions_is_the_python_of_the_project(template):
         assert layer["CompatibleRuntimes"] == [f"python{wanted}"]
 
 
-def test_every_layer_of_the_template_is_there_and_used(template):
+def test_every_layer_of_the_template_has_a_folder_and_is_used(template):
     layers = template.of_type("Serverless::LayerVersion")
     assert {layer["ContentUri"] for layer in layers.values()} == {
         f"layers/{name}" for name in ("dependencies", "ricochet", "cryptography")
@@ -92,38 +80,41 @@ def test_a_function_has_a_role_of_its_own(name):
 
 @each_function
 @pytest.mark.parametrize(("environment", "days"), [("prod", 90), ("dev", 14), ("local", 14)])
-def test_a_function_has_a_log_group_of_its_own_that_forgets(name, environment, days):
+def test_a_function_has_its_own_log_group_with_retention(name, environment, days):
     group = TEMPLATE.resources[f"{name}Logs"]
     assert FUNCTIONS[name]["LoggingConfig"] == {"LogGroup": {"Ref": f"{name}Logs"}}
     assert group["Type"] == "AWS::Logs::LogGroup"
-    assert TEMPLATE.work_out(group["Properties"]["RetentionInDays"], Environment=environment) == days
+    assert TEMPLATE.resolve(group["Properties"]["RetentionInDays"], Environment=environment) == days
     assert group["Properties"]["LogGroupName"] == {"Fn::Sub": f"/ricochet/${{AWS::StackName}}/{folder_of(name)}"}
 
 
-def test_the_command_line_has_a_log_group_and_finds_it_by_an_output(template):
+def test_the_command_line_has_a_log_group_and_an_output_that_names_it(template):
     group = template.resources["OpsLogs"]["Properties"]
     assert group["LogGroupName"] == {"Fn::Sub": "/ricochet/${AWS::StackName}/ops"}
     assert template.document["Outputs"]["OpsLogGroup"]["Value"] == {"Ref": "OpsLogs"}
 
 
-def test_every_log_group_forgets(template):
+def test_every_log_group_has_retention(template):
     groups = template.of_type("Logs::LogGroup")
     assert len(groups) > len(FUNCTIONS)
-    assert all(template.work_out(group["RetentionInDays"], Environment="prod") == 90 for group in groups.values())
+    assert all(template.resolve(group["RetentionInDays"], Environment="prod") == 90 for group in groups.values())
 
 
 @each_function
-def test_a_function_is_told_what_its_settings_need_and_nothing_else(name):
-    fields = {field.upper(): info for model in settings_of(name) for field, info in model.model_fields.items()}
+def test_a_function_is_given_what_its_settings_need_and_nothing_else(name):
+    fields = {
+        field.upper(): info for model in settings_of(folder_of(name)) for field, info in model.model_fields.items()
+    }
     given = {variable for variable in variables_of(name) if not variable.startswith(("POWERTOOLS_", "PYDANTIC_"))}
     assert {variable for variable, info in fields.items() if info.is_required()} <= given <= set(fields)
 
 
 @each_function
-def test_a_function_has_settings_and_loads_them_all(name):
+def test_a_function_loads_all_settings_that_it_imports(name):
     source = (ROOT / FUNCTIONS[name]["CodeUri"] / "app.py").read_text(encoding="utf-8")
     loaded = re.findall(r"(\w+)\.load\(os\.environ\)", source)
-    assert sorted(loaded) == sorted(model.__name__ for model in settings_of(name))
+    assert sorted(loaded) == sorted(model.__name__ for model in settings_of(folder_of(name)))
+    assert set(re.findall(r"^class (\w+)", source, re.MULTILINE)) <= set(loaded)
     assert bool(loaded) is bool(
         variables_of(name).keys() - {*TEMPLATE.globals["Environment"]["Variables"], "POWERTOOLS_SERVICE_NAME"}
     )
@@ -137,7 +128,7 @@ def test_a_function_logs_under_its_own_name(name):
 
 
 @each_function
-def test_a_variable_refers_to_what_its_name_says(name):
+def test_a_variable_refers_to_the_resource_in_its_name(name):
     for variable, value in variables_of(name).items():
         if variable.endswith("_TABLE"):
             assert value == {"Ref": variable.removesuffix("_TABLE").capitalize()}
@@ -145,13 +136,14 @@ def test_a_variable_refers_to_what_its_name_says(name):
         "POSTBACK_QUEUE_URL": "RetryPostbacksQueue",
         "RETRY_QUEUE_URL": "FailedDeliveriesQueue",
         "PARKING_QUEUE_URL": "ParkedDeliveriesQueue",
+        "REPLY_QUEUE_URL": "PartnerRepliesQueue",
     }
     for variable, queue in queues.items():
         assert variables_of(name).get(variable, {"Ref": queue}) == {"Ref": queue}
 
 
 @each_function
-def test_a_function_ends_before_api_gateway_gives_up(name):
+def test_a_function_times_out_before_api_gateway_does(name):
     timeout = FUNCTIONS[name].get("Timeout", TEMPLATE.globals["Timeout"])
     behind_the_api = any(owner == name for owner, _ in TEMPLATE.events("HttpApi").values())
     assert 0 < timeout <= (29 if behind_the_api else 900)
@@ -163,7 +155,7 @@ def test_private_targets_are_refused_on_aws(template, environment):
     assert not template.refused_by_rules(Environment=environment, AllowedTargets="")
 
 
-def test_private_targets_are_for_the_local_stack(template):
+def test_private_targets_are_allowed_in_the_local_stack_only_and_off_by_default(template):
     assert not template.refused_by_rules(Environment="local", AllowedTargets="127.0.0.1:18080")
     assert template.parameters["AllowedTargets"]["Default"] == ""
     assert template.parameters["Environment"]["Default"] != "local"
@@ -175,7 +167,7 @@ def test_an_issuer_needs_an_audience(template):
     assert not template.refused_by_rules()
 
 
-def test_the_schedule_is_eleven_attempts_over_seventy_hours(template):
+def test_the_default_schedule_is_eleven_attempts_over_seventy_hours(template):
     schedule = RetrySchedule.parse(template.parameters["RetrySchedule"]["Default"])
     assert schedule.delays == (10, 60, 300, 900, 3600, 10800, 21600, 43200, 86400, 86400)
     assert 70 <= sum(schedule.delays) / 3600 < 71
@@ -202,17 +194,17 @@ def test_the_schedule_is_eleven_attempts_over_seventy_hours(template):
         *(("DefaultCurrency", value, False) for value in ("", "eur", "E", "DOLLARSUS")),
     ],
 )
-def test_a_parameter_that_functions_could_not_read_is_refused_at_deployment(template, parameter, value, fits):
+def test_a_parameter_that_functions_cannot_parse_is_refused_at_deployment(template, parameter, value, fits):
     assert bool(re.fullmatch(template.parameters[parameter]["AllowedPattern"], value)) is fits
 
 
-def test_every_default_fits_its_own_parameter(template):
+def test_every_default_is_allowed_by_its_parameter(template):
     for spec in template.parameters.values():
         assert spec["Default"] in spec.get("AllowedValues", [spec["Default"]])
         assert re.fullmatch(spec.get("AllowedPattern", ".*"), str(spec["Default"]))
 
 
-def test_only_functions_that_may_meet_clickbank_carry_its_cryptography():
+def test_only_functions_that_handle_clickbank_have_the_cryptography_layer():
     carrying = {
         name for name, function in FUNCTIONS.items() if function.get("Layers") == [{"Ref": "CryptographyLayer"}]
     }

@@ -1,4 +1,4 @@
-"""Prod gets new code a tenth at a time, with a way back; the template that does it is made from the one there is."""
+"""In prod new code gets a tenth of the traffic first and can be rolled back; template.yaml is extended for that."""
 
 import json
 
@@ -14,7 +14,7 @@ GRADUAL = published(TEMPLATE.document, RELEASE, GRADUALLY)
 
 
 @pytest.mark.parametrize("name", sorted(TEMPLATE.functions()))
-def test_every_function_is_published_anew_and_step_by_step(name):
+def test_every_function_is_published_as_a_new_version_and_shifted_gradually(name):
     properties = GRADUAL["Resources"][name]["Properties"]
     assert properties["AutoPublishAlias"] == "live"
     assert properties["AutoPublishCodeSha256"] == RELEASE
@@ -30,7 +30,7 @@ def test_nothing_else_changes():
     }
 
 
-def test_at_once_every_function_keeps_its_alias_and_no_alarm_is_asked():
+def test_at_once_every_function_keeps_its_alias_and_alarms_are_ignored():
     at_once = published(TEMPLATE.document, RELEASE, AT_ONCE)
     for name in TEMPLATE.functions():
         properties = at_once["Resources"][name]["Properties"]
@@ -42,14 +42,14 @@ def test_the_template_itself_publishes_no_versions():
     assert "AutoPublishAlias" not in TEMPLATE.globals
 
 
-def test_the_alarms_that_lead_back_are_there():
+def test_the_alarms_that_roll_back_exist():
     names = [alarm.get("AlarmName") for alarm in TEMPLATE.of_type("CloudWatch::Alarm").values()]
     assert all(name in names for name in ALARMS)
     assert len(ALARMS) == 3
 
 
 @pytest.mark.parametrize("preference", [GRADUALLY, AT_ONCE], ids=["gradually", "at once"])
-def test_each_deployment_is_another_release_and_one_that_sam_takes(tmp_path, preference):
+def test_each_deployment_is_a_new_release_and_valid_for_sam(tmp_path, preference):
     built, releases = tmp_path / "template.yaml", set()
     for _ in range(2):
         built.write_text(json.dumps(TEMPLATE.document))

@@ -1,4 +1,4 @@
-"""Each role grants what its function does, by name, on what it does it to."""
+"""Each role grants exactly the actions of its function, on exactly the resources that it uses."""
 
 import re
 
@@ -9,6 +9,7 @@ from tests.template.cloudformation import get_att, load
 TEMPLATE = load()
 FUNCTIONS = TEMPLATE.functions()
 ROLES = TEMPLATE.of_type("IAM::Role")
+SHARED = TEMPLATE.of_type("IAM::ManagedPolicy")
 each_role = pytest.mark.parametrize("role", sorted(ROLES))
 XRAY = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 
@@ -17,12 +18,19 @@ def listed(value):
     return value if isinstance(value, list) else [value]
 
 
+def attached(role: str) -> list[str]:
+    """Return the logical ids of a role's shared policies."""
+    return [policy["Ref"] for policy in ROLES[role].get("ManagedPolicyArns", [])]
+
+
 def statements(role: str) -> list[dict]:
-    return [one for policy in ROLES[role]["Policies"] for one in listed(policy["PolicyDocument"]["Statement"])]
+    """Return all statements that apply to a role: its own and those of its shared policies."""
+    policies = [*ROLES[role]["Policies"], *(SHARED[name] for name in attached(role))]
+    return [one for policy in policies for one in listed(policy["PolicyDocument"]["Statement"])]
 
 
 def granted(role: str) -> set[tuple[str, str]]:
-    """(action, resource) pairs, with resources as text."""
+    """Return (action, resource) pairs, with resources as text."""
     return {
         (action, str(resource))
         for one in statements(role)
@@ -36,10 +44,16 @@ def test_every_role_belongs_to_one_function():
 
 
 @each_role
-def test_only_lambda_takes_a_role_and_nothing_is_attached_to_it(role):
+def test_a_role_is_assumed_by_lambda_only_and_has_no_policy_from_outside_the_template(role):
     (trust,) = ROLES[role]["AssumeRolePolicyDocument"]["Statement"]
     assert trust == {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    assert "ManagedPolicyArns" not in ROLES[role]
+    assert set(attached(role)) <= set(SHARED)
+
+
+@pytest.mark.parametrize("policy", sorted(SHARED))
+def test_a_shared_policy_is_attached_by_at_least_two_roles_and_by_nothing_else(policy):
+    assert {"Roles", "Users", "Groups"}.isdisjoint(SHARED[policy])
+    assert len([role for role in ROLES if policy in attached(role)]) > 1
 
 
 @each_role
@@ -64,7 +78,7 @@ def test_every_statement_names_its_resources(role):
 
 
 @each_role
-def test_nothing_is_ever_deleted_and_no_table_is_changed(role):
+def test_no_role_may_delete_items_or_change_tables_and_queues(role):
     actions = {action for action, _ in granted(role)}
     assert not {action for action in actions if re.match(r"dynamodb:(Delete|Create|UpdateTable|UpdateTime)", action)}
     assert not actions & {"sqs:DeleteQueue", "sqs:PurgeQueue", "sqs:SetQueueAttributes"}
@@ -82,7 +96,7 @@ def test_no_right_is_granted_twice(role):
 
 
 @each_role
-def test_a_function_may_write_its_own_log_only(role):
+def test_a_function_may_write_only_its_own_log(role):
     logs = [one for one in statements(role) if any(action.startswith("logs:") for action in listed(one["Action"]))]
     assert logs == [
         {
@@ -94,22 +108,24 @@ def test_a_function_may_write_its_own_log_only(role):
 
 
 @each_role
-def test_a_function_has_rights_on_the_tables_and_queues_it_is_told_of_and_reads_from(role):
+def test_a_function_has_rights_on_exactly_the_tables_and_queues_that_it_is_given(role):
     name = role.removesuffix("Role")
     variables = FUNCTIONS[name]["Environment"]["Variables"]
-    told = {value["Ref"] for variable, value in variables.items() if variable.endswith(("_TABLE", "_QUEUE_URL"))}
+    given = {value["Ref"] for variable, value in variables.items() if variable.endswith(("_TABLE", "_QUEUE_URL"))}
     for source in FUNCTIONS[name]["Events"].values():
-        text = "" if source["Type"] == "Schedule" else str(source["Properties"])  # EventBridge tells of those itself
-        told |= {resource for resource in TEMPLATE.resources if re.search(rf"'{resource}'", text)}
+        text = (
+            "" if source["Type"] == "Schedule" else str(source["Properties"])
+        )  # EventBridge itself sends to the queue
+        given |= {resource for resource in TEMPLATE.resources if re.search(rf"'{resource}'", text)}
     failures = FUNCTIONS[name].get("EventInvokeConfig", {})
-    told |= {resource for resource in TEMPLATE.of_type("SQS::Queue") if f"'{resource}'" in str(failures)}
+    given |= {resource for resource in TEMPLATE.of_type("SQS::Queue") if f"'{resource}'" in str(failures)}
     named = {
         resource
         for _, text in granted(role)
         for resource in {**TEMPLATE.of_type("DynamoDB::Table"), **TEMPLATE.of_type("SQS::Queue")}
         if re.search(rf"\b{resource}\b", text)
     }
-    assert named == told - {"Api"}
+    assert named == given - {"Api"}
 
 
 @pytest.mark.parametrize("name", sorted({name for name, _ in TEMPLATE.events("SQS").values()}))
@@ -120,7 +136,7 @@ def test_a_reader_of_a_queue_may_read_it(name):
 
 
 @pytest.mark.parametrize("name", sorted({name for name, _ in TEMPLATE.events("DynamoDB").values()}))
-def test_a_reader_of_a_stream_may_read_it_and_tell_of_its_failure(name):
+def test_a_reader_of_a_stream_may_read_it_and_report_its_failures(name):
     ((stream, failures),) = [
         (source["Stream"], source["DestinationConfig"]["OnFailure"]["Destination"])
         for owner, source in TEMPLATE.events("DynamoDB").values()
@@ -131,7 +147,7 @@ def test_a_reader_of_a_stream_may_read_it_and_tell_of_its_failure(name):
 
 
 @pytest.mark.parametrize("name", sorted(name for name in FUNCTIONS if "EventInvokeConfig" in FUNCTIONS[name]))
-def test_a_function_that_runs_by_the_clock_may_tell_of_its_failure(name):
+def test_a_scheduled_function_may_report_its_failures(name):
     queue = FUNCTIONS[name]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"]
     assert ("sqs:SendMessage", str(queue)) in granted(f"{name}Role")
 
@@ -144,17 +160,17 @@ def test_a_function_that_runs_by_the_clock_may_tell_of_its_failure(name):
         *("Deliveries/byDue", "Deliveries/byPartner", "Deliveries/byState"),
     ],
 )
-def test_every_index_is_read_by_somebody_and_only_queried(index):
+def test_every_index_is_used_and_only_queried(index):
     table, _, name = index.partition("/")
     resource = str({"Fn::Sub": f"${{{table}.Arn}}/index/{name}"})
     actions = {action for role in ROLES for action, on in granted(role) if on == resource}
     assert actions == {"dynamodb:Query"}
 
 
-def test_events_may_put_what_failed_into_one_queue_and_only_from_this_account():
+def test_only_this_accounts_eventbridge_may_send_to_the_queue_of_failed_events():
     (policy,) = TEMPLATE.of_type("SQS::QueuePolicy").values()
     (statement,) = policy["PolicyDocument"]["Statement"]
-    assert policy["Queues"] == [{"Ref": "FailedEvents"}]
-    assert statement["Resource"] == get_att("FailedEvents")
+    assert policy["Queues"] == [{"Ref": "FailedEventsQueue"}]
+    assert statement["Resource"] == get_att("FailedEventsQueue")
     assert (statement["Action"], statement["Principal"]) == ("sqs:SendMessage", {"Service": "events.amazonaws.com"})
     assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}

@@ -1,4 +1,4 @@
-"""Who may call what: a short list is public, all else needs a token."""
+"""Who may call which route: a short list is public, all others require a token."""
 
 import re
 
@@ -49,7 +49,7 @@ BEARER = {
     "GET /api/v1/partner/deliveries",
     "GET /api/v1/partner/deliveries/{conversionId}/{version}",
 }
-REACHING_OUT = {  # what makes us resolve a name or send a request that the caller chose, and what ends a secret
+SENDING_REQUESTS = {  # routes that resolve or call a host of the caller's choice, or replace a secret
     "PUT /api/v1/partner/profile",
     "POST /api/v1/partner/profile/secret",
     "POST /api/v1/partner/profile/test",
@@ -57,7 +57,7 @@ REACHING_OUT = {  # what makes us resolve a name or send a request that the call
 
 
 def routes_in_code(name: str) -> set[str]:
-    """The routes that a function's own resolver answers, in API Gateway's spelling."""
+    """Return the routes that a function's resolver handles, in API Gateway's notation."""
     source = (ROOT / TEMPLATE.functions()[name]["CodeUri"] / "app.py").read_text(encoding="utf-8")
     found = {(verb.upper(), path) for verb, path in re.findall(r'@app\.(get|post|put|patch)\("([^"]+)"', source)}
     for path, methods in re.findall(r'@app\.route\("([^"]+)", method=\[([^\]]+)\]', source):
@@ -70,7 +70,7 @@ def _in_braces(match: re.Match) -> str:
     return "{" + first + "".join(word.capitalize() for word in others) + "}"
 
 
-def test_the_public_routes_are_these_and_no_others():
+def test_exactly_these_routes_are_public():
     assert {route for route, (_, source) in ROUTES.items() if source.get("Auth") == {"Authorizer": "NONE"}} == PUBLIC
 
 
@@ -80,7 +80,7 @@ def test_all_other_routes_have_the_authorizer():
     assert all("Auth" not in source for route, (_, source) in ROUTES.items() if route not in PUBLIC)
 
 
-def test_every_route_is_on_the_one_api_and_no_two_are_the_same():
+def test_every_route_is_on_the_same_api_and_unique():
     events = TEMPLATE.events("HttpApi").values()
     assert all(source["ApiId"] == {"Ref": "Api"} for _, source in events)
     assert len(ROUTES) == len(events)
@@ -88,7 +88,7 @@ def test_every_route_is_on_the_one_api_and_no_two_are_the_same():
 
 
 @pytest.mark.parametrize("name", sorted({name for name, _ in ROUTES.values()}))
-def test_a_function_answers_the_routes_that_lead_to_it(name):
+def test_a_function_handles_exactly_the_routes_that_lead_to_it(name):
     assert routes_in_code(name) == {route for route, (owner, _) in ROUTES.items() if owner == name}
 
 
@@ -98,14 +98,14 @@ def test_a_function_answers_the_routes_that_lead_to_it(name):
         {(name, kind) for route, (name, _) in ROUTES.items() for kind in ("admin", "partner") if f"/{kind}/" in route}
     ),
 )
-def test_a_function_for_operators_or_partners_asks_for_their_group(name, kind):
+def test_a_function_for_operators_or_partners_requires_their_group(name, kind):
     source = (ROOT / TEMPLATE.functions()[name]["CodeUri"] / "app.py").read_text(encoding="utf-8")
     assert f"{kind}s_only(app, settings.groups_claim)" in source
     assert all(f"/{kind}/" in route for route, (owner, _) in ROUTES.items() if owner == name)
 
 
 @pytest.mark.parametrize("name", sorted({name for route, (name, _) in ROUTES.items() if "/partner/" in route}))
-def test_every_route_for_partners_asks_which_one_it_is(name):
+def test_every_route_for_partners_identifies_the_partner(name):
     source = (ROOT / TEMPLATE.functions()[name]["CodeUri"] / "app.py").read_text(encoding="utf-8")
     routes = re.findall(r"^@app\..*?(?=^@|\Z)", source, re.MULTILINE | re.DOTALL)
     assert routes
@@ -115,7 +115,7 @@ def test_every_route_for_partners_asks_which_one_it_is(name):
 @pytest.mark.parametrize(
     "name", sorted({name for route, (name, _) in ROUTES.items() if "/admin/" in route and not route.startswith("GET")})
 )
-def test_what_operators_change_leaves_a_line_in_the_log(name):
+def test_what_operators_change_is_written_to_the_audit_log(name):
     source = (ROOT / TEMPLATE.functions()[name]["CodeUri"] / "app.py").read_text(encoding="utf-8")
     assert "from ricochet.audit import audit" in source
     assert re.search(r"^ +audit\(user_of\(app\.current_event\)|^ +audit\(who, ", source, re.MULTILINE)
@@ -131,21 +131,21 @@ def test_what_operators_change_leaves_a_line_in_the_log(name):
 )
 def test_tokens_are_checked_against_one_issuer_and_audience(parameters, issuer, audience):
     authorizer = API["Auth"]["Authorizers"]["Jwt"]
-    worked_out = TEMPLATE.work_out(authorizer["JwtConfiguration"], **parameters)
-    assert worked_out == {"issuer": issuer, "audience": [audience]}
+    resolved = TEMPLATE.resolve(authorizer["JwtConfiguration"], **parameters)
+    assert resolved == {"issuer": issuer, "audience": [audience]}
     assert authorizer["IdentitySource"] == "$request.header.Authorization"
 
 
-def test_public_routes_and_those_that_reach_out_are_throttled_by_themselves():
+def test_public_routes_and_those_that_send_requests_have_their_own_throttles():
     default = API["DefaultRouteSettings"]
-    assert set(API["RouteSettings"]) == PUBLIC | REACHING_OUT
-    assert all(API["RouteSettings"][route]["ThrottlingBurstLimit"] <= 10 for route in REACHING_OUT)
+    assert set(API["RouteSettings"]) == PUBLIC | SENDING_REQUESTS
+    assert all(API["RouteSettings"][route]["ThrottlingBurstLimit"] <= 10 for route in SENDING_REQUESTS)
     for limits in API["RouteSettings"].values():
         assert 0 < limits["ThrottlingBurstLimit"] <= default["ThrottlingBurstLimit"]
         assert 0 < limits["ThrottlingRateLimit"] <= default["ThrottlingRateLimit"]
 
 
-def test_the_access_log_names_no_person():
+def test_the_access_log_has_no_personal_data():
     settings = API["AccessLogSettings"]
     assert settings["DestinationArn"] == get_att("ApiLogs")
     assert not re.search(r"sourceIp|claims|\.path|userAgent|queryString|header", settings["Format"])

@@ -1,4 +1,4 @@
-"""docs/scaling.md against the template, the code and the benchmark's prices: its sums must come out."""
+"""The numbers of docs/scaling.md against the template, the code and the benchmark's prices."""
 
 import re
 from functools import reduce
@@ -17,7 +17,7 @@ SETTINGS = re.findall(r"^\| `(\w+)` `([^`]+)` \| (\d+) \|", GUIDE, re.MULTILINE)
 
 
 def rows_after(heading):
-    """The cells of the table whose first heading this is."""
+    """Return the cells of the table with this first heading."""
     table = GUIDE.partition(f"\n| {heading} |")[2].partition("\n\n")[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
     assert rows
@@ -30,11 +30,11 @@ def test_a_setting_is_what_the_guide_says(resource, path, value):
     assert reduce(lambda inner, name: inner[name], path.split("."), top) == int(value)
 
 
-def test_the_guide_has_settings_to_turn():
+def test_the_guide_lists_settings():
     assert len(SETTINGS) >= 9
 
 
-def test_messages_in_flight_are_those_of_all_queues_that_are_read():
+def test_messages_in_flight_are_those_of_all_queues_with_a_reader():
     sources = [source for _, source in TEMPLATE.events("SQS").values()]
     invocations = sum(source["ScalingConfig"]["MaximumConcurrency"] for source in sources)
     assert {source["BatchSize"] for source in sources} == {10}
@@ -42,7 +42,7 @@ def test_messages_in_flight_are_those_of_all_queues_that_are_read():
     assert f"at most {invocations * 10} in flight ({invocations} invocations of 10 for three queues)" in GUIDE
 
 
-def test_alarms_cost_by_the_metrics_that_they_watch():
+def test_the_guides_price_of_alarms_is_that_of_their_metrics():
     alarms = TEMPLATE.of_type("CloudWatch::Alarm").values()
     metrics = sum(sum("MetricStat" in one for one in alarm.get("Metrics", [])) or 1 for alarm in alarms)
     assert f"{len(alarms)} alarms, {metrics} metrics, {metrics * 0.10:.2f} dollars" in GUIDE
@@ -61,7 +61,7 @@ def test_prices_and_assumptions_are_those_of_the_benchmark():
     assert {name: float(value) for name, value in rows_after("assumption")} == costs.ASSUMED
 
 
-def test_the_sums_of_the_guide_come_out():
+def test_the_sums_of_the_guide_are_right():
     *steps, _ = rows_after("step")
     measured = {name: costs.Measured(*map(float, cells[1:-1])) for name, *cells in steps}
     assert set(measured) == set(costs.STEPS)
@@ -72,7 +72,7 @@ def test_the_sums_of_the_guide_come_out():
         assert float(row[-1]) == pytest.approx(float(cells[-1]), abs=0.011)  # units are printed rounded
 
 
-def test_a_step_costs_the_sum_of_what_it_uses():
+def test_a_step_costs_the_sum_of_its_parts():
     kind = costs.Kind(api_requests=1, invocations=1, megabytes=512, queue_requests=2, waits_for_partner=True)
     used = costs.Measured(write_units=2, read_units=4, calls=10, log_bytes=1300)
     gb_seconds = (15 + 10 * 8 + 300) / 1000 / 2
@@ -80,7 +80,7 @@ def test_a_step_costs_the_sum_of_what_it_uses():
     assert costs.dollars(kind, used) == pytest.approx(expected)
 
 
-def test_steps_come_as_often_as_conversions_and_partners_make_them():
+def test_the_number_of_steps_depends_on_conversions_and_partners():
     shares = costs.often(0.2, 10)
     assert shares == pytest.approx(
         {"click": 1, "visit": 1, "postback": 0.2, "distribution": 0.2, "delivery": 2, "commission": 0.2, "retry": 0.04}

@@ -1,4 +1,4 @@
-"""Tables: protected, on demand, and keyed by the names that the entities give their attributes."""
+"""Tables: protected, on demand, and keyed by attributes of their entities."""
 
 import pytest
 
@@ -95,20 +95,20 @@ def test_there_is_a_table_for_each_entity():
 
 
 @each_table
-def test_a_table_is_keyed_as_agreed_by_attributes_of_its_entity(table):
+def test_a_tables_key_consists_of_attributes_of_its_entity(table):
     assert keys(TABLES[table]["KeySchema"]) == KEYS[table]
     assert set(KEYS[table]) <= attributes(table)
 
 
 @each_table
-def test_a_table_has_the_indexes_that_are_asked_for_over_attributes_of_its_entity(table):
+def test_a_table_has_the_indexes_that_are_queried_over_attributes_of_its_entity(table):
     assert indexes(table) == INDEXES.get(table, {})
     assert {name for index in indexes(table).values() for name in index} <= attributes(table)
     assert "LocalSecondaryIndexes" not in TABLES[table]
 
 
 @each_table
-def test_only_key_attributes_are_defined_and_all_of_them_as_text(table):
+def test_exactly_the_key_attributes_are_defined_as_strings(table):
     used = {*KEYS[table], *(name for index in indexes(table).values() for name in index)}
     assert {
         one["AttributeName"]: one["AttributeType"] for one in TABLES[table]["AttributeDefinitions"]
@@ -116,7 +116,7 @@ def test_only_key_attributes_are_defined_and_all_of_them_as_text(table):
 
 
 @each_table
-def test_a_key_attribute_is_always_there(table):
+def test_a_key_attribute_is_required(table):
     fields = {field.alias: field for field in ENTITIES[table].model_fields.values()}
     assert all(fields[name].is_required() for name in KEYS[table])
 
@@ -132,25 +132,25 @@ def test_a_table_is_on_demand_encrypted_and_recoverable(table):
 @pytest.mark.parametrize(("environment", "is_protected"), [("prod", True), ("dev", False), ("local", False)])
 def test_a_table_is_protected_in_prod(table, environment, is_protected):
     protection = TABLES[table]["DeletionProtectionEnabled"]
-    assert TEMPLATE.work_out(protection, Environment=environment) is is_protected
+    assert TEMPLATE.resolve(protection, Environment=environment) is is_protected
     assert TEMPLATE.resources[table]["UpdateReplacePolicy"] == "Retain"
 
 
 @each_table
-def test_what_has_a_time_to_live_is_cleared_away_and_nothing_else(table):
+def test_exactly_the_tables_whose_entity_has_a_ttl_expire_items(table):
     expected = {"AttributeName": "ttl", "Enabled": True} if "ttl" in attributes(table) else None
     assert TABLES[table].get("TimeToLiveSpecification") == expected
 
 
-def test_money_is_never_cleared_away():
+def test_money_never_expires():
     assert all("ttl" not in attributes(table) for table in ("Earnings", "Wallets", "Conversions", "Users"))
 
 
-def test_the_stream_shows_what_was_and_what_is():
+def test_the_stream_has_old_and_new_images():
     assert TABLES["Conversions"]["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
 def test_users_are_protected_like_their_money(environment):
     protection = TEMPLATE.resources["UserPool"]["Properties"]["DeletionProtection"]
-    assert TEMPLATE.work_out(protection, Environment=environment) == ("ACTIVE" if environment == "prod" else "INACTIVE")
+    assert TEMPLATE.resolve(protection, Environment=environment) == ("ACTIVE" if environment == "prod" else "INACTIVE")

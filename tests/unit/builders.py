@@ -1,6 +1,7 @@
 """Plain entities for tests, each with one sound default, and the books that settlements are entered in."""
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from decimal import Decimal
 
 from ricochet.clicks.click import Click
@@ -173,7 +174,7 @@ class Books:
         settlement = settle(report, terms, prior, moment)
         for count in settlement.counts:
             if count.limit is not None and self.counters[count.counter_id] >= count.limit:
-                settlement = settle(report, terms.with_cap_reached(count.reason), prior, moment)
+                settlement = settle(report, replace(terms, cap_reached=count.reason), prior, moment)
                 break
         if not (settlement.is_repeat or settlement.is_ignored):
             self._enter(settlement)

@@ -81,7 +81,7 @@ def test_what_a_newer_release_stored_does_no_harm():
 def test_a_deliverys_log_line_names_ids_and_no_data():
     line = a_delivery(
         attempts=(an_attempt(503, error="busy", reply="private"),), url="https://p.example/?x=1"
-    ).for_log()
+    ).log_fields()
     assert (line["delivery_id"], line["conversion_id"]) == (a_delivery().delivery_id, "CONV-1")
     assert (line["partner_id"], line["state"], line["status_code"]) == ("part_1", DeliveryState.RETRYING, 503)
     assert (line["attempt"], line["reason"], line["ms"]) == (1, "busy", 12)

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from aws_lambda_powertools.metrics import MetricUnit
 
 from ricochet.metrics import Metric
 
@@ -13,7 +14,7 @@ SOURCES = sorted(
     path
     for folder in ("layers/ricochet/ricochet", "functions")
     for path in (ROOT / folder).rglob("*.py")
-    if path.name != "metric_names.py"
+    if path.name != "metrics.py"
 )
 
 
@@ -37,7 +38,8 @@ def test_every_metric_is_emitted_and_all_that_is_emitted_is_listed():
 
 
 def test_nothing_is_counted_but_listed_metrics():
-    counted = [node.args[0] for node in nodes(ast.Call) if getattr(node.func, "id", "") in {"count", "measure"}]
+    counting = {"count", "measure", "Measurement"}
+    counted = [node.args[0] for node in nodes(ast.Call) if getattr(node.func, "id", "") in counting]
     assert len(counted) > 10
     assert not [ast.unparse(given) for given in counted if isinstance(given, (ast.Constant, ast.JoinedStr))]
     assert not [
@@ -54,3 +56,7 @@ def test_a_metric_is_called_in_cloudwatch_as_in_code(metric):
 
 def test_dimensions_are_few():
     assert {metric.dimension for metric in Metric} == {"", "currency", "network"}
+
+
+def test_units_are_cloudwatchs():
+    assert {metric.unit for metric in Metric} <= {unit.value for unit in MetricUnit}

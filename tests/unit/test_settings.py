@@ -5,15 +5,15 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from ricochet import settings
 from ricochet.delivery.retry_schedule import RetrySchedule
+from ricochet.delivery.settings import DeliverySettings, TargetSettings
 from ricochet.http.addresses import AllowedTargets
+from ricochet.intake.settings import NetworkPostbackSettings, PostbackSettings
+from ricochet.settings import EnvironmentSettings
+from tests.function_settings import FUNCTIONS, every_model, settings_of
 
-MODELS = [
-    model
-    for model in vars(settings).values()
-    if isinstance(model, type) and issubclass(model, settings.Settings) and model is not settings.Settings
-]
+MODELS = every_model()
+each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: f"{model.__module__}.{model.__name__}")
 ENVIRONMENT = {
     **{
         f"{name}_TABLE": name.lower() for name in ("PRODUCTS", "PARTNERS", "USERS", "CLICKS", "CONVERSIONS", "EARNINGS")
@@ -29,18 +29,24 @@ ENVIRONMENT = {
 }
 
 
-def required(model: type[settings.Settings]) -> list[str]:
+def required(model: type[EnvironmentSettings]) -> list[str]:
     return [name for name, field in model.model_fields.items() if field.is_required()]
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_the_settings_of_every_function_are_found():
+    without = {path.parent.name for path in FUNCTIONS.glob("*/app.py") if not settings_of(path.parent.name)}
+    assert without == {"get_api_docs"}
+    assert len(MODELS) > len(list(FUNCTIONS.glob("*/app.py")))
+
+
+@each_model
 def test_every_model_loads_from_variables_in_capitals(model):
     loaded = model.load(ENVIRONMENT | {"PATH": "/bin"})
-    assert required(model)
+    assert model.model_fields
     assert all(getattr(loaded, name) for name in required(model))
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+@each_model
 def test_each_variable_that_is_missing_is_named(model):
     for name in required(model):
         with pytest.raises(ValidationError) as refused:
@@ -50,17 +56,17 @@ def test_each_variable_that_is_missing_is_named(model):
 
 def test_all_missing_variables_are_named_at_once():
     with pytest.raises(ValidationError) as refused:
-        settings.PostbackSettings.load({})
-    assert {error["loc"][0] for error in refused.value.errors()} == set(required(settings.PostbackSettings))
+        PostbackSettings.load({})
+    assert {error["loc"][0] for error in refused.value.errors()} == set(required(PostbackSettings))
 
 
 @pytest.mark.parametrize(
     ("model", "name", "value"),
     [
-        (settings.PostbackSettings, "DEFAULT_REFERRAL_RATE", "ten percent"),
-        (settings.WalletSettings, "DEFAULT_CURRENCY", "$"),
-        (settings.DeliverySettings, "RETRY_SCHEDULE", "soon"),
-        (settings.DeliverySettings, "ALLOWED_TARGETS", "127.0.0.1"),
+        (PostbackSettings, "DEFAULT_REFERRAL_RATE", "ten percent"),
+        (NetworkPostbackSettings, "DEFAULT_CURRENCY", "$"),
+        (DeliverySettings, "RETRY_SCHEDULE", "soon"),
+        (DeliverySettings, "ALLOWED_TARGETS", "127.0.0.1"),
     ],
 )
 def test_a_malformed_variable_is_named(model, name, value):
@@ -69,13 +75,13 @@ def test_a_malformed_variable_is_named(model, name, value):
 
 
 def test_values_become_what_the_rules_work_with():
-    loaded = settings.DeliverySettings.load(ENVIRONMENT | {"ALLOWED_TARGETS": "127.0.0.1:18080"})
+    loaded = DeliverySettings.load(ENVIRONMENT | {"ALLOWED_TARGETS": "127.0.0.1:18080"})
     assert loaded.retry_schedule == RetrySchedule((10, 60))
     assert loaded.allowed_targets == AllowedTargets(frozenset({("127.0.0.1", 18080)}))
-    assert settings.PostbackSettings.load(ENVIRONMENT).default_referral_rate == Decimal("0.1")
+    assert PostbackSettings.load(ENVIRONMENT).default_referral_rate == Decimal("0.1")
 
 
 def test_no_target_is_allowed_unless_the_environment_says_so():
-    for model in (settings.DeliverySettings, settings.ManagePartnersSettings):
+    for model in [model for model in MODELS if issubclass(model, TargetSettings)]:
         assert model.load(ENVIRONMENT).allowed_targets == AllowedTargets()
         assert model.load(ENVIRONMENT | {"ALLOWED_TARGETS": ""}).allowed_targets == AllowedTargets()

@@ -1,4 +1,4 @@
-"""What is counted and logged of each event, as CloudWatch gets it: lines of embedded metrics, and lines of the log."""
+"""What is counted and logged of each result, as CloudWatch gets it: lines of embedded metrics, and lines of the log."""
 
 import io
 import json
@@ -9,10 +9,11 @@ from types import SimpleNamespace
 import pytest
 
 from ricochet import telemetry
+from ricochet.delivery.apply_partner_replies import ReplyResult
 from ricochet.delivery.delivery import DeliveryState, Hold
 from ricochet.delivery.partner_reply import PartnerReply
 from ricochet.delivery.partners import partner_gate
-from ricochet.delivery.partners.partner_gate import HealthChange, HealthChanges
+from ricochet.delivery.partners.partner_gate import HealthChange, HealthChangeKind, HealthChanges
 from ricochet.delivery.partners.partner_health import Breaker, PartnerHealth
 from ricochet.errors import (
     ClickExpiredError,
@@ -21,11 +22,15 @@ from ricochet.errors import (
     NetworkNotFoundError,
     PostbackNotAuthenticatedError,
 )
+from ricochet.intake.find_quiet_networks import QuietNetworks
 from ricochet.intake.intake import IntakeReply
+from ricochet.intake.postback_records import PostbackFailed, PostbackProcessed, PostbackRefused
 from ricochet.ledger import settlement as settlements
 from ricochet.ledger.consequences import click_result
 from ricochet.ledger.conversion import Conversion
+from ricochet.ledger.conversion_changes import STATUS_METRICS, ConversionChanges
 from ricochet.ledger.credit_held_earnings import CreditRun
+from ricochet.ledger.credit_referrals import Commission
 from ricochet.ledger.earning import Earning, EarningType
 from ricochet.ledger.outcome import Outcome
 from ricochet.metrics import Metric
@@ -80,17 +85,17 @@ class Lines:
 
 @pytest.fixture
 def written(monkeypatch, capsys):
-    """Runs something as a handler would, and gives what it wrote."""
+    """Return a function that runs something as a handler would, and returns what it wrote."""
     for writer in (telemetry.metrics.provider, telemetry.by_dimension):
         monkeypatch.setattr(writer, "namespace", "Ricochet/test")
     log = io.StringIO()
     monkeypatch.setattr(telemetry.logger.handlers[0], "stream", log)
 
-    def run(tell) -> Lines:
+    def run(action) -> Lines:
         @telemetry.logger.inject_lambda_context(clear_state=True)
         @telemetry.metrics.log_metrics
         def handler(event, context):
-            tell()
+            action()
 
         handler({}, CONTEXT)
         metrics, logged = capsys.readouterr().out.splitlines(), log.getvalue().splitlines()
@@ -129,19 +134,19 @@ def change(settlement) -> tuple[Conversion | None, Conversion]:
 )
 def test_a_postback_counts_as_what_became_of_it(written, reports, metric):
     reply = reply_of(story(*reports)[-1])
-    assert written(lambda: telemetry.record_postback("RCPT-1", OF_PRODUCT, reply)).counts() == {metric: 1}
+    assert written(lambda: telemetry.record(PostbackProcessed("RCPT-1", OF_PRODUCT, reply))).counts() == {metric: 1}
 
 
 def test_a_networks_postback_is_counted_for_it_and_for_all_networks(written):
     (settlement,) = story(a_report(Status.PENDING))
-    lines = written(lambda: telemetry.record_postback("RCPT-1", OF_NETWORK, reply_of(settlement)))
+    lines = written(lambda: telemetry.record(PostbackProcessed("RCPT-1", OF_NETWORK, reply_of(settlement))))
     assert lines.counts() == {"PostbacksPending": 1, "NetworkPostbacks": 1}
     assert lines.values("network") == {"NetworkPostbacks": [1]}
     assert [line["network"] for line in lines.metrics if "network" in line] == ["net_1"]
 
 
 def test_a_credit_counts_as_a_status_and_as_money(written):
-    lines = written(lambda: telemetry.record_changes(map(change, story(a_report(amount="2.5")))))
+    lines = written(lambda: telemetry.record(ConversionChanges(map(change, story(a_report(amount="2.5"))))))
     assert lines.counts() == {"ConversionsCreated": 1, "ConversionsApproved": 1, "ConversionsCredited": 1}
     assert lines.values("currency") == {"AmountCredited": [2.5]}
     assert [line["currency"] for line in lines.metrics if "currency" in line] == ["USD"]
@@ -151,10 +156,10 @@ def test_a_reversal_counts_what_it_takes_back(written):
     _, partly, wholly = story(
         a_report(amount=5), a_report(Status.REVERSED, amount=2), a_report(Status.REVERSED, source_status="refund")
     )
-    lines = written(lambda: telemetry.record_changes([change(partly)]))
+    lines = written(lambda: telemetry.record(ConversionChanges([change(partly)])))
     assert lines.counts() == {}  # what is left is approved, as it was
     assert lines.values("currency") == {"AmountReversed": [2.0]}
-    lines = written(lambda: telemetry.record_changes([change(wholly)]))
+    lines = written(lambda: telemetry.record(ConversionChanges([change(wholly)])))
     assert lines.counts() == {"ConversionsReversed": 1}
     assert lines.values("currency") == {"AmountReversed": [3.0]}
 
@@ -165,7 +170,7 @@ def test_of_many_changes_each_currency_has_one_line_for_what_came_and_one_for_wh
         *((None, a_conversion(currency=currency, credited=2)) for currency in ("USD", "EUR", "EUR")),
         (a_conversion(), None),
     ]
-    lines = written(lambda: telemetry.record_changes(changes))
+    lines = written(lambda: telemetry.record(ConversionChanges(changes)))
     expected = {"ConversionsApproved": 4, "ConversionsReversed": 1, "ConversionsCreated": 4, "ConversionsCredited": 4}
     assert lines.counts() == expected
     moved = [(line["currency"], line.get("AmountCredited"), line.get("AmountReversed")) for line in lines.metrics[:-1]]
@@ -173,24 +178,27 @@ def test_of_many_changes_each_currency_has_one_line_for_what_came_and_one_for_wh
 
 
 def test_what_changes_no_money_is_no_money(written):
-    lines = written(lambda: telemetry.record_changes(map(change, story(a_report(Status.PENDING)))))
+    lines = written(lambda: telemetry.record(ConversionChanges(map(change, story(a_report(Status.PENDING))))))
     assert lines.counts() == {"ConversionsCreated": 1, "ConversionsPending": 1}
     assert lines.values("currency") == {}
 
 
 def test_a_conversion_begins_once_and_is_credited_once_whatever_becomes_of_it(written):
     changes = [*map(change, story(a_report(Status.PENDING), a_report(amount=5), a_report(Status.REVERSED, amount=2)))]
-    counts = written(lambda: telemetry.record_changes(changes)).counts()
+    counts = written(lambda: telemetry.record(ConversionChanges(changes))).counts()
     assert (counts["ConversionsCreated"], counts["ConversionsCredited"]) == (1, 1)
     assert (counts["ConversionsPending"], counts["ConversionsApproved"]) == (1, 1)
 
 
-def test_every_outcome_has_a_metric():
-    assert set(telemetry._OF_OUTCOME) == set(Outcome)
+@pytest.mark.parametrize("outcome", Outcome)
+def test_every_outcome_has_a_metric(outcome):
+    assert outcome.metric.name.startswith("POSTBACKS_")
 
 
-def test_every_status_has_a_metric():
-    assert set(telemetry._OF_STATUS) == set(Status)
+@pytest.mark.parametrize("status", Status)
+def test_every_status_is_an_outcome_and_has_a_metric(status):
+    assert Outcome(status) == status
+    assert STATUS_METRICS[status].name == f"CONVERSIONS_{status.name}"
 
 
 @pytest.mark.parametrize(
@@ -202,15 +210,16 @@ def test_every_status_has_a_metric():
     ],
 )
 def test_a_refusal_counts_as_what_it_is_and_is_logged_with_who_and_why(written, refusal, metric):
-    lines = written(lambda: telemetry.record_refusal("RCPT-1", OF_NETWORK, refusal))
+    lines = written(lambda: telemetry.record(PostbackRefused("RCPT-1", OF_NETWORK, refusal)))
     assert lines.counts() == {metric: 1}
     (entry,) = lines.log
     assert (entry["network_id"], entry["click_id"], entry["receipt_id"]) == ("net_1", CLICK_ID, "RCPT-1")
     assert entry["code"] == refusal.code
 
 
-def test_of_a_stranger_nothing_is_logged_but_the_receipt(written):
-    (entry,) = written(lambda: telemetry.record_refusal("RCPT-1", OF_NOBODY, ClickExpiredError("expired"))).log
+def test_for_an_unidentified_sender_only_the_receipt_is_logged(written):
+    refused = PostbackRefused("RCPT-1", OF_NOBODY, ClickExpiredError("expired"))
+    (entry,) = written(lambda: telemetry.record(refused)).log
     assert not {"network_id", "product_id", "click_id", "_id"} & set(entry)
 
 
@@ -218,7 +227,7 @@ def test_of_a_stranger_nothing_is_logged_but_the_receipt(written):
     ("failure", "counts"), [(LedgerBusyError("busy"), {"LedgerBusy": 1}), (RuntimeError("broken"), {})]
 )
 def test_a_failure_of_ours_is_logged_as_an_error_and_a_busy_ledger_counted(written, failure, counts):
-    lines = written(lambda: telemetry.record_server_failure("RCPT-1", failure, OF_NETWORK))
+    lines = written(lambda: telemetry.record(PostbackFailed("RCPT-1", OF_NETWORK, failure)))
     assert lines.counts() == counts
     (entry,) = lines.log
     assert (entry["level"], entry["receipt_id"], entry["exception_name"]) == ("ERROR", "RCPT-1", type(failure).__name__)
@@ -229,28 +238,28 @@ def test_a_failure_of_ours_is_logged_as_an_error_and_a_busy_ledger_counted(writt
 def test_a_postback_to_a_key_that_is_not_in_use_is_refused_like_others_and_names_the_network(written, network_id):
     refusal = NetworkNotFoundError("there is no such postback URL")
     refusal.network_id = network_id
-    lines = written(lambda: telemetry.record_refusal(None, None, refusal))
+    lines = written(lambda: telemetry.record(PostbackRefused(None, None, refusal)))
     assert lines.counts() == {"PostbacksRefused": 1}
     (entry,) = lines.log
     assert (entry["code"], entry.get("network_id")) == ("NETWORK_NOT_FOUND", network_id)
     assert "receipt_id" not in entry
-    *_, failed = written(lambda: telemetry.record_server_failure("RCPT-1", refusal, None)).log
+    *_, failed = written(lambda: telemetry.record(PostbackFailed("RCPT-1", None, refusal))).log
     assert (failed["message"], failed.get("network_id")) == ("postback failed on our side", network_id)
 
 
 def test_quiet_networks_are_counted_and_named(written):
-    lines = written(lambda: telemetry.record_quiet_networks(["net_1", "net_2"]))
+    lines = written(lambda: telemetry.record(QuietNetworks(["net_1", "net_2"])))
     assert lines.counts() == {"QuietNetworks": 2}
     assert [(entry["level"], entry["network_id"]) for entry in lines.log] == [
         ("WARNING", "net_1"),
         ("WARNING", "net_2"),
     ]
-    assert written(lambda: telemetry.record_quiet_networks([])).counts() == {"QuietNetworks": 0}
+    assert written(lambda: telemetry.record(QuietNetworks([]))).counts() == {"QuietNetworks": 0}
 
 
 def test_a_visit_is_found_by_its_click_in_the_line_that_counts_it(written):
     for click_id in (CLICK_ID, "another"):
-        lines = written(lambda click_id=click_id: telemetry.record_visit(click_id))
+        lines = written(lambda click_id=click_id: telemetry.count(Metric.VISITS, message="visit", click_id=click_id))
         assert (lines.counts(), lines.log) == ({"Visits": 1}, [])
         assert [(line["message"], line["click_id"]) for line in lines.metrics] == [("visit", click_id)]
     assert "click_id" not in str(written(lambda: telemetry.count(Metric.VISITS)).metrics)
@@ -260,7 +269,7 @@ def test_what_is_credited_later_counts_as_settled_and_what_is_not_is_an_error(wr
     books = Books(a_product(hold_days=7))
     owed = books.tell(a_report(amount=3)).conversion
     settled = CreditRun([books.release(owed.conversion_id, IN_AN_HOUR)], failed={"EARN-1": LedgerBusyError("busy")})
-    lines = written(lambda: telemetry.record_credit_run(settled))
+    lines = written(lambda: telemetry.record(settled))
     assert lines.counts() == {"HeldEarningsCredited": 1, "HeldEarningsFailed": 1}
     credited, failed = lines.log
     assert (credited["message"], credited["conversion_id"]) == ("credited", owed.conversion_id)
@@ -268,20 +277,21 @@ def test_what_is_credited_later_counts_as_settled_and_what_is_not_is_an_error(wr
 
 
 def test_a_run_that_credited_all_says_that_nothing_is_left(written):
-    assert written(lambda: telemetry.record_credit_run(CreditRun())).counts() == {
+    assert written(lambda: telemetry.record(CreditRun())).counts() == {
         "HeldEarningsCredited": 0,
         "HeldEarningsFailed": 0,
     }
 
 
-def test_a_partners_word_counts_as_applied_or_ignored(written):
+def test_a_partners_reply_counts_as_applied_or_ignored(written):
     books = Books()
     lead = books.tell(a_report(Status.PENDING, amount=3)).conversion
     ids = {"partner_id": "part_1", "conversion_id": lead.conversion_id, "delivery_id": f"{lead.conversion_id}.1.part_1"}
-    word = PartnerReply(version=1, status=Status.APPROVED, **ids)
-    lines = written(lambda: telemetry.record_partner_reply(word, books.decide(lead.conversion_id, word.status)))
+    reply = PartnerReply(version=1, status=Status.APPROVED, **ids)
+    result = ReplyResult(reply, books.decide(lead.conversion_id, reply.status))
+    lines = written(lambda: telemetry.record(result))
     assert lines.counts() == {"PartnerRepliesApplied": 1}
-    ignored = written(lambda: telemetry.record_partner_reply(word, None))
+    ignored = written(lambda: telemetry.record(ReplyResult(reply, None)))
     assert ignored.counts() == {"PartnerRepliesIgnored": 1}
     assert [(line["outcome"], ids.items() <= line.items()) for line in ignored.log] == [
         ("credited", True),
@@ -302,7 +312,7 @@ def test_a_commission_counts_in_its_currency(written, amount, metric):
         conversion_id="CONV-1",
         earned_at=NOON,
     )
-    lines = written(lambda: telemetry.record_commission(earning))
+    lines = written(lambda: telemetry.record(Commission(earning)))
     assert lines.counts() == {"ReferralCommissions": 1}
     assert lines.values("currency") == {metric: [0.5]}
     assert "user_2" not in json.dumps(lines.log)
@@ -328,49 +338,54 @@ def attempted(state: DeliveryState, number: int, status_code: int = 200, **chang
     ],
 )
 def test_a_delivery_counts_by_outcome_and_attempt(written, row, counts):
-    counted = set(written(lambda: telemetry.record_deliveries([row])).counts())
+    counted = set(written(lambda: telemetry.record_each([row])).counts())
     assert counted - {"FirstDeliveryLatency", "RetryAge"} == counts
 
 
 def test_how_late_a_partner_was_told_is_measured_from_what_happened(written):
     row = attempted(DeliveryState.DELIVERED, 1, updated_at="2026-03-01T12:00:01.250Z")
-    assert written(lambda: telemetry.record_deliveries([row])).values()["FirstDeliveryLatency"] == [1250]
+    assert written(lambda: telemetry.record_each([row])).values()["FirstDeliveryLatency"] == [1250]
 
 
 def test_a_retrys_age_is_measured_from_the_rows_first_day(written):
     row = attempted(DeliveryState.DELIVERED, 3, created_at=NOON, updated_at=IN_AN_HOUR)
-    assert written(lambda: telemetry.record_deliveries([row])).values()["RetryAge"] == [3600]
+    assert written(lambda: telemetry.record_each([row])).values()["RetryAge"] == [3600]
 
 
-def kinds_of_change() -> set[str]:
-    fields = {"kind": "partner", "subject": "p", "updated_at": NOON, "ttl": 0}
-    moves = [(Breaker.CLOSED, Breaker.OPEN), (Breaker.OPEN, Breaker.RECOVERING), (Breaker.RECOVERING, Breaker.CLOSED)]
-    breaker = {
-        change.kind
-        for was, now in moves
-        for change in partner_gate._breaker_changes(
-            PartnerHealth(**fields, breaker=was), PartnerHealth(**fields, breaker=now)
-        )
-    }
-    return breaker | {"partner_failing", "partner_paused"}
-
-
-@pytest.mark.parametrize("kind", sorted(kinds_of_change()))
+@pytest.mark.parametrize("kind", HealthChangeKind)
 def test_a_change_in_a_partners_health_is_counted_and_logged(written, kind):
-    lines = written(
-        lambda: telemetry.record_health_changes(HealthChanges([HealthChange("part_1", kind, {"failures": 5})]))
-    )
-    assert lines.counts() == {telemetry._OF_CHANGE[kind].title: 1}
+    changes = HealthChanges([HealthChange("part_1", kind, {"failures": 5})])
+    lines = written(lambda: telemetry.record(changes))
+    assert lines.counts() == {kind.metric.title: 1}
+    assert kind.metric.name == kind.name
     assert [(entry["message"], entry["partner_id"]) for entry in lines.log] == [(kind, "part_1")]
 
 
-def test_no_other_kind_of_change_is_expected():
-    assert set(telemetry._OF_CHANGE) == kinds_of_change()
+@pytest.mark.parametrize(
+    ("was", "now", "kind"),
+    [
+        (Breaker.CLOSED, Breaker.OPEN, HealthChangeKind.BREAKER_OPENED),
+        (Breaker.OPEN, Breaker.RECOVERING, HealthChangeKind.BREAKER_HALF_OPEN),
+        (Breaker.RECOVERING, Breaker.CLOSED, HealthChangeKind.BREAKER_CLOSED),
+    ],
+)
+def test_each_move_of_a_breaker_is_a_change_of_its_own(was, now, kind):
+    fields = {"kind": "partner", "subject": "p", "updated_at": NOON, "ttl": 0}
+    before, after = PartnerHealth(**fields, breaker=was), PartnerHealth(**fields, breaker=now)
+    assert [change.kind for change in partner_gate._breaker_changes(before, after)] == [kind]
+
+
+def test_a_health_that_could_not_be_written_is_an_error(written):
+    lines = written(lambda: telemetry.record(HealthChanges(failures=[LedgerBusyError("busy")])))
+    assert lines.counts() == {"PartnerHealthFailures": 1}
+    assert [(entry["level"], entry["message"]) for entry in lines.log] == [("ERROR", "partner health not written")]
 
 
 def test_one_postback_writes_less_than_a_kilobyte_of_log_and_of_metrics_in_each_line(written):
     (settlement,) = story(a_report(amount="12345.678901", network_id="net_1"))
-    lines = written(lambda: telemetry.record_postback("RCPT-01234567890123456789", OF_NETWORK, reply_of(settlement)))
+    lines = written(
+        lambda: telemetry.record(PostbackProcessed("RCPT-01234567890123456789", OF_NETWORK, reply_of(settlement)))
+    )
     assert sum(len(json.dumps(entry, separators=(",", ":"))) for entry in lines.log) < KILOBYTE
     assert max(lines.sizes) < KILOBYTE
 
@@ -384,7 +399,7 @@ def test_however_many_deliveries_there_are_each_line_is_short_and_none_is_forgot
         attempted(DeliveryState.RETRYING, 2, 503, held_by=Hold.RATE),
         attempted(DeliveryState.SUPERSEDED, 2, 503),
     ]
-    lines = written(lambda: telemetry.record_deliveries(states * 20))
+    lines = written(lambda: telemetry.record_each(states * 20))
     assert max(lines.sizes) < KILOBYTE
     assert max(len(json.dumps(entry, separators=(",", ":"))) for entry in lines.log) < KILOBYTE
     totals = [
@@ -394,10 +409,10 @@ def test_however_many_deliveries_there_are_each_line_is_short_and_none_is_forgot
 
 
 def test_a_line_of_metrics_names_units_and_the_one_service(written):
-    lines = written(lambda: telemetry.record_deliveries([attempted(DeliveryState.DELIVERED, 1)]))
+    lines = written(lambda: telemetry.record_each([attempted(DeliveryState.DELIVERED, 1)]))
     (directive,) = lines.metrics[0]["_aws"]["CloudWatchMetrics"]
     assert lines.metrics[0]["service"] == telemetry.SERVICE == "ricochet"
     assert directive["Namespace"] == "Ricochet/test"
     assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]} == {
-        metric.title: metric.unit.value for metric in (Metric.FIRST_ATTEMPTS_DELIVERED, Metric.FIRST_DELIVERY_LATENCY)
+        metric.title: metric.unit for metric in (Metric.FIRST_ATTEMPTS_DELIVERED, Metric.FIRST_DELIVERY_LATENCY)
     }

@@ -22,10 +22,9 @@ from ricochet.errors import (
     ServerFailureError,
     UnknownStatusError,
 )
-from ricochet.intake.raw_postback import MAX_BODY_BYTES
 from ricochet.metrics import Metric
-from ricochet.telemetry import count, logger, record_server_failure
-from ricochet.values.inputs import parse_json_object, validate
+from ricochet.telemetry import count, logger
+from ricochet.values.inputs import MAX_BODY_BYTES, parse_json_object, validate
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.money import json_number
 
@@ -34,10 +33,6 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
     from pydantic import BaseModel
-
-    from ricochet.intake.intake import Source
-    from ricochet.intake.postback_queue import PostbackQueue
-    from ricochet.intake.raw_postback import RawPostback
 
 # The most special class of an error decides; anything that is not here is a 500.
 STATUS_OF: Mapping[type[RicochetError], int] = {
@@ -78,17 +73,10 @@ def success(message: str, data: Any, *, status: int = 200, warnings: Sequence[st
     return _response(status, body | {"warnings": list(warnings)} if warnings else body)
 
 
-def queued(
-    raw: RawPostback, queue: PostbackQueue, failure: Exception, source: Source | None
-) -> Response[dict[str, Any]]:
-    """202 for a postback that our own side failed on and that is taken in later.
-
-    QueueRefusedError if not even the queue takes it.
-    """
-    record_server_failure(raw.receipt_id, failure, source)
-    queue.put(raw)
+def queued(receipt_id: str) -> Response[dict[str, Any]]:
+    """202 for a postback that our own side failed on and that is processed later."""
     count(Metric.POSTBACKS_QUEUED)
-    return success("Postback accepted, to be processed shortly", {"receiptId": raw.receipt_id}, status=202)
+    return success("Postback accepted, to be processed shortly", {"receiptId": receipt_id}, status=202)
 
 
 def failure(error: RicochetError, status: int | None = None) -> Response[dict[str, Any]]:

@@ -1,14 +1,12 @@
-"""Every metric of ours: what code counts, and what the dashboard and the alarms may name.
+"""Every metric: what code counts, and what the dashboard and the alarms may name.
 
-What there is a fixed number of (outcomes, statuses) has names; what there may be any number of (currencies, networks)
-is a dimension.
+Outcomes and statuses, which are few, are names; currencies and networks, of which there may be any number, are
+dimensions.
 """
 
 from __future__ import annotations
 
 from enum import Enum
-
-from aws_lambda_powertools.metrics import MetricUnit
 
 
 class Metric(Enum):
@@ -17,7 +15,7 @@ class Metric(Enum):
     CLICKS_CREATED = "ClicksCreated"
     VISITS = "Visits"
 
-    # Postbacks: each is one of these
+    # Postbacks: each counts as one of these
     POSTBACKS_CREDITED = "PostbacksCredited"
     POSTBACKS_CREDITED_LATER = "PostbacksCreditedLater"
     POSTBACKS_HELD = "PostbacksHeld"
@@ -31,12 +29,12 @@ class Metric(Enum):
     POSTBACK_SIGNATURES_REJECTED = "PostbackSignaturesRejected"
     CONFLICTING_REPLAYS = "ConflictingReplays"
     POSTBACKS_QUEUED = "PostbacksQueued"
-    # Beside that
-    NETWORK_POSTBACKS = "NetworkPostbacks", MetricUnit.Count, "network"
+    # Besides
+    NETWORK_POSTBACKS = "NetworkPostbacks", "Count", "network"
     QUIET_NETWORKS = "QuietNetworks"
     LEDGER_BUSY = "LedgerBusy"
 
-    # Conversions: when they begin, when the first money is credited for them, and by the status that they came to
+    # Conversions: when they begin, when money is first credited for them, and each status that they reach
     CONVERSIONS_CREATED = "ConversionsCreated"
     CONVERSIONS_CREDITED = "ConversionsCredited"
     CONVERSIONS_PENDING = "ConversionsPending"
@@ -46,13 +44,13 @@ class Metric(Enum):
     CONVERSIONS_REVERSED = "ConversionsReversed"
 
     # Money
-    AMOUNT_CREDITED = "AmountCredited", MetricUnit.NoUnit, "currency"
-    AMOUNT_REVERSED = "AmountReversed", MetricUnit.NoUnit, "currency"
+    AMOUNT_CREDITED = "AmountCredited", "None", "currency"
+    AMOUNT_REVERSED = "AmountReversed", "None", "currency"
     HELD_EARNINGS_CREDITED = "HeldEarningsCredited"
     HELD_EARNINGS_FAILED = "HeldEarningsFailed"
     REFERRAL_COMMISSIONS = "ReferralCommissions"
-    REFERRAL_CREDITED = "ReferralCredited", MetricUnit.NoUnit, "currency"
-    REFERRAL_REVERSED = "ReferralReversed", MetricUnit.NoUnit, "currency"
+    REFERRAL_CREDITED = "ReferralCredited", "None", "currency"
+    REFERRAL_REVERSED = "ReferralReversed", "None", "currency"
 
     # Deliveries
     FIRST_ATTEMPTS_DELIVERED = "FirstAttemptsDelivered"
@@ -63,9 +61,9 @@ class Metric(Enum):
     DELIVERIES_RELEASED = "DeliveriesReleased"
     DELIVERIES_SUPERSEDED = "DeliveriesSuperseded"
     DELIVERIES_PARKED = "DeliveriesParked"
-    FIRST_DELIVERY_LATENCY = "FirstDeliveryLatency", MetricUnit.Milliseconds
-    RETRY_AGE = "RetryAge", MetricUnit.Seconds
-    OLDEST_DUE = "OldestDue", MetricUnit.Seconds
+    FIRST_DELIVERY_LATENCY = "FirstDeliveryLatency", "Milliseconds"
+    RETRY_AGE = "RetryAge", "Seconds"
+    OLDEST_DUE = "OldestDue", "Seconds"
     DELIVERY_GAPS = "DeliveryGaps"
     CONVERSIONS_RECONCILED = "ConversionsReconciled"
 
@@ -79,7 +77,7 @@ class Metric(Enum):
     PARTNER_REPLIES_APPLIED = "PartnerRepliesApplied"
     PARTNER_REPLIES_IGNORED = "PartnerRepliesIgnored"
 
-    def __init__(self, title: str, unit: MetricUnit = MetricUnit.Count, dimension: str = "") -> None:
+    def __init__(self, title: str, unit: str = "Count", dimension: str = "") -> None:
         self.title = title
         self.unit = unit
         self.dimension = dimension

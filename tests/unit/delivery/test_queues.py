@@ -40,7 +40,7 @@ def test_a_message_carries_ids_and_the_attempt_and_nothing_else():
 def test_a_message_is_logged_under_the_ids_of_its_delivery():
     row = new_delivery("CONV-1", 12, "part_1", a_notice(), IN_AN_HOUR)
     known_as = {"delivery_id": row.delivery_id, "conversion_id": "CONV-1", "partner_id": "part_1"}
-    assert DeliveryMessage.of(row).for_log() == known_as
+    assert DeliveryMessage.of(row).log_fields() == known_as
 
 
 @pytest.mark.parametrize("body", ["", "{}", "[]", '{"conversionId": "C"}'])

@@ -7,6 +7,7 @@ import pytest
 
 from ricochet.dynamodb.paging import encode_cursor
 from ricochet.dynamodb.sharded_index import ShardedIndex
+from ricochet.dynamodb.table import Table
 from ricochet.dynamodb.wire import from_wire, to_wire
 from ricochet.errors import InvalidCursorError
 
@@ -36,6 +37,14 @@ class DynamoDb:
         return reply
 
 
+class Item(dict):
+    from_item = classmethod(lambda cls, item: cls(item))
+
+
+class Items(Table):
+    entity = Item
+
+
 def rows(number: int, seed: int = 1) -> list[dict[str, str]]:
     dice = random.Random(seed)
     return [
@@ -51,15 +60,16 @@ def rows(number: int, seed: int = 1) -> list[dict[str, str]]:
 
 def index(items, **changes) -> ShardedIndex:
     names = {"shard": "shard", "order": "at", "table_key": ("id",)} | changes
-    return ShardedIndex(DynamoDb(items), "table", "index", **names)
+    return ShardedIndex(Items(DynamoDb(items), "table"), "index", **names)
 
 
 def all_pages(listing: ShardedIndex, limit: int, where=None):
     pages, cursor = [], None
     while True:
-        page, cursor = listing.page(SHARDS, limit, cursor, where or {})
-        pages.append(page)
-        assert len(page) <= limit
+        page = listing.page(SHARDS, limit, cursor, where or {})
+        pages.append(page.items)
+        assert len(page.items) <= limit
+        cursor = page.cursor
         if cursor is None:
             return pages
 
@@ -93,15 +103,15 @@ def test_a_page_is_as_full_as_possible():
 def test_a_shard_shown_to_its_end_is_not_read_again():
     items = [{"id": "1", "shard": "s#0", "at": "0000", "kind": "a"}, *({**row, "shard": "s#1"} for row in rows(9))]
     listing = index(items)
-    _, cursor = listing.page(SHARDS, 5, None, {})
-    first = listing.client.queries
+    cursor = listing.page(SHARDS, 5, None, {}).cursor
+    first = listing.table.client.queries
     listing.page(SHARDS, 5, cursor, {})
-    assert (first, listing.client.queries - first) == (3, 1)
+    assert (first, listing.table.client.queries - first) == (3, 1)
 
 
 def test_a_cursor_is_valid_only_for_its_own_listing():
     listing = index(rows(9))
-    _, cursor = listing.page(SHARDS, 2, None, {})
+    cursor = listing.page(SHARDS, 2, None, {}).cursor
     for shards, where in ((SHARDS[:2], {}), (SHARDS, {"kind": "a"})):
         with pytest.raises(InvalidCursorError):
             listing.page(shards, 2, cursor, where)
@@ -114,4 +124,4 @@ def test_a_forged_cursor_is_refused(starts):
     listing = index(rows(9))
     with pytest.raises(InvalidCursorError):
         listing.page(SHARDS, 2, encode_cursor("|".join(["index", *SHARDS]), starts), {})
-    assert listing.client.queries == 0
+    assert listing.table.client.queries == 0

@@ -26,7 +26,7 @@ class World:
         return SimpleNamespace(received_at=max(of_day)) if of_day else None
 
     def quiet(self, hours):
-        return FindQuietNetworks(self, self, clock=lambda: NOW)(hours)
+        return FindQuietNetworks(self, self, clock=lambda: NOW)(hours).network_ids
 
 
 def before(*days, hours=0):

@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 
 from ricochet.errors import BodyTooLargeError, InvalidBodyError
-from ricochet.intake.raw_postback import MAX_BODY_BYTES, RawPostback, is_missing
-from ricochet.values.inputs import parse_json_object
+from ricochet.intake.raw_postback import RawPostback, is_missing
+from ricochet.values.inputs import MAX_BODY_BYTES, parse_json_object
 from tests.unit.builders import CLICK_ID, IN_AN_HOUR, a_postback
 
 FORM = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}

@@ -21,13 +21,15 @@ from ricochet.errors import (
 from ricochet.intake.advertiser_source import AdvertiserDirectory
 from ricochet.intake.intake import Intake
 from ricochet.ledger.conversion import HoldReason
-from ricochet.ledger.transaction import CapReachedError, ClickTakenError, ConversionMovedError
+from ricochet.ledger.transaction import CapReachedError, ClickTakenError, ConversionMovedError, Ledger
 from ricochet.values.statuses import ClickStatus, Status
 from tests.unit.builders import CLICK_ID, IN_AN_HOUR, RATE, a_click, a_postback, a_product
 
 
 class Tables:
     """Products, clicks, ledger and receipts in one; `interrupt` is raised by the next writes, one each."""
+
+    apply = Ledger.apply
 
     def __init__(self, product=None, click=None):
         self.product, self.click = product or a_product(), click or a_click()

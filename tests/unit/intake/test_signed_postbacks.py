@@ -5,6 +5,7 @@ import hashlib
 import hmac
 
 import pytest
+from standardwebhooks import Webhook
 
 from ricochet.clicks.product import PostbackAuth
 from ricochet.intake.advertiser_authentication import is_authentic
@@ -30,6 +31,12 @@ def speaks(signed: dict[str, str], product=PRODUCT, **postback) -> bool:
 @pytest.mark.parametrize("seconds_off", [0, -300, 300, -1, 299])
 def test_a_signed_body_is_valid_for_five_minutes(seconds_off):
     assert speaks(headers(BODY, NOW + seconds_off))
+
+
+def test_a_signature_made_by_the_standard_library_is_accepted():
+    signature = Webhook(SECRET).sign("msg_1", times.parse(IN_AN_HOUR), BODY.decode())
+    assert signature == headers(BODY)["webhook-signature"]
+    assert speaks(headers(BODY) | {"webhook-signature": signature})
 
 
 @pytest.mark.parametrize("seconds_off", [-301, 301, 86_400, -NOW, 10**15])

@@ -4,7 +4,7 @@ import pytest
 
 from ricochet.errors import ConversionNotFoundError, LedgerBusyError
 from ricochet.ledger.credit_held_earnings import CreditHeldEarnings
-from ricochet.ledger.transaction import ConversionMovedError
+from ricochet.ledger.transaction import ConversionMovedError, Ledger
 from ricochet.values.statuses import Status
 from tests.unit.builders import Books, a_product, a_report
 
@@ -13,6 +13,8 @@ DUE = "2026-03-08T13:00:00.000Z"
 
 class Tables:
     """Earnings and ledger of `number` conversions that are owed; `interrupt` is raised by the next writes."""
+
+    apply = Ledger.apply
 
     def __init__(self, number=3):
         self.books = Books(a_product(multiple_conversions=True, hold_days=7))

@@ -51,7 +51,7 @@ REVERSED = CREDITED.with_changes(
 
 
 def test_the_referrer_gets_a_share_of_a_credit(credit, ledger):
-    earning = credit(a_record(None, CREDITED))
+    earning = credit(a_record(None, CREDITED)).earning
     assert (earning.user_id, earning.type, earning.amount) == ("user_0", EarningType.REFERRAL, Decimal("0.5"))
     assert (earning.status, earning.click_id, earning.conversion_id) == (EarningStatus.COMPLETED, None, "CONV-1")
     assert ledger.changes == [WalletChange(user_id="user_0", currency="USD", balance="0.5", lifetime="0.5")]
@@ -66,7 +66,7 @@ def test_a_repeated_record_credits_nothing_more(credit, ledger):
 
 def test_a_reversal_takes_back_the_same_commission(credit, ledger):
     credit(a_record(None, CREDITED))
-    earning = credit(a_record(CREDITED, REVERSED))
+    earning = credit(a_record(CREDITED, REVERSED)).earning
     assert (earning.amount, len(ledger.rows)) == (Decimal("-0.5"), 2)
     assert ledger.changes[1] == WalletChange(user_id="user_0", currency="USD", balance="-0.5")
 

@@ -6,7 +6,7 @@ from ricochet.errors import ConversionNotFoundError, EarningNotFoundError, Earni
 from ricochet.ledger.decide_conversion import DecideConversion
 from ricochet.ledger.decision import Decision
 from ricochet.ledger.manage_earnings import ManageEarnings
-from ricochet.ledger.transaction import ClickTakenError, ConversionMovedError
+from ricochet.ledger.transaction import ClickTakenError, ConversionMovedError, Ledger
 from ricochet.values.statuses import ClickStatus, Status
 from tests.unit.builders import IN_AN_HOUR, TOMORROW, Books, a_product, a_report
 
@@ -15,6 +15,8 @@ APPROVE = Decision("operator:op_1", Status.APPROVED, "checked")
 
 class Tables:
     """One conversion that waits; `interrupt` is raised by the next writes."""
+
+    apply = Ledger.apply
 
     def __init__(self):
         self.books = Books(a_product(approval="manual"))

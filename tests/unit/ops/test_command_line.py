@@ -24,8 +24,10 @@ from ricochet.delivery.partners.manage_partners import PartnerInput
 from ricochet.delivery.partners.partner_health import PARTNER, Breaker, PartnerHealth
 from ricochet.delivery.redrive_deliveries import Redriven
 from ricochet.delivery.replay_deliveries import ReplayReport, ReplayRequest
+from ricochet.delivery.settings import PartnerSettings
 from ricochet.dynamodb.paging import Page
-from ricochet.settings import ManageReceiptsSettings, PartnerReplySettings, PartnerSettings
+from ricochet.intake.settings import NetworkPostbackSettings
+from ricochet.ledger.settings import DecisionSettings
 from ricochet.values.lifecycle import Lifecycle
 from tests.template.cloudformation import load
 from tests.unit.builders import IN_AN_HOUR, NOON, a_delivery, a_partner
@@ -82,7 +84,7 @@ class TestChoosingAStack:
         assert Target(None, None).command("health") == 'make ops ARGS="health"'
         assert Target("prod", "eu-west-1").command("health") == 'make ops ARGS="health --stack prod --region eu-west-1"'
 
-    @pytest.mark.parametrize("kind", [ManageReceiptsSettings, PartnerSettings, PartnerReplySettings])
+    @pytest.mark.parametrize("kind", [NetworkPostbackSettings, PartnerSettings, DecisionSettings])
     def test_template_has_every_output_and_parameter_that_use_cases_need(self, kind):
         template = load()
         outputs = dict.fromkeys(template.document["Outputs"], "a value")

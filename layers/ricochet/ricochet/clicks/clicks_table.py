@@ -1,12 +1,11 @@
-"""Clicks: written once, visited, and led to something by the ledger's transaction."""
+"""Clicks; the ledger changes them with its transaction."""
 
 from __future__ import annotations
 
-from botocore.exceptions import ClientError
-
 from ricochet.clicks.click import Click
+from ricochet.dynamodb.expressions import put, update
 from ricochet.dynamodb.table import Table
-from ricochet.dynamodb.wire import condition_failed, from_wire, to_wire
+from ricochet.dynamodb.wire import to_entity
 
 
 class ClicksTable(Table[Click]):
@@ -16,23 +15,17 @@ class ClicksTable(Table[Click]):
         return self._get({"clickId": click_id})
 
     def create(self, click: Click) -> None:
-        self.client.put_item(
-            TableName=self.name, Item=self.wire(click), ConditionExpression="attribute_not_exists(clickId)"
-        )
+        self.client.put_item(**put(self.name, click, "attribute_not_exists(clickId)"))
 
     def count_visit(self, click_id: str, moment: str) -> Click | None:
-        """The click with one more visit; None if there is no such click."""
-        try:
-            reply = self.client.update_item(
-                TableName=self.name,
-                Key=to_wire({"clickId": click_id}),
-                UpdateExpression="ADD visits :one SET firstVisitAt = if_not_exists(firstVisitAt, :now)",
-                ConditionExpression="attribute_exists(clickId)",
-                ExpressionAttributeValues=to_wire({":one": 1, ":now": moment}),
-                ReturnValues="ALL_NEW",
-            )
-        except ClientError as error:
-            if condition_failed(error):
-                return None
-            raise
-        return Click.from_item(from_wire(reply["Attributes"]))
+        """Return the click with one more visit; None if there is no such click."""
+        visit = update(
+            self.name,
+            {"clickId": click_id},
+            "ADD visits :one SET firstVisitAt = if_not_exists(firstVisitAt, :now)",
+            "attribute_exists(clickId)",
+            one=1,
+            now=moment,
+        )
+        click = self._try_update(visit | {"ReturnValues": "ALL_NEW"})
+        return None if click is None else to_entity(Click, click)

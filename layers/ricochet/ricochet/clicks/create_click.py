@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import StringConstraints
 
@@ -17,6 +17,11 @@ from ricochet.http.plain_url import check_task_url
 from ricochet.values import ids, times
 from ricochet.values.entity import Entity
 from ricochet.values.lifecycle import Lifecycle
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from ricochet.clicks.settings import CreateClickSettings
 
 Tag = Annotated[str, StringConstraints(max_length=128)]
 
@@ -48,6 +53,10 @@ class CreateClick:
         self._products = products
         self._clicks = clicks
         self._clock = clock
+
+    @classmethod
+    def from_settings(cls, client: DynamoDBClient, settings: CreateClickSettings) -> Self:
+        return cls(ProductsTable(client, settings.products_table), ClicksTable(client, settings.clicks_table))
 
     def __call__(
         self, user_id: str, product_id: str, request: ClickRequest, *, ip: str, user_agent: str, public_base_url: str

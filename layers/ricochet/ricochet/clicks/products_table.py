@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ProductsTable(CatalogTable[Product]):
-    """Products are read with every click and every postback, so a process keeps what it has read for a while."""
+    """Products are read with every click and every postback, so they are kept in memory for a minute."""
 
     entity = Product
     key = "productId"
@@ -25,5 +25,5 @@ class ProductsTable(CatalogTable[Product]):
         self._recent: Recent[Product] = Recent(clock)
 
     def cached_then_fresh(self, product_id: str) -> Iterator[Product]:
-        """The product as last read, up to a minute ago, and then, for whom that one will not do, as it is now."""
+        """Yield the product as last read, up to a minute ago, and then, if that does not satisfy, as it is now."""
         return self._recent.cached_then_fresh(product_id, self.get)

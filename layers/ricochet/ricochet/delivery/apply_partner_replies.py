@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from ricochet.delivery.partner_reply import PartnerReply
 from ricochet.errors import RequestError
 from ricochet.ledger.decide_conversion import DecideConversion
 from ricochet.ledger.decision import Decision, check_reply
+from ricochet.ledger.outcome import Outcome
 from ricochet.ledger.settlement import Settlement
+from ricochet.metrics import Metric
+from ricochet.records import LogLine, Measurement
+
+
+@dataclass(frozen=True)
+class ReplyResult:
+    """Without a settlement, the reply was ignored."""
+
+    reply: PartnerReply
+    settlement: Settlement | None
+
+    def log_lines(self) -> Iterator[LogLine]:
+        outcome = self.settlement.outcome if self.settlement else Outcome.IGNORED
+        yield LogLine("partner reply", self.reply.log_fields() | {"outcome": outcome})
+
+    def measurements(self) -> Iterator[Measurement]:
+        yield Measurement(Metric.PARTNER_REPLIES_APPLIED if self.settlement else Metric.PARTNER_REPLIES_IGNORED)
 
 
 class ApplyPartnerReply:

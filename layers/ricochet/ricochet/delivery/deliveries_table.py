@@ -1,20 +1,19 @@
-"""Deliveries: who was told what, and what is still to be tried."""
+"""Deliveries: what was sent to partners, and what is still to be tried."""
 
 from __future__ import annotations
 
 import heapq
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import dropwhile, groupby
 from typing import Any, NamedTuple, Self
-
-from botocore.exceptions import ClientError
 
 from ricochet.delivery.delivery import Delivery, DeliveryState, shards_of
 from ricochet.dynamodb.paging import Page, checked_key, decode_cursor, encode_cursor, starting_at
 from ricochet.dynamodb.table import Table
-from ricochet.dynamodb.wire import condition_failed, from_wire, to_wire
+from ricochet.values import times
 
 BY_DUE = "byDue"
 
@@ -25,11 +24,11 @@ BY_STATE = "byState"
 PAGE = 100
 
 EXAMINED = 1000
-"""Rows that are read for one page at most; where few of them are wanted, the page is short and there may be more."""
+"""Rows that are read for one page at most: if few of them belong to the listing, the page is short."""
 
 
 class Position(NamedTuple):
-    """Where a row stands among the others: by the time it was made and then by its key, neither of which changes."""
+    """The place of a row in the order of creation, and of the keys within one moment; it never changes."""
 
     created_at: str
     conversion_id: str
@@ -41,18 +40,18 @@ class Position(NamedTuple):
 
     @classmethod
     def from_key(cls, key: Mapping[str, Any]) -> Self:
-        """From a cursor's key; InvalidCursorError for one of another shape."""
+        """Return the position in a cursor's key; raise InvalidCursorError if it has another shape."""
         return cls(**checked_key(key, cls._fields))
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Deliveries of one partner, or in an open state, or both, made in a span of time; its ends are part of it."""
+    """Deliveries of one partner, or in an open state, or both, created from `since` to `until`, both included."""
 
     partner_id: str | None = None
     state: DeliveryState | None = None
-    since: str = "0"
-    until: str = "9"
+    since: str = times.EARLIEST
+    until: str = times.LATEST
 
     @property
     def scope(self) -> str:
@@ -60,14 +59,14 @@ class Listing:
 
     @property
     def partitions(self) -> tuple[str, str, list[str]]:
-        """An index, its partition key, and which partitions; of one partner never more than its own are read."""
+        """The index, its partition key, and the partitions to read: for one partner only its own."""
         if self.partner_id is None:
             return BY_STATE, "stateShard", shards_of(str(self.state))
         return BY_PARTNER, "partnerShard", shards_of(self.partner_id)
 
     @property
     def looks_for_few(self) -> bool:
-        """Whether the index has more than is wanted."""
+        """Whether the index also has rows that are not in the listing."""
         return None not in (self.partner_id, self.state)
 
     def __contains__(self, row: Delivery) -> bool:
@@ -81,111 +80,69 @@ class DeliveriesTable(Table[Delivery]):
         return self._get({"conversionId": conversion_id, "deliveryKey": key})
 
     def of_conversion(self, conversion_id: str) -> list[Delivery]:
-        """All versions' deliveries, the oldest version first."""
-        return list(self._query("conversionId = :id", {":id": conversion_id}))
+        """Return the deliveries of all versions, the oldest version first."""
+        return list(self.query("conversionId = :id", id=conversion_id, consistent=True))
 
     def put_first(self, delivery: Delivery) -> bool:
-        """Records what came of the first attempt; False if it is recorded already."""
+        """Record the result of the first attempt; return False if it is recorded already."""
         return self._put_if(delivery, "attribute_not_exists(deliveryKey)")
 
     def claim(self, delivery: Delivery, attempt: int, lease_until: str) -> Delivery | None:
-        """The row with attempt number `attempt` begun until `lease_until`; None if somebody else was quicker."""
-        claimed = delivery.with_changes(attempt_count=attempt, lease_until=lease_until)
-        values = {
-            ":seen": delivery.attempt_count,
-            ":attempt": attempt,
-            ":lease": lease_until,
-            ":retrying": DeliveryState.RETRYING,
-        }
-        if delivery.lease_until is None:
-            unclaimed = "attribute_not_exists(leaseUntil)"
-        else:
-            unclaimed = "leaseUntil = :old"
-            values[":old"] = delivery.lease_until
-        try:
-            self.client.update_item(
-                TableName=self.name,
-                Key=to_wire({"conversionId": delivery.conversion_id, "deliveryKey": delivery.delivery_key}),
-                UpdateExpression="SET attemptCount = :attempt, leaseUntil = :lease",
-                ConditionExpression=f"attemptCount = :seen AND #state = :retrying AND {unclaimed}",
-                ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues=to_wire(values),
-            )
-        except ClientError as error:
-            if condition_failed(error):
-                return None
-            raise
-        return claimed
+        """Return the row, leased for the attempt until `lease_until`; None if another process was quicker."""
+        unclaimed, lease = _same_lease(delivery)
+        is_ours = self._update_if(
+            _key(delivery),
+            "SET attemptCount = :attempt, leaseUntil = :until",
+            f"attemptCount = :seen AND #state = :retrying AND {unclaimed}",
+            attempt=attempt,
+            until=lease_until,
+            seen=delivery.attempt_count,
+            retrying=DeliveryState.RETRYING,
+            **lease,
+        )
+        return delivery.with_changes(attempt_count=attempt, lease_until=lease_until) if is_ours else None
 
     def record(self, delivery: Delivery) -> bool:
-        """Writes what came of a claimed attempt; False if the row has gone on without it."""
+        """Record the result of a claimed attempt; return False if the row has changed since it was claimed."""
         return self._put_if(
             delivery,
             "attemptCount = :attempt AND #state = :retrying",
-            {":attempt": delivery.attempt_count, ":retrying": DeliveryState.RETRYING},
-            state="state",
+            attempt=delivery.attempt_count,
+            retrying=DeliveryState.RETRYING,
         )
 
     def replace(self, delivery: Delivery, seen: Delivery) -> bool:
-        """False if the row has gone on since it was read as `seen`."""
-        values = {":state": seen.state, ":updated": seen.updated_at, ":attempt": seen.attempt_count}
-        unclaimed = "attribute_not_exists(leaseUntil)"
-        if seen.lease_until is not None:
-            unclaimed = "leaseUntil = :lease"
-            values[":lease"] = seen.lease_until
+        """Return False if the row has changed since it was read as `seen`."""
+        unclaimed, lease = _same_lease(seen)
         return self._put_if(
             delivery,
             f"#state = :state AND updatedAt = :updated AND attemptCount = :attempt AND {unclaimed}",
-            values,
-            state="state",
+            state=seen.state,
+            updated=seen.updated_at,
+            attempt=seen.attempt_count,
+            **lease,
         )
 
     def due(self, partner_id: str, moment: str) -> Iterator[Delivery]:
-        """A partner's rows whose time has come, the longest waiting first; read on as they are asked for."""
-        pages = self.client.get_paginator("query").paginate(
-            TableName=self.name,
-            IndexName=BY_DUE,
-            KeyConditionExpression="partnerId = :partner AND dueAt <= :now",
-            ExpressionAttributeValues=to_wire({":partner": partner_id, ":now": moment}),
-            PaginationConfig={"PageSize": PAGE},
-        )
-        return (Delivery.from_item(from_wire(item)) for page in pages for item in page["Items"])
+        """Yield a partner's rows that are due, the longest waiting first; they are read as they are used."""
+        condition = "partnerId = :partner AND dueAt <= :now"
+        return iter(self.query(condition, index=BY_DUE, partner=partner_id, now=moment, page_size=PAGE))
 
     def in_state(self, shard: str) -> Iterator[Delivery]:
-        """The rows in one partition of `byState`, the oldest first."""
-        pages = self.client.get_paginator("query").paginate(
-            TableName=self.name,
-            IndexName=BY_STATE,
-            KeyConditionExpression="stateShard = :shard",
-            ExpressionAttributeValues=to_wire({":shard": shard}),
-        )
-        return (Delivery.from_item(from_wire(item)) for page in pages for item in page["Items"])
+        """Yield the rows in one partition of `byState`, the oldest first."""
+        return iter(self.query("stateShard = :shard", index=BY_STATE, shard=shard))
 
     def clear_due(self, delivery: Delivery) -> None:
-        """Takes a row that was handed to the queue out of the due index, unless it has been moved on already."""
-        try:
-            self.client.update_item(
-                TableName=self.name,
-                Key=to_wire({"conversionId": delivery.conversion_id, "deliveryKey": delivery.delivery_key}),
-                UpdateExpression="REMOVE dueAt",
-                ConditionExpression="dueAt = :due",
-                ExpressionAttributeValues=to_wire({":due": delivery.due_at}),
-            )
-        except ClientError as error:
-            if not condition_failed(error):
-                raise
+        """Remove a row that has been queued from the due index, unless it has changed since."""
+        self._update_if(_key(delivery), "REMOVE dueAt", "dueAt = :due", due=delivery.due_at)
 
     def page_of_conversion(self, conversion_id: str, limit: int, cursor: str | None) -> Page[Delivery]:
         """The newest version first."""
-        query = {
-            "KeyConditionExpression": "conversionId = :id",
-            "ExpressionAttributeValues": to_wire({":id": conversion_id}),
-            "ScanIndexForward": False,
-        }
-        return self._page(f"deliveries:{conversion_id}", limit, cursor, query)
+        rows = self.query("conversionId = :id", id=conversion_id, newest_first=True)
+        return rows.page(f"deliveries:{conversion_id}", limit, cursor)
 
     def list_page(self, listing: Listing, limit: int, cursor: str | None) -> Page[Delivery]:
-        """Newest first; fewer than `limit`, and still a cursor, where many had to be looked through for them."""
+        """Newest first. A page may be short, and still have a cursor, if many other rows had to be read for it."""
         found: list[Delivery] = []
         key = decode_cursor(listing.scope, cursor)
         after = Position.from_key(key) if key else None
@@ -200,56 +157,47 @@ class DeliveriesTable(Table[Delivery]):
     def walk(
         self, listing: Listing, after: Position | None, *, newest_first: bool = True, read_at_once: int = PAGE
     ) -> Iterator[Delivery]:
-        """The rows of the listing's index after a position, those not in the listing too; reads on as it is asked.
+        """Yield the rows of the listing's index after a position, also those not in the listing, as they are used.
 
-        The shards' rows are merged in the order of their positions, so that one position says where all shards go on.
+        The shards' rows are merged in the order of their positions, so that one position is where all shards continue.
         """
         index, attribute, shards = listing.partitions
-        since = after.created_at if after and not newest_first else listing.since
-        until = after.created_at if after and newest_first else listing.until
-        query: dict[str, Any] = {
-            "TableName": self.name,
-            "IndexName": index,
-            "KeyConditionExpression": f"{attribute} = :shard AND createdAt BETWEEN :since AND :until",
-            "ScanIndexForward": not newest_first,
-            "PaginationConfig": {"PageSize": read_at_once},
-        }
-        values = [to_wire({":shard": shard, ":since": since, ":until": until}) for shard in shards]
-        in_order = [self._in_order(query | {"ExpressionAttributeValues": of_shard}, after) for of_shard in values]
+        condition = f"{attribute} = :shard AND createdAt BETWEEN :since AND :until"
+        of_shard = partial(
+            self.query,
+            condition,
+            index=index,
+            newest_first=newest_first,
+            page_size=read_at_once,
+            since=after.created_at if after and not newest_first else listing.since,
+            until=after.created_at if after and newest_first else listing.until,
+        )
+        in_order = [_in_order(of_shard(shard=shard), after, newest_first=newest_first) for shard in shards]
         rows = heapq.merge(*in_order, key=Position.of, reverse=newest_first)
         if after is None:
             return rows
         is_before = operator.ge if newest_first else operator.le
         return dropwhile(lambda row: is_before(Position.of(row), after), rows)
 
-    def _in_order(self, query: dict[str, Any], after: Position | None) -> Iterator[Delivery]:
-        """One shard's rows; those of one moment, which an index has in no order, are put into that of their keys."""
-        pages = self.client.get_paginator("query").paginate(**query)
-        rows = (Delivery.from_item(from_wire(item)) for page in pages for item in page["Items"])
-        with starting_at(after):
-            for _, of_one_moment in groupby(rows, key=lambda row: row.created_at):
-                yield from sorted(of_one_moment, key=Position.of, reverse=not query["ScanIndexForward"])
-
     def count(self, state: DeliveryState) -> int:
-        """How many are in an open state."""
-        pages = self.client.get_paginator("query")
-        return sum(
-            page["Count"]
-            for shard in shards_of(state)
-            for page in pages.paginate(
-                TableName=self.name,
-                IndexName=BY_STATE,
-                KeyConditionExpression="stateShard = :shard",
-                ExpressionAttributeValues=to_wire({":shard": shard}),
-                Select="COUNT",
-            )
-        )
+        """Return how many are in an open state."""
+        shards = shards_of(state)
+        return sum(self.query("stateShard = :shard", index=BY_STATE, shard=shard).count() for shard in shards)
 
-    def _query(self, condition: str, values: dict[str, str]) -> Iterator[Delivery]:
-        pages = self.client.get_paginator("query").paginate(
-            TableName=self.name,
-            KeyConditionExpression=condition,
-            ExpressionAttributeValues=to_wire(values),
-            ConsistentRead=True,
-        )
-        return (Delivery.from_item(from_wire(item)) for page in pages for item in page["Items"])
+
+def _in_order(rows: Iterable[Delivery], after: Position | None, *, newest_first: bool) -> Iterator[Delivery]:
+    """Yield one shard's rows; an index has no order within one moment, so these are sorted by their keys."""
+    with starting_at(after):
+        for _, of_one_moment in groupby(rows, key=lambda row: row.created_at):
+            yield from sorted(of_one_moment, key=Position.of, reverse=newest_first)
+
+
+def _key(delivery: Delivery) -> dict[str, str]:
+    return {"conversionId": delivery.conversion_id, "deliveryKey": delivery.delivery_key}
+
+
+def _same_lease(seen: Delivery) -> tuple[str, dict[str, str]]:
+    """Return the condition, and its values, that nobody has claimed the row since it was read as `seen`."""
+    if seen.lease_until is None:
+        return "attribute_not_exists(leaseUntil)", {}
+    return "leaseUntil = :lease", {"lease": seen.lease_until}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -10,6 +11,8 @@ from pydantic import computed_field
 
 from ricochet.http.attempt import Attempt
 from ricochet.ledger.notice import Notice
+from ricochet.metrics import Metric
+from ricochet.records import LogLine, Measurement
 from ricochet.values import ids, times
 from ricochet.values.entity import Entity
 from ricochet.values.statuses import Status
@@ -107,7 +110,7 @@ class Delivery(Entity):
     def seconds_on_record(self) -> float:
         return times.seconds_between(self.created_at, self.updated_at)
 
-    def for_log(self) -> dict[str, Any]:
+    def log_fields(self) -> dict[str, Any]:
         last = self.attempts[-1] if self.attempts else None
         return {
             "delivery_id": self.delivery_id,
@@ -120,6 +123,30 @@ class Delivery(Entity):
             "reason": last.error if last else None,
             "ms": last.ms if last else None,
         }
+
+    def log_lines(self) -> Iterator[LogLine]:
+        yield LogLine("delivery", self.log_fields())
+
+    def measurements(self) -> Iterator[Measurement]:
+        """Yield the result of the last attempt, and how late it was."""
+        if self.state is DeliveryState.PARKED:
+            yield Measurement(Metric.DELIVERIES_PARKED)
+        if self.held_by is not None:
+            yield Measurement(Metric.DELIVERIES_HELD)
+        elif self.state is DeliveryState.SUPERSEDED:
+            yield Measurement(Metric.DELIVERIES_SUPERSEDED)
+        elif self.attempts and self.detail is None:  # else it ended without an attempt
+            yield from self._attempt_measurements(is_delivered=self.state is DeliveryState.DELIVERED)
+
+    def _attempt_measurements(self, *, is_delivered: bool) -> Iterator[Measurement]:
+        if self.attempt_count > 1:
+            yield Measurement(Metric.RETRIES_DELIVERED if is_delivered else Metric.RETRIES_FAILED)
+            yield Measurement(Metric.RETRY_AGE, self.seconds_on_record)
+        elif is_delivered:
+            yield Measurement(Metric.FIRST_ATTEMPTS_DELIVERED)
+            yield Measurement(Metric.FIRST_DELIVERY_LATENCY, self.seconds_since_news * 1000)
+        else:
+            yield Measurement(Metric.FIRST_ATTEMPTS_FAILED)
 
 
 def delivery_key(version: int, partner_id: str) -> str:

@@ -46,8 +46,7 @@ class ListingQuery(Entity):
         return validate({name: value for name, value in query.items() if value}, cls)
 
     def listing(self, partner_id: str | None) -> Listing:
-        span = {"since": self.since, "until": self.until}
-        return Listing(partner_id, self.state, **{name: end for name, end in span.items() if end is not None})
+        return Listing(partner_id, self.state, self.since or times.EARLIEST, self.until or times.LATEST)
 
 
 class DeliveryQuery(ListingQuery):
@@ -72,7 +71,7 @@ class Sum:
 
     value: Decimal = Decimal(0)
     counts: dict[DeliveryState, int] = field(default_factory=lambda: dict.fromkeys(OPEN_STATES, 0))
-    oldest: str = "9"
+    oldest: str = times.LATEST
 
     def add(self, row: Delivery) -> None:
         self.value += row.value

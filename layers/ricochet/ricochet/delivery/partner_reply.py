@@ -59,7 +59,7 @@ class PartnerReply(Entity):
     delivery_id: str
     status: Status
 
-    def for_log(self) -> dict[str, str]:
+    def log_fields(self) -> dict[str, str]:
         return {
             "delivery_id": self.delivery_id,
             "conversion_id": self.conversion_id,

@@ -43,7 +43,7 @@ class DeliveryMessage:
     def delivery_id(self) -> str:
         return ids.delivery_id(self.conversion_id, int(self.delivery_key.partition("#")[0]), self.partner_id)
 
-    def for_log(self) -> dict[str, str]:
+    def log_fields(self) -> dict[str, str]:
         return {
             "delivery_id": self.delivery_id,
             "conversion_id": self.conversion_id,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import batched
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ricochet.delivery.deliveries_table import DeliveriesTable
 from ricochet.delivery.delivery import Delivery, DeliveryState, shards_of
@@ -18,6 +19,8 @@ from ricochet.delivery.transitions import due_delivery, ended, in_due_index, is_
 from ricochet.ledger.conversion import Conversion, day_shards
 from ricochet.ledger.conversions_table import ConversionsTable
 from ricochet.ledger.notice import versions_of
+from ricochet.metrics import Metric
+from ricochet.records import LogLine, Measurement
 from ricochet.values import times
 from ricochet.values.lifecycle import Lifecycle
 
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sqs import SQSClient
 
-    from ricochet.settings import ReconcileSettings
+    from ricochet.delivery.settings import ReconcileSettings
 
 GRACE_MINUTES = 30
 """What is younger may still be on its way: the stream may lag, and a batch may have to be tried again."""
@@ -62,6 +65,23 @@ class Reconciliation:
     @property
     def gaps(self) -> int:
         return len(self.missing) + len(self.stranded)
+
+    def summary(self) -> dict[str, Any]:
+        return {"until": self.until, "complete": self.is_complete, "conversions": self.conversions}
+
+    def log_lines(self) -> Iterator[LogLine]:
+        for kind, rows in (("missing", self.missing), ("stranded", self.stranded), ("given up", self.given_up)):
+            yield from (LogLine(f"delivery {kind}", row.log_fields(), logging.WARNING) for row in rows)
+        yield LogLine("reconciled", self.summary())
+
+    def measurements(self) -> Iterator[Measurement]:
+        yield Measurement(Metric.DELIVERY_GAPS, self.gaps)
+        yield Measurement(Metric.DELIVERIES_PARKED, len(self.given_up))
+        yield Measurement(Metric.CONVERSIONS_RECONCILED, self.conversions)
+
+    def to_json(self) -> dict[str, Any]:
+        found = {"missing": len(self.missing), "stranded": len(self.stranded), "givenUp": len(self.given_up)}
+        return self.summary() | found
 
 
 class ReconcileDeliveries:

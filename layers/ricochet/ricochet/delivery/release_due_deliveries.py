@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import batched, islice
+from typing import TYPE_CHECKING, Self
 
 from ricochet.delivery.deliveries_table import DeliveriesTable
 from ricochet.delivery.delivery import Delivery
@@ -14,8 +15,16 @@ from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.partners.partner_health import Breaker, PartnerHealth, rate_at
 from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.delivery.queues import DeliveryQueue
+from ricochet.metrics import Metric
+from ricochet.records import LogLine, Measurement
 from ricochet.values import times
 from ricochet.values.lifecycle import Lifecycle
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
+
+    from ricochet.delivery.settings import ReleaseSettings
 
 EACH_SECONDS = 60
 """How often this runs: what it releases is spread over the time until it runs again."""
@@ -33,6 +42,13 @@ class ReleaseResult:
     number: int = 0
     oldest_due: float = 0.0
 
+    def log_lines(self) -> Iterable[LogLine]:
+        return ()
+
+    def measurements(self) -> Iterator[Measurement]:
+        yield Measurement(Metric.DELIVERIES_RELEASED, self.number)
+        yield Measurement(Metric.OLDEST_DUE, self.oldest_due)
+
 
 class ReleaseDueDeliveries:
     def __init__(
@@ -48,6 +64,15 @@ class ReleaseDueDeliveries:
         self._health = health
         self._retries = retries
         self._clock = clock
+
+    @classmethod
+    def from_settings(cls, dynamodb: DynamoDBClient, sqs: SQSClient, settings: ReleaseSettings) -> Self:
+        return cls(
+            PartnersTable(dynamodb, settings.partners_table),
+            DeliveriesTable(dynamodb, settings.deliveries_table),
+            HealthTable(dynamodb, settings.health_table),
+            DeliveryQueue(sqs, settings.retry_queue_url),
+        )
 
     def __call__(self, has_time: Callable[[], bool]) -> ReleaseResult:
         """What belongs to a paused partner, or to one whose breaker is open, stays."""

@@ -1,4 +1,4 @@
-"""How far the completeness sweep has come; kept in the table of partner health."""
+"""How far the completeness sweep has come."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SWEEP = "sweep"
 
 
 class SweepProgress(Entity):
-    """Until when all deliveries are known to be on record."""
+    """The moment until which all deliveries are known to be recorded."""
 
     kind: str  # always SWEEP
     subject: str
@@ -19,7 +19,7 @@ class SweepProgress(Entity):
 
 
 class SweepsTable(Table[SweepProgress]):
-    """Lies in the same table."""
+    """Shares the table of partner health."""
 
     entity = SweepProgress
     _key: ClassVar = {"kind": SWEEP, "subject": "deliveries"}
@@ -29,6 +29,6 @@ class SweepsTable(Table[SweepProgress]):
         return progress.swept_until if progress else None
 
     def advance(self, until: str) -> None:
-        """Never backwards, should two sweeps overlap."""
+        """Move forwards only, since two sweeps may overlap."""
         progress = SweepProgress(**self._key, swept_until=until)
-        self._put_if(progress, "attribute_not_exists(subject) OR sweptUntil < :until", {":until": until})
+        self._put_if(progress, "attribute_not_exists(subject) OR sweptUntil < :until", until=until)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sqs import SQSClient
 
-    from ricochet.settings import DeliverySettings
+    from ricochet.delivery.settings import DeliverySettings
 
 
 @dataclass

@@ -1,1 +1,1 @@
-"""DynamoDB as our tables use it: wire format, queries, pages, transactions. Knows nothing of Ricochet's entities."""
+"""DynamoDB as our tables use it: wire format, queries, pages, transactions. Knows none of Ricochet's entities."""

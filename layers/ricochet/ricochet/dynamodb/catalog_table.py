@@ -1,12 +1,11 @@
-"""What operators configure: products and partners."""
+"""Tables of what operators configure: products and partners."""
 
 from __future__ import annotations
 
-from typing import Any
-
+from ricochet.dynamodb.expressions import Parameters, put
 from ricochet.dynamodb.paging import Page
+from ricochet.dynamodb.query import Query
 from ricochet.dynamodb.table import Table
-from ricochet.dynamodb.wire import to_wire
 from ricochet.values.entity import Entity
 from ricochet.values.lifecycle import Lifecycle
 
@@ -22,31 +21,25 @@ class CatalogTable[E: Entity](Table[E]):
         return self._get({self.key: row_id})
 
     def create(self, row: E) -> bool:
-        """False if the id is taken."""
+        """Return False if the id is taken."""
         return self._try_put(self.creation(row))
 
-    def creation(self, row: E) -> dict[str, Any]:
-        """The put behind `create`, for a transaction."""
-        return self._conditional_put(row, "attribute_not_exists(#key)", key=self.key)
+    def creation(self, row: E) -> Parameters:
+        """Return the put of `create`, for a transaction."""
+        return put(self.name, row, f"attribute_not_exists({self.key})")
 
     def replace(self, row: E, revision: int) -> bool:
-        """False if someone else has changed the row since `revision` was read."""
+        """Return False if someone else has changed the row since `revision` was read."""
         return self._try_put(self.replacement(row, revision))
 
-    def replacement(self, row: E, revision: int) -> dict[str, Any]:
-        """The put behind `replace`, for a transaction."""
-        return self._conditional_put(row, "#revision = :revision", {":revision": revision}, revision="revision")
+    def replacement(self, row: E, revision: int) -> Parameters:
+        """Return the put of `replace`, for a transaction."""
+        return put(self.name, row, "#revision = :revision", revision=revision)
 
     def list_page(self, status: Lifecycle | None, limit: int, cursor: str | None) -> Page[E]:
-        """All rows, or those of one status, in no particular order."""
-        query = with_status(status) if status else {}
-        return self._page(f"{self.key}:{status}", limit, cursor, query)
+        """Return all rows, or those of one status, in no particular order."""
+        rows = self.with_status(status) if status else self.scan()
+        return rows.page(f"{self.key}:{status}", limit, cursor)
 
-
-def with_status(status: Lifecycle) -> dict[str, Any]:
-    return {
-        "IndexName": BY_STATUS,
-        "KeyConditionExpression": "#status = :status",
-        "ExpressionAttributeNames": {"#status": "status"},
-        "ExpressionAttributeValues": to_wire({":status": status}),
-    }
+    def with_status(self, status: Lifecycle) -> Query[E]:
+        return self.query("#status = :status", index=BY_STATUS, status=status)

@@ -36,7 +36,7 @@ class Page[E]:
 
 
 def parse_limit(text: str | None) -> int:
-    """A page size from 1 to 100; InvalidLimitError for anything else."""
+    """Return a page size from 1 to 100; raise InvalidLimitError for anything else."""
     if text is None:
         return DEFAULT_LIMIT
     if not _NUMBER.fullmatch(text) or int(text) > MAX_LIMIT:
@@ -45,16 +45,16 @@ def parse_limit(text: str | None) -> int:
 
 
 def encode_cursor(scope: str, key: Mapping[str, Any]) -> str:
-    """An opaque text for `key`; good only within `scope` (a user's earnings, a filter), and if left as it is."""
+    """Return an opaque text for `key`, valid only within `scope` (a user's earnings, a filter) and unchanged."""
     payload = json.dumps([key, _seal(scope, key)], separators=(",", ":"))
     return base64.urlsafe_b64encode(payload.encode()).decode().rstrip("=")
 
 
 def decode_cursor(scope: str, cursor: str | None) -> dict[str, Any] | None:
-    """The key behind a cursor of `encode_cursor`; InvalidCursorError if it was changed or belongs elsewhere.
+    """Return the key in a cursor of `encode_cursor`; raise InvalidCursorError if it was changed or is of another scope.
 
-    Its seal finds mistakes, and is no secret: whoever made the cursor up gets past it. So a key is a
-    `checked_key` before anything is made of it, and what is read from it is read `starting_at` it.
+    The seal finds mistakes and is no secret: a forged cursor can have a correct one. So a key must pass `checked_key`
+    before it is used, and a read that starts at it must run inside `starting_at`.
     """
     if cursor is None:
         return None
@@ -69,7 +69,10 @@ def decode_cursor(scope: str, cursor: str | None) -> dict[str, Any] | None:
 
 
 def checked_key(key: Any, names: Collection[str] = ()) -> dict[str, str]:
-    """`key`, if it is texts under just these names (any, if none are given); InvalidCursorError otherwise."""
+    """Return `key` if it has exactly these names (any, if none are given) with text values.
+
+    Raise InvalidCursorError otherwise.
+    """
     is_key = isinstance(key, dict) and all(isinstance(value, str) for value in key.values())
     if not is_key or (names and set(key) != set(names)):
         raise InvalidCursorError(NOT_OURS)
@@ -78,7 +81,7 @@ def checked_key(key: Any, names: Collection[str] = ()) -> dict[str, str]:
 
 @contextmanager
 def starting_at(key: object) -> Iterator[None]:
-    """InvalidCursorError where DynamoDB cannot start to read at a cursor's key."""
+    """Raise InvalidCursorError where DynamoDB cannot start to read at a cursor's key."""
     try:
         yield
     except ClientError as error:

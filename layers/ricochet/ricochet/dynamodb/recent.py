@@ -1,4 +1,4 @@
-"""Rows that are read with every request, and so kept by a process for a while."""
+"""Rows that are read with every request, and so are kept in memory for a minute."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Recent[V]:
         self._kept: dict[str, tuple[float, V]] = {}
 
     def cached_then_fresh(self, key: str, read: Callable[[str], V | None]) -> Iterator[V]:
-        """The row as last read, up to a minute ago, and then, for whom that one will not do, as it is now."""
+        """Yield the row as last read, up to a minute ago, and then, if that one does not satisfy, as it is now."""
         kept = self._kept.get(key)
         if kept and self._clock() - kept[0] < KEPT_SECONDS:
             yield kept[1]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from ricochet.values.entity import Entity
 
 Wire = dict[str, Any]
 
@@ -17,6 +20,10 @@ def to_wire(item: Mapping[str, Any]) -> Wire:
 
 def from_wire(item: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _plain(value) for name, value in item.items()}
+
+
+def to_entity[E: Entity](entity: type[E], item: Mapping[str, Any]) -> E:
+    return entity.from_item(from_wire(item))
 
 
 def _typed(value: Any) -> Wire:  # noqa: PLR0911 - one for each type
@@ -62,9 +69,3 @@ def condition_failed(error: ClientError) -> bool:
 def in_transaction(error: ClientError) -> bool:
     """Whether a write was refused because a transaction was under way on the same item."""
     return error.response.get("Error", {}).get("Code") == "TransactionConflictException"
-
-
-def refused_item(error: ClientError) -> dict[str, Any] | None:
-    """The item as it is, where a failed condition was asked to return it."""
-    wire = error.response.get("Item")
-    return from_wire(wire) if isinstance(wire, dict) and wire else None

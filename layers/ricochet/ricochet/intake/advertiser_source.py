@@ -22,7 +22,7 @@ from ricochet.values.statuses import Status, parse_status
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from ricochet.settings import PostbackSettings
+    from ricochet.intake.settings import PostbackSettings
 
 _NAMES = {
     "transaction_id": ("transactionId", "transaction_id", "txid", "txn_id"),

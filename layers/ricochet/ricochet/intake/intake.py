@@ -6,29 +6,28 @@ Who reports (an advertiser, a network) differs in the first three; `Source` is w
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from ricochet.clicks.click import ClickResult, shown_conversion_id
-from ricochet.errors import BodyTooLargeError, InvalidBodyError, LedgerBusyError, NotAConversionError, RequestError
+from ricochet.errors import BodyTooLargeError, InvalidBodyError, NotAConversionError, RequestError
 from ricochet.intake.raw_postback import RawPostback, receipt_of
 from ricochet.ledger.consequences import click_result
 from ricochet.ledger.conversion import Conversion
+from ricochet.ledger.outcome import Outcome
 from ricochet.ledger.receipt import Receipt
 from ricochet.ledger.receipts_table import ReceiptsTable
 from ricochet.ledger.report import Report
 from ricochet.ledger.settlement import Settlement, repeats, settle
 from ricochet.ledger.terms import Terms
-from ricochet.ledger.transaction import CapReachedError, ClickTakenError, ConversionMovedError, Ledger
+from ricochet.ledger.transaction import Latest, Ledger
 from ricochet.values import money, times
 from ricochet.values.statuses import STATUSES
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from ricochet.settings import PostbackSettings
-
-_DECISIONS = 4
+    from ricochet.ledger.settings import LedgerSettings
 
 Fields = dict[str, Any]
 
@@ -59,13 +58,13 @@ class Source(Protocol):
 class IntakeReply:
     """What became of a postback: the outcome for logs and metrics, and what it led to, if anything."""
 
-    outcome: str
+    outcome: Outcome
     click_id: str | None = None
     led_to: ClickResult | None = None
 
     @property
     def is_duplicate(self) -> bool:
-        return self.outcome == "repeat"
+        return self.outcome is Outcome.REPEAT
 
     def to_json(self) -> dict[str, Any]:
         """What an advertiser is told."""
@@ -80,7 +79,7 @@ class IntakeReply:
         }
         return data | {"duplicate": True} if self.is_duplicate else data
 
-    def for_log(self, receipt_id: str) -> dict[str, Any]:
+    def log_fields(self, receipt_id: str) -> dict[str, Any]:
         return {
             "receipt_id": receipt_id,
             "click_id": self.click_id,
@@ -106,7 +105,7 @@ class Intake:
         self._clock = clock
 
     @classmethod
-    def from_settings(cls, client: DynamoDBClient, settings: PostbackSettings) -> Self:
+    def from_settings(cls, client: DynamoDBClient, settings: LedgerSettings) -> Self:
         return cls(Ledger.from_settings(client, settings), ReceiptsTable(client, settings.receipts_table))
 
     def __call__(self, raw: RawPostback, source: Source, *, vouched_for: bool = False) -> IntakeReply:
@@ -119,8 +118,8 @@ class Intake:
         try:
             return self._take(case, vouched_for=vouched_for)
         except NotAConversionError as reason:
-            self._keep(case, "only_receipt", reason.message)
-            return IntakeReply("only_receipt", source.click_id)
+            self._keep(case, Outcome.ONLY_RECEIPT, reason.message)
+            return IntakeReply(Outcome.ONLY_RECEIPT, source.click_id)
         except RequestError as refusal:
             self._keep(case, refusal.code.lower(), refusal.message)
             raise
@@ -139,31 +138,20 @@ class Intake:
         terms = case.source.terms(report, None)
         known = terms.click.outcome if terms.click else None
         if known and repeats(report, known):
-            return IntakeReply("repeat", report.click_id, known)
+            return IntakeReply(Outcome.REPEAT, report.click_id, known)
         prior = self._ledger.conversion(report.conversion_id) if known else None
-        for _ in range(_DECISIONS):
-            settlement = settle(report, terms, prior, self._clock())
-            if settlement.is_ignored:
-                self._keep(case, "ignored", f"{report.status} changes nothing now")
-            elif not settlement.is_repeat:
-                try:
-                    self._write(case, settlement)
-                except ConversionMovedError as moved:
-                    prior = moved.conversion
-                    terms = case.source.terms(report, prior)
-                    continue
-                except ClickTakenError as taken:
-                    terms = terms.with_click(taken.click)
-                    continue
-                except CapReachedError as cap:
-                    terms = terms.with_cap_reached(cap.reason)
-                    continue
-            return IntakeReply(settlement.outcome, report.click_id, click_result(settlement.conversion))
-        raise LedgerBusyError("the conversion kept moving")
 
-    def _write(self, case: _Case, settlement: Settlement) -> None:
-        earning_id = settlement.conversion.earning_id
-        self._ledger.write(settlement, _receipt(case, settlement.outcome, earning_id=earning_id))
+        def decide(latest: Latest) -> Settlement:
+            current = case.source.terms(report, latest.conversion) if latest.conversion else terms
+            current = replace(current, click=latest.click or current.click, cap_reached=latest.cap_reached)
+            return settle(report, current, latest.conversion or prior, self._clock())
+
+        settlement = self._ledger.apply(
+            decide, lambda written: _receipt(case, written.outcome, earning_id=written.conversion.earning_id)
+        )
+        if settlement.is_ignored:
+            self._keep(case, Outcome.IGNORED, f"{report.status} changes nothing now")
+        return IntakeReply(settlement.outcome, report.click_id, click_result(settlement.conversion))
 
     def _keep(self, case: _Case, outcome: str, detail: str) -> None:
         self._receipts.put(_receipt(case, outcome, detail=detail))

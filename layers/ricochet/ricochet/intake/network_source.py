@@ -39,7 +39,7 @@ from ricochet.values.statuses import Status
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from ricochet.settings import NetworkPostbackSettings
+    from ricochet.intake.settings import NetworkPostbackSettings
 
 PATH = "/postback/"
 

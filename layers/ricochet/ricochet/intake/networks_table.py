@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ricochet.dynamodb.expressions import put
 from ricochet.dynamodb.paging import Page
 from ricochet.dynamodb.recent import Recent
 from ricochet.dynamodb.table import Table
-from ricochet.dynamodb.wire import from_wire, to_wire
+from ricochet.dynamodb.transaction import Write, transact
+from ricochet.errors import ChangedMeanwhileError
 from ricochet.intake.network import Network
 from ricochet.values.lifecycle import Lifecycle
 
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
 
 BY_NETWORK_ID = "byNetworkId"
 
-MAX_ROTATIONS = 5  # within one time of grace
+MAX_ROTATIONS = 5  # within one grace period
+
+_UNCHANGED = "#revision = :revision AND attribute_exists(networkId)"
 
 
 class NetworksTable(Table[Network]):
@@ -29,11 +33,11 @@ class NetworksTable(Table[Network]):
         self._recent: Recent[Network] = Recent(clock)
 
     def cached_then_fresh(self, unique_key: str, moment: str) -> Iterator[Network]:
-        """The network as last read, up to a minute ago, and then as it is now; nothing for a key that is not in use."""
+        """Yield the network as last read, up to a minute ago, and then as it is now; nothing for a key not in use."""
         return self._recent.cached_then_fresh(unique_key, lambda key: self._read(key, moment))
 
     def _read(self, unique_key: str, moment: str) -> Network | None:
-        """The network behind a key, or behind one that was replaced and is still in its time of grace."""
+        """Return the network of a key, or of a replaced key that is still in its grace period."""
         network = self._get({"uniqueKey": unique_key})
         for _ in range(MAX_ROTATIONS):
             if network is None or network.successor is None:
@@ -44,48 +48,33 @@ class NetworksTable(Table[Network]):
         return None
 
     def by_id(self, network_id: str) -> Network | None:
-        """As it is now; a network that was just created takes a moment to be found."""
-        reply = self.client.query(
-            TableName=self.name,
-            IndexName=BY_NETWORK_ID,
-            KeyConditionExpression="networkId = :id",
-            ExpressionAttributeValues=to_wire({":id": network_id}),
-        )
-        keys = [from_wire(item)["uniqueKey"] for item in reply["Items"]]
-        return self._get({"uniqueKey": keys[0]}) if keys else None
+        """Return the network as it is now; one that was just created takes a moment to be found."""
+        found = self.query("networkId = :id", index=BY_NETWORK_ID, id=network_id)
+        item = next(found.items(), None)
+        return self._get({"uniqueKey": item["uniqueKey"]}) if item else None
 
     def list_page(self, limit: int, cursor: str | None) -> Page[Network]:
-        return self._page("networks", limit, cursor, {"IndexName": BY_NETWORK_ID})
+        return self.scan(index=BY_NETWORK_ID).page("networks", limit, cursor)
 
     def active_ids(self) -> list[str]:
-        """Of all networks that are active; nothing else of them is read, least of all their secrets."""
-        pages = self.client.get_paginator("scan").paginate(
-            TableName=self.name,
-            IndexName=BY_NETWORK_ID,
-            ProjectionExpression="networkId",
-            FilterExpression="#status = :active",
-            ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues=to_wire({":active": Lifecycle.ACTIVE}),
+        """Return the ids of all active networks; nothing else is read, least of all their secrets."""
+        active = self.scan(
+            index=BY_NETWORK_ID, where="#status = :active", attributes="networkId", active=Lifecycle.ACTIVE
         )
-        return sorted(from_wire(item)["networkId"] for page in pages for item in page["Items"])
+        return sorted(item["networkId"] for item in active.items())
 
     def create(self, network: Network) -> bool:
-        """False if the key is taken."""
+        """Return False if the key is taken."""
         return self._put_if(network, "attribute_not_exists(uniqueKey)")
 
     def replace(self, network: Network, revision: int) -> bool:
-        """False if someone else has changed the network since `revision` was read."""
-        return self._put_if(
-            network,
-            "#revision = :revision AND attribute_exists(networkId)",
-            {":revision": revision},
-            revision="revision",
-        )
+        """Return False if someone else has changed the network since `revision` was read."""
+        return self._put_if(network, _UNCHANGED, revision=revision)
 
     def rotate(self, before: Network, after: Network, grace_until: str, ttl: int) -> bool:
-        """`after` under its new key, and the old key pointing to it until `grace_until`, together or not at all.
+        """Write `after` under its new key, and let the old key point to it until `grace_until`.
 
-        False if the network was changed meanwhile or the new key is taken.
+        Return False, and write nothing, if the network has been changed since it was read or the new key is taken.
         """
         old = Network(
             unique_key=before.unique_key,
@@ -95,23 +84,13 @@ class NetworksTable(Table[Network]):
             created_at=before.created_at,
             updated_at=after.updated_at,
         )
-        put_new: Any = {
-            "TableName": self.name,
-            "Item": self.wire(after),
-            "ConditionExpression": "attribute_not_exists(uniqueKey)",
-        }
-        put_old: Any = {
-            "TableName": self.name,
-            "Item": self.wire(old),
-            "ConditionExpression": "#revision = :revision AND attribute_exists(networkId)",
-            "ExpressionAttributeNames": {"#revision": "revision"},
-            "ExpressionAttributeValues": to_wire({":revision": before.revision}),
-        }
+        changed = ChangedMeanwhileError("the network was changed, or its new key is taken")
+        writes = [
+            Write({"Put": put(self.name, after, "attribute_not_exists(uniqueKey)")}, refused=changed),
+            Write({"Put": put(self.name, old, _UNCHANGED, revision=before.revision)}, refused=changed),
+        ]
         try:
-            self.client.transact_write_items(TransactItems=[{"Put": put_new}, {"Put": put_old}])
-        except self.client.exceptions.TransactionCanceledException as error:
-            codes = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
-            if "ConditionalCheckFailed" in codes:
-                return False
-            raise
+            transact(self.client, writes)
+        except ChangedMeanwhileError:
+            return False
         return True

@@ -9,6 +9,7 @@ from typing import Any
 
 from ricochet.intake.raw_postback import RawPostback
 from ricochet.intake.signatures import Proof, path_key
+from ricochet.ledger.outcome import Outcome
 from ricochet.values.statuses import Status, parse_status
 
 Fields = Mapping[str, Any]
@@ -30,17 +31,18 @@ def no_reason(_: Fields) -> None:
 
 @dataclass(frozen=True)
 class Acknowledgement:
-    """The answer that stops the network from repeating the postback; `{error}` stands for the reason of a refusal."""
+    """The answer after which the network stops repeating; `{error}` is replaced by the reason of a refusal."""
 
     body: str = "OK"
     duplicate: str | None = None
     refusal: str | None = None
     content_type: str = "text/plain"
 
-    def text(self, outcome: str, error: str = "") -> str:
-        if error and self.refusal is not None:
-            return self.refusal.replace("{error}", error)
-        return self.duplicate if outcome == "repeat" and self.duplicate is not None else self.body
+    def text(self, outcome: Outcome) -> str:
+        return self.duplicate if outcome is Outcome.REPEAT and self.duplicate is not None else self.body
+
+    def refusal_text(self, error: str) -> str:
+        return self.body if self.refusal is None else self.refusal.replace("{error}", error)
 
 
 class Reads(Enum):

@@ -12,10 +12,8 @@ from ricochet.errors import BodyTooLargeError, InvalidBodyError
 from ricochet.ledger.receipt import UNIDENTIFIED, Receipt, filing
 from ricochet.values import ids
 from ricochet.values.entity import Entity
-from ricochet.values.inputs import parse_json_object
+from ricochet.values.inputs import MAX_BODY_BYTES, parse_json_object
 from ricochet.values.masking import MASK
-
-MAX_BODY_BYTES = 256 * 1024
 
 UNIDENTIFIED_BYTES_KEPT = 2048
 """Bytes of query and body that a receipt keeps of an unauthenticated sender, who must not fill our tables."""

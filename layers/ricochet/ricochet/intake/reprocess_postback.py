@@ -12,7 +12,7 @@ from ricochet.intake.raw_postback import RawPostback
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from ricochet.settings import NetworkPostbackSettings
+    from ricochet.intake.settings import NetworkPostbackSettings
 
 
 class ReprocessPostback:

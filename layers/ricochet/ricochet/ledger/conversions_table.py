@@ -1,14 +1,14 @@
-"""Conversions, as their table and as its stream show them."""
+"""Conversions, as their table and its stream show them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ricochet.dynamodb.paging import NOT_OURS, Page, checked_key, starting_at
+from ricochet.dynamodb.paging import NOT_OURS, Page, checked_key
 from ricochet.dynamodb.sharded_index import ShardedIndex
 from ricochet.dynamodb.table import Table
-from ricochet.dynamodb.wire import from_wire, to_wire
+from ricochet.dynamodb.wire import to_entity
 from ricochet.errors import InvalidCursorError
 from ricochet.ledger.conversion import Conversion, day_shards
 from ricochet.values.statuses import Status
@@ -25,29 +25,18 @@ class ConversionsTable(Table[Conversion]):
         return self._get({"conversionId": conversion_id})
 
     def changed(self, shard: str, since: str, until: str) -> Iterator[Conversion]:
-        """Those in one partition of `byDay` last changed from `since` to before `until`, the earliest first."""
-        pages = self.client.get_paginator("query").paginate(
-            TableName=self.name,
-            IndexName=BY_DAY,
-            KeyConditionExpression="dayShard = :shard AND updatedAt BETWEEN :since AND :until",
-            ExpressionAttributeValues=to_wire({":shard": shard, ":since": since, ":until": until}),
-        )
-        rows = (Conversion.from_item(from_wire(item)) for page in pages for item in page["Items"])
+        """Yield those in one partition of `byDay` last changed from `since` to before `until`, the earliest first."""
+        condition = "dayShard = :shard AND updatedAt BETWEEN :since AND :until"
+        rows = self.query(condition, index=BY_DAY, shard=shard, since=since, until=until)
         return (row for row in rows if row.updated_at < until)
 
     def of_day(self, day: str, status: Status | None, limit: int, cursor: str | None) -> Page[Conversion]:
-        """Those that changed last on this day, newest first."""
-        index = ShardedIndex(
-            *(self.client, self.name, BY_DAY, ("conversionId",)),
-            shard="dayShard",
-            order="updatedAt",
-            newest_first=True,
-        )
-        items, following = index.page(day_shards(day), limit, cursor, {"status": status} if status else {})
-        return Page([Conversion.from_item(item) for item in items], following)
+        """Return those last changed on this day, newest first."""
+        index = ShardedIndex(self, BY_DAY, ("conversionId",), shard="dayShard", order="updatedAt", newest_first=True)
+        return index.page(day_shards(day), limit, cursor, {"status": status} if status else {})
 
     def of_days(self, days: Iterable[str], start: dict[str, str] | None) -> Iterator[Conversion]:
-        """Those that changed last on one of these days, day by day; from after the index key `start` on."""
+        """Yield those last changed on one of these days, day by day, from after the index key `start` on."""
         shards = [shard for day in days for shard in day_shards(day)]
         if start:
             start = checked_key(start, DAY_KEY)
@@ -55,28 +44,17 @@ class ConversionsTable(Table[Conversion]):
                 raise InvalidCursorError(NOT_OURS)
             shards = shards[shards.index(start["dayShard"]) :]
         for shard in shards:
-            after: dict[str, Any] = {"ExclusiveStartKey": to_wire(start)} if start else {}
-            pages = self.client.get_paginator("query").paginate(
-                TableName=self.name,
-                IndexName=BY_DAY,
-                KeyConditionExpression="dayShard = :shard",
-                ExpressionAttributeValues=to_wire({":shard": shard}),
-                **after,
-            )
-            with starting_at(start):
-                yield from (Conversion.from_item(from_wire(item)) for page in pages for item in page["Items"])
+            yield from self.query("dayShard = :shard", index=BY_DAY, shard=shard).after(start)
             start = None
 
 
 def day_key(conversion: Conversion) -> dict[str, str]:
-    """Where a conversion stands in the index `byDay`."""
+    """Return the key of a conversion in the index `byDay`."""
     return dict(zip(DAY_KEY, (conversion.day_shard, conversion.updated_at, conversion.conversion_id), strict=True))
 
 
 def images(record: dict[str, Any]) -> tuple[Conversion | None, Conversion | None]:
-    """The conversion before and after, as a stream record shows it."""
+    """Return the conversion before and after the change of a stream record."""
     change = record["dynamodb"]
-    old, new = (
-        Conversion.from_item(from_wire(change[name])) if name in change else None for name in ("OldImage", "NewImage")
-    )
+    old, new = (to_entity(Conversion, change[name]) if name in change else None for name in ("OldImage", "NewImage"))
     return old, new

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from ricochet.errors import ConversionNotFoundError, LedgerBusyError
+from ricochet.errors import ConversionNotFoundError
 from ricochet.ledger.earnings_table import EarningsTable
 from ricochet.ledger.settlement import Settlement, credit_owed
-from ricochet.ledger.transaction import ConversionMovedError, Ledger, LedgerTables
+from ricochet.ledger.transaction import Latest, Ledger, LedgerTables
+from ricochet.metrics import Metric
+from ricochet.records import LogLine, Measurement
 from ricochet.values import times
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from ricochet.settings import SettleSettings
-
-_TRIES = 4
+    from ricochet.ledger.settings import CreditSettings
 
 
 @dataclass
@@ -29,6 +30,18 @@ class CreditRun:
     failed: dict[str, Exception] = field(default_factory=dict)
     """By earning id."""
 
+    def log_lines(self) -> Iterator[LogLine]:
+        for settlement in self.credited:
+            conversion = settlement.conversion
+            ids = {"conversion_id": conversion.conversion_id, "earning_id": conversion.earning_id}
+            yield LogLine("credited", ids)
+        for earning_id, failure in self.failed.items():
+            yield LogLine("not credited", {"earning_id": earning_id}, logging.ERROR, failure)
+
+    def measurements(self) -> Iterator[Measurement]:
+        yield Measurement(Metric.HELD_EARNINGS_CREDITED, len(self.credited))
+        yield Measurement(Metric.HELD_EARNINGS_FAILED, len(self.failed))
+
 
 class CreditHeldEarnings:
     def __init__(self, earnings: EarningsTable, ledger: Ledger, clock: Callable[[], str] = times.now) -> None:
@@ -37,7 +50,7 @@ class CreditHeldEarnings:
         self._clock = clock
 
     @classmethod
-    def from_settings(cls, client: DynamoDBClient, settings: SettleSettings) -> Self:
+    def from_settings(cls, client: DynamoDBClient, settings: CreditSettings) -> Self:
         names = LedgerTables(
             conversions=settings.conversions_table, earnings=settings.earnings_table, wallets=settings.wallets_table
         )
@@ -65,18 +78,12 @@ class CreditHeldEarnings:
 
     def _credit(self, conversion_id: str, earning_id: str) -> Settlement | None:
         """Return what was written, None if this row is no longer owed or not yet due."""
-        conversion = self._ledger.conversion(conversion_id)
-        if conversion is None:
+        read = self._ledger.conversion(conversion_id)
+        if read is None:
             raise ConversionNotFoundError(f"{earning_id} has no conversion")
-        for _ in range(_TRIES):
-            moment = self._clock()
-            if not conversion.is_due(earning_id, moment):
-                return None
-            settlement = credit_owed(conversion, moment)
-            try:
-                self._ledger.write(settlement)
-            except ConversionMovedError as moved:
-                conversion = moved.conversion
-            else:
-                return settlement
-        raise LedgerBusyError("the conversion kept moving")
+
+        def settlement(latest: Latest) -> Settlement | None:
+            conversion, moment = latest.conversion or read, self._clock()
+            return credit_owed(conversion, moment) if conversion.is_due(earning_id, moment) else None
+
+        return self._ledger.apply(settlement)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,13 +13,31 @@ from ricochet.ledger.conversion import Conversion
 from ricochet.ledger.conversions_table import images
 from ricochet.ledger.earning import Earning, EarningType, WalletChange
 from ricochet.ledger.transaction import EarningExistsError, Ledger, LedgerTables
+from ricochet.metrics import Metric
+from ricochet.records import LogLine, Measurement, money_moved
 from ricochet.values import ids
 from ricochet.values.statuses import ApprovalStatus, EarningStatus
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from ricochet.settings import ReferralSettings
+    from ricochet.ledger.settings import ReferralSettings
+
+
+@dataclass(frozen=True)
+class Commission:
+    """A referrer's earning from one change of a conversion; negative when credited money was taken back."""
+
+    earning: Earning
+
+    def log_lines(self) -> Iterator[LogLine]:
+        earning = self.earning
+        yield LogLine("commission", {"conversion_id": earning.conversion_id, "earning_id": earning.earning_id})
+
+    def measurements(self) -> Iterator[Measurement]:
+        yield Measurement(Metric.REFERRAL_COMMISSIONS)
+        earning = self.earning
+        yield from money_moved(earning.amount, earning.currency, Metric.REFERRAL_CREDITED, Metric.REFERRAL_REVERSED)
 
 
 class CreditReferral:
@@ -30,8 +50,8 @@ class CreditReferral:
         names = LedgerTables(earnings=settings.earnings_table, wallets=settings.wallets_table)
         return cls(UsersTable(client, settings.users_table), Ledger(client, names))
 
-    def __call__(self, record: dict[str, Any]) -> Earning | None:
-        """Return the commission credited for this record, None if there is none. A repeated record credits nothing."""
+    def __call__(self, record: dict[str, Any]) -> Commission | None:
+        """Credit and return the commission for this record; None if there is none, or it was credited before."""
         old, new = images(record)
         amount = commission_change(old, new) if new else Decimal(0)
         if new is None or new.user_id is None or not amount:
@@ -39,7 +59,7 @@ class CreditReferral:
         referrer_id = referrer_at_credit(self._users.get(new.user_id), new)
         if referrer_id is None:
             return None
-        earning = _commission(new, referrer_id, amount)
+        earning = _earning(new, referrer_id, amount)
         change = WalletChange(
             user_id=referrer_id, currency=new.currency, balance=amount, lifetime=max(amount, Decimal(0))
         )
@@ -47,10 +67,10 @@ class CreditReferral:
             self._ledger.credit(earning, change)
         except EarningExistsError:
             return None
-        return earning
+        return Commission(earning)
 
 
-def _commission(conversion: Conversion, referrer_id: str, amount: Decimal) -> Earning:
+def _earning(conversion: Conversion, referrer_id: str, amount: Decimal) -> Earning:
     """Its key follows from the conversion's version alone, so a redelivered record finds the row."""
     return Earning(
         user_id=referrer_id,

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from ricochet.clicks.click import Click
 from ricochet.clicks.clicks_table import ClicksTable
 from ricochet.clicks.product import Product
 from ricochet.clicks.products_table import ProductsTable
-from ricochet.errors import ConversionNotFoundError, LedgerBusyError
+from ricochet.errors import ConversionNotFoundError
 from ricochet.ledger.conversion import Conversion
 from ricochet.ledger.decision import Decision, decide
 from ricochet.ledger.receipt import Receipt, receipt_of_decision
 from ricochet.ledger.settlement import Settlement
-from ricochet.ledger.transaction import CapReachedError, ClickTakenError, ConversionMovedError, Ledger
+from ricochet.ledger.transaction import Latest, Ledger
 from ricochet.values import times
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from ricochet.settings import PartnerReplySettings
-
-_TRIES = 4
+    from ricochet.ledger.settings import DecisionSettings
 
 
 class DecideConversion:
@@ -35,7 +34,7 @@ class DecideConversion:
         self._clock = clock
 
     @classmethod
-    def from_settings(cls, client: DynamoDBClient, settings: PartnerReplySettings) -> Self:
+    def from_settings(cls, client: DynamoDBClient, settings: DecisionSettings) -> Self:
         return cls(
             Ledger.from_settings(client, settings),
             ProductsTable(client, settings.products_table),
@@ -50,21 +49,14 @@ class DecideConversion:
 
     def __call__(self, decision: Decision, conversion_id: str, check: Callable[[Conversion], None]) -> Settlement:
         """Return what was written. `check` raises if the conversion, as it is then, does not allow the decision."""
-        prior, cap_reached = self.conversion(conversion_id), None
-        for _ in range(_TRIES):
+        read = self.conversion(conversion_id)
+
+        def settlement(latest: Latest) -> Settlement:
+            prior = latest.conversion or read
             check(prior)
-            settlement = decide(decision, prior, *self._click_and_product(prior), self._clock(), cap_reached)
-            try:
-                self._ledger.write(settlement, _receipt(decision, settlement))
-            except ConversionMovedError as moved:
-                prior = moved.conversion
-            except CapReachedError as cap:
-                cap_reached = cap.reason
-            except ClickTakenError:
-                continue
-            else:
-                return settlement
-        raise LedgerBusyError("the conversion kept moving")
+            return decide(decision, prior, *self._click_and_product(prior), self._clock(), latest.cap_reached)
+
+        return self._ledger.apply(settlement, partial(_receipt, decision))
 
     def _click_and_product(self, conversion: Conversion) -> tuple[Click | None, Product | None]:
         """Only a conversion that is credited by its click has both."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from ricochet.clicks.click import Click
@@ -24,12 +24,6 @@ class Terms:
     one_open_conversion: bool = False  # anyone can report one: no second conversion while the first is pending
     is_reviewed: bool = False  # a person decides: nothing is held, and approved money is credited at once
     cap_reached: HoldReason | None = None
-
-    def with_click(self, click: Click) -> Terms:
-        return replace(self, click=click)
-
-    def with_cap_reached(self, reason: HoldReason) -> Terms:
-        return replace(self, cap_reached=reason)
 
     @property
     def allows_many_conversions(self) -> bool:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from ricochet.clicks.click import Click
-from ricochet.dynamodb.table import Table
-from ricochet.dynamodb.wire import Wire, from_wire, to_wire
+from ricochet.dynamodb.expressions import put, update
+from ricochet.dynamodb.transaction import TransactionBusyError, Write, transact
 from ricochet.errors import LedgerBusyError, ServerFailureError
 from ricochet.ledger.caps import Count
 from ricochet.ledger.consequences import ClickChange, ClickCondition
@@ -22,10 +20,11 @@ from ricochet.ledger.receipt import Receipt
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from ricochet.ledger.settings import LedgerSettings
     from ricochet.ledger.settlement import Settlement
-    from ricochet.settings import LedgerSettings
 
-TRIES = 4
+DECISIONS = 4
+"""How often a settlement is decided for one report before the ledger counts as busy."""
 
 _CLICK_CONDITIONS = {
     ClickCondition.OPEN: "expiresAt > :received AND #status = :open AND attribute_not_exists(closed)",
@@ -34,31 +33,56 @@ _CLICK_CONDITIONS = {
     ClickCondition.EXISTS: "attribute_exists(clickId)",
 }
 
-_TRY_AGAIN = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+
+@dataclass(frozen=True)
+class Latest:
+    """What refused writes have shown to be newer than what the caller has read; nothing before the first write."""
+
+    conversion: Conversion | None = None
+    click: Click | None = None
+    cap_reached: HoldReason | None = None
 
 
-class ConversionMovedError(ServerFailureError):
+class StaleStateError(ServerFailureError):
+    """A settlement was decided from a state that is no longer so."""
+
+    def refreshed(self, latest: Latest) -> Latest:
+        """Return `latest` with what this error has shown."""
+        raise NotImplementedError
+
+
+class ConversionMovedError(StaleStateError):
     """The conversion is not what the settlement was based on; `conversion` is what it is."""
 
     def __init__(self, conversion: Conversion) -> None:
-        super().__init__("the conversion moved meanwhile")
+        super().__init__("the conversion was changed since it was read")
         self.conversion = conversion
 
+    def refreshed(self, latest: Latest) -> Latest:
+        """Its click has changed with it, so an earlier one is dropped."""
+        return replace(latest, conversion=self.conversion, click=None)
 
-class ClickTakenError(ServerFailureError):
+
+class ClickTakenError(StaleStateError):
     """The click is expired or taken; `click` is what it is."""
 
     def __init__(self, click: Click) -> None:
         super().__init__("the click is taken")
         self.click = click
 
+    def refreshed(self, latest: Latest) -> Latest:
+        return replace(latest, click=self.click)
 
-class CapReachedError(ServerFailureError):
+
+class CapReachedError(StaleStateError):
     """A counter has reached its limit; `reason` is what that means for the conversion."""
 
     def __init__(self, reason: HoldReason) -> None:
         super().__init__(f"a cap is reached: {reason}")
         self.reason = reason
+
+    def refreshed(self, latest: Latest) -> Latest:
+        return replace(latest, cap_reached=self.reason)
 
 
 class EarningExistsError(ServerFailureError):
@@ -78,14 +102,11 @@ class LedgerTables:
 
 
 class Ledger:
-    """Writes settlements. botocore never retries a TransactionConflict, so this does, a few times, with full jitter."""
+    """Writes settlements."""
 
-    def __init__(
-        self, client: DynamoDBClient, tables: LedgerTables, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, client: DynamoDBClient, tables: LedgerTables) -> None:
         self._client = client
         self._tables = tables
-        self._sleep = sleep
         self._conversions = ConversionsTable(client, tables.conversions)
 
     @classmethod
@@ -103,173 +124,126 @@ class Ledger:
     def conversion(self, conversion_id: str) -> Conversion | None:
         return self._conversions.get(conversion_id)
 
-    def write(self, settlement: Settlement, receipt: Receipt | None = None) -> None:
-        """Writes what `settlement` says, or nothing and raises. What nobody sent has no receipt.
+    def apply[S: Settlement | None](
+        self, decide: Callable[[Latest], S], receipt: Callable[[Settlement], Receipt] | None = None
+    ) -> S:
+        """Write what `decide` returns, and return it; where it was decided from a stale state, decide again.
 
-        ConversionMovedError, ClickTakenError, CapReachedError: decide anew with what they carry. LedgerBusyError: the
-        same may succeed later.
+        A settlement that changes nothing (a repeat, an ignored report), and None, are returned and not written.
+        Raise LedgerBusyError if the state keeps changing.
+        """
+        latest = Latest()
+        for _ in range(DECISIONS):
+            settlement = decide(latest)
+            if settlement is None or settlement.is_repeat or settlement.is_ignored:
+                return settlement
+            try:
+                self.write(settlement, receipt(settlement) if receipt else None)
+            except StaleStateError as stale:
+                latest = stale.refreshed(latest)
+            else:
+                return settlement
+        raise LedgerBusyError("the conversion kept changing")
+
+    def write(self, settlement: Settlement, receipt: Receipt | None = None) -> None:
+        """Write what `settlement` says, or nothing and raise StaleStateError, or LedgerBusyError.
+
+        There is no receipt where nobody has sent anything.
         """
         at = receipt.received_at if receipt else settlement.conversion.updated_at
-        writes = [
-            ("conversion", self._put_conversion(settlement)),
-            *_optional("click", lambda change: self._update_click(change, at), settlement.click),
-            *_optional("row", self._put_earning, settlement.new_earning),
-            *_optional("row", self._change_earning, settlement.earning_change),
-            *_optional("wallet", self._add_to_wallet, settlement.wallet_change),
-            *((count.reason, self._count(count)) for count in settlement.counts),
-            *_optional("receipt", self._put_receipt, receipt),
-        ]
+        writes = [self._put_conversion(settlement)]
+        if settlement.click:
+            writes.append(self._update_click(settlement.click, at))
+        if settlement.new_earning:
+            writes.append(self._put_earning(settlement.new_earning))
+        if settlement.earning_change:
+            writes.append(self._change_earning(settlement.earning_change))
+        if settlement.wallet_change:
+            writes.append(self._add_to_wallet(settlement.wallet_change))
+        writes += map(self._count, settlement.counts)
+        if receipt:
+            writes.append(self._put_receipt(receipt))
         self._transact(writes)
 
     def credit(self, earning: Earning, change: WalletChange) -> None:
-        """One row and its sum, nothing else; EarningExistsError if the row is there already."""
-        self._transact([("earning", self._put_earning(earning)), ("wallet", self._add_to_wallet(change))])
+        """Write one row and its sum, nothing else; raise EarningExistsError if the row is there already."""
+        exists = EarningExistsError("this earning is in the ledger already")
+        self._transact([replace(self._put_earning(earning), refused=exists), self._add_to_wallet(change)])
 
-    def _transact(self, named_writes: list[tuple[str, dict[str, Any]]]) -> None:
-        """Each write has the name of what it is about, so that a failed condition is told as what it means."""
-        names, writes = [name for name, _ in named_writes], [write for _, write in named_writes]
-        for attempt in range(TRIES):
-            try:
-                self._client.transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
-            except self._client.exceptions.TransactionCanceledException as error:
-                reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
-                _raise_condition(reasons, names)
-                if not any(reason.get("Code") in _TRY_AGAIN for reason in reasons):
-                    raise
-            else:
-                return
-            if attempt < TRIES - 1:
-                self._sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter
-        raise LedgerBusyError(f"the ledger was busy {TRIES} times")
+    def _transact(self, writes: list[Write]) -> None:
+        try:
+            transact(self._client, writes)
+        except TransactionBusyError as busy:
+            raise LedgerBusyError("other writes were at the same rows with every try") from busy
 
-    def _put_conversion(self, settlement: Settlement) -> dict[str, Any]:
-        put: dict[str, Any] = {
-            "TableName": self._tables.conversions,
-            "Item": Table.wire(settlement.conversion),
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
-        prior = settlement.prior
+    def _put_conversion(self, settlement: Settlement) -> Write:
+        table, conversion, prior = self._tables.conversions, settlement.conversion, settlement.prior
         if prior is None:
-            return {"Put": put | {"ConditionExpression": "attribute_not_exists(conversionId)"}}
-        return {
-            "Put": put
-            | {
-                "ConditionExpression": "version = :version AND updatedAt = :updated",
-                "ExpressionAttributeValues": to_wire({":version": prior.version, ":updated": prior.updated_at}),
-            }
-        }
+            request = put(table, conversion, "attribute_not_exists(conversionId)")
+        else:
+            unchanged = "version = :version AND updatedAt = :updated"
+            request = put(table, conversion, unchanged, version=prior.version, updated=prior.updated_at)
+        return Write({"Put": request}, refused=lambda item: ConversionMovedError(Conversion.from_item(item)))
 
-    def _update_click(self, change: ClickChange, received_at: str) -> dict[str, Any]:
+    def _update_click(self, change: ClickChange, received_at: str) -> Write:
         """What the click led to takes the place of the user agent, so that most clicks stay one write unit large."""
-        values: dict[str, Any] = {
-            ":status": change.status,
-            ":outcome": change.outcome.to_item(),
-            ":received": received_at,
-        }
-        sets, removed = "#status = :status, outcome = :outcome, postbackAt = :received", "userAgent"
+        sets, removed = "SET #status = :status, outcome = :outcome, postbackAt = :received", "REMOVE userAgent"
+        values: dict[str, Any] = {"status": change.status, "outcome": change.outcome.to_item(), "received": received_at}
         if change.closed:
-            sets, values = f"{sets}, closed = :closed", values | {":closed": True}
+            sets, values = f"{sets}, closed = :closed", values | {"closed": True}
         else:
             removed = f"{removed}, closed"
-        condition = _CLICK_CONDITIONS[change.condition]
         if change.condition is ClickCondition.OPEN:
-            values |= {":open": "pending"}
+            values["open"] = "pending"
         if change.condition is ClickCondition.UNCHANGED:
-            values |= {":seen": change.seen}
-        return {
-            "Update": {
-                "TableName": self._tables.clicks,
-                "Key": to_wire({"clickId": change.click_id}),
-                "UpdateExpression": f"SET {sets} REMOVE {removed}",
-                "ConditionExpression": condition,
-                "ExpressionAttributeNames": {"#status": "status"},
-                "ExpressionAttributeValues": to_wire(values),
-                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            }
-        }
+            values["seen"] = change.seen
+        key, condition = {"clickId": change.click_id}, _CLICK_CONDITIONS[change.condition]
+        request = update(self._tables.clicks, key, f"{sets} {removed}", condition, **values)
+        return Write({"Update": request}, refused=lambda item: ClickTakenError(Click.from_item(item)))
 
-    def _put_earning(self, earning: Earning) -> dict[str, Any]:
-        return {
-            "Put": {
-                "TableName": self._tables.earnings,
-                "Item": Table.wire(earning),
-                "ConditionExpression": "attribute_not_exists(earningId)",
-                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            }
-        }
+    def _put_earning(self, earning: Earning) -> Write:
+        return Write({"Put": put(self._tables.earnings, earning, "attribute_not_exists(earningId)")})
 
-    def _change_earning(self, change: EarningState) -> dict[str, Any]:
-        """A pending row becomes what `change` says; what that leaves out goes, and so the row leaves its indexes."""
+    def _change_earning(self, change: EarningState) -> Write:
+        """A pending row becomes what `change` says; attributes without a value are removed, and so the row leaves
+        its indexes."""
         fields = change.model_dump(by_alias=True)
         key = {name: fields.pop(name) for name in ("userId", "earningId")}
-        said = {name: value for name, value in fields.items() if value is not None}
-        removed = ", ".join(f"#{name}" for name in fields if name not in said)
-        values = {f":{name}": value for name, value in said.items()} | {":wasPending": "pending"}
-        return {
-            "Update": {
-                "TableName": self._tables.earnings,
-                "Key": to_wire(key),
-                "UpdateExpression": "SET "
-                + ", ".join(f"#{name} = :{name}" for name in said)
-                + (f" REMOVE {removed}" if removed else ""),
-                "ConditionExpression": "#status = :wasPending",
-                "ExpressionAttributeNames": {f"#{name}": name for name in fields},
-                "ExpressionAttributeValues": to_wire(values),
+        values = {name: value for name, value in fields.items() if value is not None}
+        removed = ", ".join(f"#{name}" for name in fields if name not in values)
+        sets = "SET " + ", ".join(f"#{name} = :{name}" for name in values)
+        expression = f"{sets} REMOVE {removed}" if removed else sets
+        return Write(
+            {
+                "Update": update(
+                    self._tables.earnings, key, expression, "#status = :wasPending", wasPending="pending", **values
+                )
             }
-        }
+        )
 
-    def _count(self, count: Count) -> dict[str, Any]:
-        values: dict[str, Any] = {":one": 1}
-        update: dict[str, Any] = {
-            "TableName": self._tables.counters,
-            "Key": to_wire({"counterId": count.counter_id}),
-            "UpdateExpression": "ADD counted :one",
-        }
+    def _count(self, count: Count) -> Write:
+        values: dict[str, Any] = {"one": 1}
+        change, condition = "ADD counted :one", None
         if count.ttl is not None:
-            update["UpdateExpression"] += " SET #ttl = :ttl"
-            update["ExpressionAttributeNames"] = {"#ttl": "ttl"}
-            values[":ttl"] = count.ttl
+            change, values = f"{change} SET #ttl = :ttl", values | {"ttl": count.ttl}
         if count.limit is not None:
-            update["ConditionExpression"] = "attribute_not_exists(counted) OR counted < :limit"
-            values[":limit"] = count.limit
-        return {"Update": update | {"ExpressionAttributeValues": to_wire(values)}}
+            condition = "attribute_not_exists(counted) OR counted < :limit"
+            values["limit"] = count.limit
+        request = update(self._tables.counters, {"counterId": count.counter_id}, change, condition, **values)
+        return Write({"Update": request}, refused=CapReachedError(count.reason))
 
-    def _add_to_wallet(self, change: WalletChange) -> dict[str, Any]:
-        return {
-            "Update": {
-                "TableName": self._tables.wallets,
-                "Key": to_wire({"userId": change.user_id, "currency": change.currency}),
-                "UpdateExpression": "ADD balance :balance, pending :pending, lifetime :lifetime, seq :one",
-                "ExpressionAttributeValues": to_wire(
-                    {
-                        ":balance": change.balance,
-                        ":pending": change.pending,
-                        ":lifetime": change.lifetime,
-                        ":one": 1,
-                    }
-                ),
-            }
-        }
+    def _add_to_wallet(self, change: WalletChange) -> Write:
+        request = update(
+            self._tables.wallets,
+            {"userId": change.user_id, "currency": change.currency},
+            "ADD balance :balance, pending :pending, lifetime :lifetime, seq :one",
+            balance=change.balance,
+            pending=change.pending,
+            lifetime=change.lifetime,
+            one=1,
+        )
+        return Write({"Update": request})
 
-    def _put_receipt(self, receipt: Receipt) -> dict[str, Any]:
+    def _put_receipt(self, receipt: Receipt) -> Write:
         """Unconditional: a postback tried again from the queue has a receipt of the first try to overwrite."""
-        return {"Put": {"TableName": self._tables.receipts, "Item": Table.wire(receipt)}}
-
-
-def _optional[V](name: str, write: Callable[[V], dict[str, Any]], value: V | None) -> list[tuple[str, dict[str, Any]]]:
-    return [] if value is None else [(name, write(value))]
-
-
-def _raise_condition(reasons: list[dict[str, Any]], names: list[str]) -> None:
-    for name, reason in zip(names, reasons, strict=False):
-        if reason.get("Code") != "ConditionalCheckFailed":
-            continue
-        item: Wire = reason.get("Item") or {}
-        if name == "conversion" and item:
-            raise ConversionMovedError(Conversion.from_item(from_wire(item)))
-        if name == "click" and item:
-            raise ClickTakenError(Click.from_item(from_wire(item)))
-        if isinstance(name, HoldReason):
-            raise CapReachedError(name)
-        if name == "earning":
-            raise EarningExistsError("this earning is in the ledger already")
+        return Write({"Put": put(self._tables.receipts, receipt)})

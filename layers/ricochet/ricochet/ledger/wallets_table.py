@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ricochet.dynamodb.table import Table
-from ricochet.dynamodb.wire import from_wire, to_wire
 from ricochet.ledger.earning import Wallet
 
 
@@ -11,11 +10,5 @@ class WalletsTable(Table[Wallet]):
     entity = Wallet
 
     def of_user(self, user_id: str) -> list[Wallet]:
-        """One wallet for each currency the user ever earned in; few enough for one page."""
-        reply = self.client.query(
-            TableName=self.name,
-            KeyConditionExpression="userId = :user",
-            ExpressionAttributeValues=to_wire({":user": user_id}),
-            ConsistentRead=True,
-        )
-        return [Wallet.from_item(from_wire(item)) for item in reply["Items"]]
+        """Return one wallet for each currency that the user has ever earned in."""
+        return list(self.query("userId = :user", user=user_id, consistent=True))

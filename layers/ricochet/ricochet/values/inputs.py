@@ -21,6 +21,9 @@ from ricochet.errors import (
     InvalidRequestError,
 )
 
+MAX_BODY_BYTES = 256 * 1024
+"""The longest body that any caller may send."""
+
 
 def validate[M: BaseModel](fields: Mapping[str, Any], model: type[M]) -> M:
     """InvalidRequestError with one detail, `field: what is wrong`, for each field that does not fit."""

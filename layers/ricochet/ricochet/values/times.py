@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-LENGTH = len("2026-01-31T09:30:00.000Z")
+EARLIEST = "0001-01-01T00:00:00.000Z"
+
+LATEST = "9999-12-31T23:59:59.999Z"
+
+LENGTH = len(EARLIEST)
 
 
 def now() -> str:

@@ -10,6 +10,7 @@ from ricochet.delivery.partners.health_table import HealthTable
 from ricochet.delivery.partners.partner_health import PARTNER, PartnerHealth
 from ricochet.delivery.partners.partner_setups import PartnerSetups
 from ricochet.delivery.partners.partners_table import PartnersTable
+from ricochet.dynamodb.transaction import TRIES
 from ricochet.dynamodb.wire import to_wire
 from ricochet.errors import ChangedMeanwhileError, LoginTakenError, PartnerExistsError
 from tests.unit.builders import NOON, a_partner
@@ -37,11 +38,13 @@ def setups(aws):
 
 
 def refuses(aws, *reasons):
-    aws.add_client_error(
-        "transact_write_items",
-        "TransactionCanceledException",
-        modeled_fields={"CancellationReasons": list(reasons)},
-    )
+    """The next transaction, at each of its tries."""
+    for _ in range(1 if FAILED in reasons else TRIES):
+        aws.add_client_error(
+            "transact_write_items",
+            "TransactionCanceledException",
+            modeled_fields={"CancellationReasons": list(reasons)},
+        )
 
 
 def takes(aws) -> list[dict]:

@@ -41,7 +41,7 @@ from ricochet.values.statuses import LEAD_WORDS, Status
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from ricochet.settings import PartnerSettings
+    from ricochet.delivery.settings import PartnerSettings
 
 MAX_TEMPLATE = 8192
 

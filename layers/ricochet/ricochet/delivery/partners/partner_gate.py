@@ -5,12 +5,14 @@ A partner in good health costs no write: what an invocation has seen of the othe
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -26,6 +28,8 @@ from ricochet.delivery.retry_schedule import RetrySchedule
 from ricochet.delivery.transitions import Wait
 from ricochet.errors import ServerFailureError
 from ricochet.http.attempt import Attempt
+from ricochet.metrics import Metric
+from ricochet.records import LogLine, Measurement
 from ricochet.values import times
 from ricochet.values.lifecycle import Lifecycle
 
@@ -42,12 +46,35 @@ class HealthContestedError(ServerFailureError):
     """Others kept changing a partner's health; what was seen of it here is not counted."""
 
 
+class HealthChangeKind(StrEnum):
+    """The message in the log."""
+
+    BREAKER_OPENED = "breaker_opened"
+    BREAKER_HALF_OPEN = "breaker_half_open"
+    BREAKER_CLOSED = "breaker_closed"
+    PARTNER_FAILING = "partner_failing"
+    PARTNER_PAUSED = "partner_paused"
+
+    @property
+    def metric(self) -> Metric:
+        return _METRICS[self]
+
+
+_METRICS = {
+    HealthChangeKind.BREAKER_OPENED: Metric.BREAKER_OPENED,
+    HealthChangeKind.BREAKER_HALF_OPEN: Metric.BREAKER_HALF_OPEN,
+    HealthChangeKind.BREAKER_CLOSED: Metric.BREAKER_CLOSED,
+    HealthChangeKind.PARTNER_FAILING: Metric.PARTNER_FAILING,
+    HealthChangeKind.PARTNER_PAUSED: Metric.PARTNER_PAUSED,
+}
+
+
 @dataclass(frozen=True)
 class HealthChange:
-    """Something that operators should hear of."""
+    """A change in a partner's health that operators should know of."""
 
     partner_id: str
-    kind: str  # breaker_opened, breaker_half_open, breaker_closed, partner_failing, partner_paused
+    kind: HealthChangeKind
     detail: dict[str, Any]
 
 
@@ -57,6 +84,16 @@ class HealthChanges:
 
     changes: list[HealthChange] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
+
+    def log_lines(self) -> Iterator[LogLine]:
+        for change in self.changes:
+            yield LogLine(change.kind, {"partner_id": change.partner_id} | change.detail, logging.WARNING)
+        for failure in self.failures:
+            yield LogLine("partner health not written", {}, logging.ERROR, failure)
+
+    def measurements(self) -> Iterator[Measurement]:
+        yield from (Measurement(change.kind.metric) for change in self.changes)
+        yield from (Measurement(Metric.PARTNER_HEALTH_FAILURES) for _ in self.failures)
 
 
 class PartnerGate:
@@ -103,13 +140,13 @@ class PartnerGate:
         detail |= {"failingSince": health.failing_since, "answeredGone": health.gone}
         if notice < partner_health.NOTICES[-1]:
             self._event_bus.publish(FAILING, detail)
-            return [HealthChange(health.partner_id, "partner_failing", detail)]
+            return [HealthChange(health.partner_id, HealthChangeKind.PARTNER_FAILING, detail)]
         if self._active(health.partner_id) is None:
             return []
         detail["reason"] = reason = _reason(health)
         self._event_bus.publish(PAUSED, detail)
         self._pause(health.partner_id, reason, moment)
-        return [HealthChange(health.partner_id, "partner_paused", detail)]
+        return [HealthChange(health.partner_id, HealthChangeKind.PARTNER_PAUSED, detail)]
 
     def _active(self, partner_id: str) -> Partner | None:
         partner = self._partners.get(partner_id)
@@ -203,9 +240,13 @@ def _breaker_changes(before: PartnerHealth | None, after: PartnerHealth) -> list
     was = before.breaker if before else Breaker.CLOSED
     if was is after.breaker:
         return []
-    kind = {Breaker.OPEN: "breaker_opened", Breaker.RECOVERING: "breaker_half_open", Breaker.CLOSED: "breaker_closed"}
+    kinds = {
+        Breaker.OPEN: HealthChangeKind.BREAKER_OPENED,
+        Breaker.RECOVERING: HealthChangeKind.BREAKER_HALF_OPEN,
+        Breaker.CLOSED: HealthChangeKind.BREAKER_CLOSED,
+    }
     detail = {"failures": after.failures, "openUntil": after.open_until}
-    return [HealthChange(after.partner_id, kind[after.breaker], detail)]
+    return [HealthChange(after.partner_id, kinds[after.breaker], detail)]
 
 
 def _seconds_until(until: str | None, moment: str) -> float:

@@ -14,7 +14,7 @@ from ricochet.values.lifecycle import Lifecycle
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from ricochet.settings import PortalSettings
+    from ricochet.delivery.settings import LoginSettings
 
 
 class PartnerLogins:
@@ -26,7 +26,7 @@ class PartnerLogins:
         self._claim = claim
 
     @classmethod
-    def from_settings(cls, client: DynamoDBClient, settings: PortalSettings) -> Self:
+    def from_settings(cls, client: DynamoDBClient, settings: LoginSettings) -> Self:
         return cls(
             PartnersTable(client, settings.partners_table),
             UsersTable(client, settings.users_table),
