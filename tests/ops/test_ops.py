@@ -428,7 +428,7 @@ class TestEarnings:
         line = deployed.last_journal_line("earning.approved")
         assert (line["conversion_id"], line["audit"]["after"]["status"]) == (conversion_id, "completed")
         again = deployed.ops(f"earnings approve {conversion_id} --yes")
-        assert (again.exit_code, "waits for nobody" in again.stderr) == (1, True)
+        assert (again.exit_code, "does not wait for a decision" in again.stderr) == (1, True)
         assert deployed.json(f"user {deployed.demo.user.user_id}")["agrees"]
 
     def test_rejection_needs_a_reason_and_is_part_of_the_story(self, deployed, manual_offer):
