@@ -1,4 +1,4 @@
-"""`python -m api_docs` writes the document anew; `make docs` calls it."""
+"""`python -m api_docs` writes the document; `make docs` calls it."""
 
 from api_docs.document import PATH, as_text
 

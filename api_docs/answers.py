@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any, NamedTuple
 
-from api_docs.codes import meaning_of
 from api_docs.description import Caller, Errors, Json, Operation, Success
 from api_docs.fields import FIELDS
-from api_docs.schemas import reference
+from api_docs.schemas import name_of, reference
 from ricochet import api
 from ricochet.errors import ForbiddenError, NotFoundError, RicochetError
 
@@ -87,7 +86,7 @@ def _success(success: Success) -> Json:
     properties = {
         "success": {"const": True},
         "message": {"type": "string"},
-        "data": reference(success.data.__name__),
+        "data": reference(name_of(success.data)),
         "warnings": {"type": "array", "items": {"type": "string"}, "description": FIELDS["warnings"]},
     }
     if not success.warnings:
@@ -98,18 +97,18 @@ def _success(success: Success) -> Json:
         "required": ["success", "message", "data"],
         "additionalProperties": False,
     }
-    reply = api.success(success.message, success.example, status=success.status, warnings=success.warnings)
-    return _response(success.message, schema, reply.body)
+    example = {"success": True, "message": success.message, "data": success.example}
+    return _response(success.message, schema, example | ({"warnings": success.warnings} if success.warnings else {}))
 
 
 def _failure(status: int, kinds: list[type[RicochetError]], *, from_gateway: bool) -> Json:
     only = {"properties": {"error": {"properties": {"code": {"enum": [kind.code for kind in kinds]}}}}}
     schema: Json = {"allOf": [reference("Failure"), only]}
-    lines = [f"- `{kind.code}`: {meaning_of(kind)}" for kind in kinds]
+    lines = [f"- `{kind.code}`: {kind.meaning}" for kind in kinds]
     if from_gateway:
         schema = {"anyOf": [schema, reference("GatewayMessage")]}
         lines.append(f"- API Gateway's own: {GATEWAY[status].meaning}")
-    return _response("\n".join(lines), schema, api.failure(kinds[0](meaning_of(kinds[0]))).body)
+    return _response("\n".join(lines), schema, api.failure(kinds[0]()).body)
 
 
 def shared_responses() -> Json:

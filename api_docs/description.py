@@ -1,12 +1,11 @@
-"""The words in which operations are described; `document` makes OpenAPI of them."""
+"""The classes that describe operations; `document` makes OpenAPI of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
@@ -19,16 +18,16 @@ from ricochet.errors import (
     InvalidRequestError,
     RicochetError,
 )
-from ricochet.values.entity import Entity
+from ricochet.values.entity import Model
 from ricochet.values.lifecycle import Lifecycle
 
 Json = dict[str, Any]
 Errors = tuple[type[RicochetError], ...]
 
 JSON_BODY: Errors = (InvalidBodyError, InvalidRequestError, BodyTooLargeError)
-"""What a function that reads a JSON object may say of it."""
+"""Errors of a function that reads a JSON object."""
 PAGE: Errors = (InvalidLimitError, InvalidCursorError)
-"""What a listing may say of the page that was asked for."""
+"""Errors of a listing."""
 
 
 class Caller(StrEnum):
@@ -64,28 +63,17 @@ ABOUT_TAGS = {
     Tag.APPS: "What an app calls for the user whose token it holds.",
     Tag.POSTBACKS: "What opens a click, and what advertisers and networks call to report a conversion.",
     Tag.PRODUCTS: "Operators set up what users can earn from.",
-    Tag.PARTNERS: "Operators set up who is told of conversions, and how.",
+    Tag.PARTNERS: "Operators set up who receives conversions, and how.",
     Tag.NETWORKS: "Operators set up who posts conversions, and how they are understood.",
     Tag.LEDGER: "Operators see what was reported and what waits, and decide.",
-    Tag.RECEIPTS: "Operators look at every postback as it arrived and what became of it.",
-    Tag.DELIVERIES: "Operators look at who was told what, and have told anew whoever was not.",
+    Tag.RECEIPTS: "Operators look at every postback as it arrived and at its outcome.",
+    Tag.DELIVERIES: "Operators look at what partners received, and have deliveries tried again.",
     Tag.PORTAL: "What a partner calls for itself.",
     Tag.DOCUMENTATION: "This description.",
 }
 
 
-class Data(Entity):
-    """What an answer holds. A field without a default is always there; one that may be None is then left out."""
-
-    left_out: ClassVar[AbstractSet[str]] = frozenset()
-    """Fields of a stored model that the answer does not show."""
-
-
-class Listing(Data):
-    next_cursor: str | None
-
-
-class PageQuery(Entity):
+class PageQuery(Model):
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
     cursor: str | None = None
 
@@ -116,7 +104,7 @@ class Success:
 
 @dataclass(frozen=True)
 class Operation:
-    """One route and what may come of it; `route` is spelled as in the template.
+    """One route and what may come of it; `route` is written as in the template.
 
     What API Gateway answers by itself, failures of our own side, the group that the caller must be in and paths
     that lead nowhere are added by `answers`.

@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 from pydantic_core import core_schema
 
 from ricochet.values import money
+from ricochet.values.entity import ANSWERED, Model, fields_with
 
 Mode = Literal["validation", "serialization"]
 _NULL = {"type": "null"}
@@ -32,7 +33,15 @@ def reference(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+def name_of(model: type[BaseModel]) -> str:
+    """What a model is called here: `ProductView`, how a Product is shown, is a Product."""
+    return model.__name__.removesuffix("View")
+
+
 class _Schemas(GenerateJsonSchema):
+    def normalize_name(self, name: str) -> str:
+        return super().normalize_name(name).removesuffix("View")
+
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - names are titles enough
         return False
 
@@ -48,13 +57,9 @@ class _Schemas(GenerateJsonSchema):
         return made
 
 
-def _as_shown(made: JsonSchemaValue, model: type[BaseModel]) -> None:
-    """Exactly the fields that an answer has: None is left out where it is the default, and else shown as null.
-
-    What is computed serves indexes, and is not shown.
-    """
-    left_out = getattr(model, "left_out", ())
-    shown = {field.alias or name: field for name, field in model.model_fields.items() if name not in left_out}
+def _as_shown(made: JsonSchemaValue, model: type[Model]) -> None:
+    """Exactly the fields that an answer has: None is left out where it is the default, and else shown as null."""
+    shown = {field.alias or name: field for name, field in fields_with(model, ANSWERED).items()}
     made["properties"] = {
         name: never_null(made["properties"][name]) if _may_be_absent(field) else made["properties"][name]
         for name, field in shown.items()

@@ -18,7 +18,6 @@ from ops.story import timeline
 from ops.target import Json, stack_of
 from ricochet.delivery.deliveries_table import Listing, Position
 from ricochet.delivery.delivery import OPEN_STATES, Delivery, DeliveryState, shards_of
-from ricochet.delivery.manage_deliveries import shown
 from ricochet.values import times
 
 POLL_SECONDS = 2.0
@@ -69,7 +68,7 @@ def deliveries(
         return
     rows = find_deliveries(stack, wanted)
     if as_json:
-        render.show_json({"items": [shown(row) for row in rows]})
+        render.show_json({"items": [row.to_json() for row in rows]})
     else:
         columns = ("created (UTC)", "delivery", "state", "event", "last attempt")
         render.table(columns, map(_cells, rows), "no deliveries")
@@ -182,7 +181,7 @@ def _follow(stack: Stack, wanted: Filter, *, as_json: bool) -> None:
         while True:
             started = time.monotonic()
             for row in look():
-                typer.echo(json.dumps(shown(row)) if as_json else "  ".join(_cells(row)))
+                typer.echo(json.dumps(row.to_json()) if as_json else "  ".join(_cells(row)))
             look = follower.changes
             time.sleep(max(POLL_SECONDS, time.monotonic() - started))
     except KeyboardInterrupt:

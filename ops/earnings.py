@@ -13,9 +13,9 @@ from ops.stacks import Stack
 from ops.story.timeline import Story, summary
 from ops.target import Json, Yes, stack_of
 from ricochet.ledger.decide_conversion import DecideConversion
-from ricochet.ledger.decision import Decision, check_waiting
+from ricochet.ledger.decision import check_waiting
 from ricochet.ledger.earning import Earning
-from ricochet.ledger.manage_earnings import ApprovalInput, ManageEarnings, RejectionInput, shown
+from ricochet.ledger.manage_earnings import ApprovalInput, ManageEarnings, RejectionInput
 from ricochet.ledger.settings import DecisionSettings
 from ricochet.values.inputs import validate
 from ricochet.values.statuses import Status
@@ -37,7 +37,7 @@ def list_waiting(
     waiting = stack_of(ctx).earnings.waiting
     rows = list(islice(every(lambda *page: waiting(product, *page)), limit))
     if as_json:
-        render.show_json({"items": [shown(row) for row in rows]})
+        render.show_json({"items": [row.to_json() for row in rows]})
     else:
         columns = ("earned (UTC)", "amount", "why", "user", "conversion")
         render.table(columns, map(_cells, rows), "no earnings are waiting")
@@ -79,12 +79,11 @@ def _decide(stack: Stack, conversion_id: str, status: Status, reason: str | None
     if not yes:
         render.fields(summary(Story(None, conversion)), stderr=as_json)
         render.confirm(f"Mark it {status}?", stderr=as_json)
-    decision = Decision(f"operator:{stack.operator}", status, reason)
     with journal.opened(stack) as log:
-        before, after = ManageEarnings(stack.earnings, decisions).decide(user_id, earning_id, decision)
-        log.changed(f"earning.{status}", earning_id, before, after, reason, conversion_id=conversion_id)
+        manage = ManageEarnings(stack.earnings, decisions, log)
+        after = manage.decide(user_id, earning_id, status, reason).after
         if as_json:
-            render.show_json(shown(after))
+            render.show_json(after.to_json())
         else:
             render.print_line(f"{render.money(after.amount, after.currency)} {after.status}, {after.approval_status}")
 

@@ -16,9 +16,16 @@ from ops.target import Json, stack_of
 from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.partners.partner_health import Breaker, PartnerHealth, way_to_pause
 from ricochet.values import times
+from ricochet.values.entity import View
 from ricochet.values.lifecycle import Lifecycle
 
-HEALTH_FIELDS = ("failures", "failing_since", "breaker", "open_until", "recovered_at")
+
+class PartnerState(View):
+    partner_id: str
+    name: str
+    status: Lifecycle
+    paused_at: str | None = None
+    pause_reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -38,8 +45,8 @@ class PartnerReport:
         return is_failing or self.partner.status is Lifecycle.PAUSED or self.parked > 0
 
     def to_json(self) -> dict[str, Any]:
-        health = self.health.to_json(include_only=set(HEALTH_FIELDS)) if self.health else {}
-        partner = self.partner.to_json(include_only={"partner_id", "name", "status", "paused_at", "pause_reason"})
+        health = self.health.to_json() if self.health else {}
+        partner = PartnerState.from_entity(self.partner).to_json()
         waiting = {"wayToPause": self.way_to_pause, "retrying": self.retrying, "parked": self.parked}
         return partner | health | waiting
 

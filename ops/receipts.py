@@ -9,16 +9,18 @@ from typing import Annotated, Any
 import typer
 
 from ops import render
+from ops.journal import Journal
 from ops.listing import every
 from ops.parallel import run_in_parallel
 from ops.stacks import Stack
 from ops.story import timeline
 from ops.target import Json, stack_of
-from ricochet.intake.manage_receipts import ManageReceipts, ReceiptQuery, shown, summary
+from ricochet.intake.manage_receipts import ManageReceipts, ReceiptQuery, ReceiptSummary, ReceiptView
 from ricochet.intake.reprocess_postback import ReprocessPostback
 from ricochet.intake.settings import NetworkPostbackSettings
 from ricochet.ledger.receipt import Receipt
 from ricochet.values import times
+from ricochet.values.change import Audit
 
 SENDER_FILTERS = ("networkId", "productId", "strangers", "clickId")
 UNIDENTIFIED: dict[str, str | None] = {"strangers": "true"}
@@ -45,22 +47,21 @@ def receipts(
     """List postbacks as they arrived, newest first: by default, today's from all sources."""
     stack = stack_of(ctx)
     if receipt_id is not None:
-        render.resource(shown(manager(stack).get(receipt_id)), as_json=as_json)
+        render.resource(ReceiptView.of(manager(stack, Journal(stack)).get(receipt_id)).to_json(), as_json=as_json)
         return
     given = {"networkId": network, "productId": product, "clickId": click, "outcome": outcome}
     given |= UNIDENTIFIED if strangers else {}
     rows = newest(stack, given | {"day": day or times.now()[:10]}, limit)
     if as_json:
-        render.show_json({"items": [summary(row) for row in rows]})
+        render.show_json({"items": [ReceiptSummary.from_entity(row).to_json() for row in rows]})
     else:
         columns = ("received (UTC)", "outcome", "source", "receipt", "why")
         render.table(columns, map(_line, rows), "no postbacks")
 
 
-def manager(stack: Stack) -> ManageReceipts:
-    return ManageReceipts(
-        stack.receipts, ReprocessPostback.from_settings(stack.dynamodb, stack.settings(NetworkPostbackSettings))
-    )
+def manager(stack: Stack, audit: Audit) -> ManageReceipts:
+    reprocess = ReprocessPostback.from_settings(stack.dynamodb, stack.settings(NetworkPostbackSettings))
+    return ManageReceipts(stack.receipts, reprocess, audit)
 
 
 def newest(stack: Stack, given: dict[str, str | None], limit: int) -> list[Receipt]:
@@ -74,7 +75,7 @@ def newest(stack: Stack, given: dict[str, str | None], limit: int) -> list[Recei
 
 def _receipts(stack: Stack, given: dict[str, Any]) -> Iterator[Receipt]:
     query = ReceiptQuery.parse(given)
-    return every(lambda *page: manager(stack).list_page(query, *page))
+    return every(lambda *page: manager(stack, Journal(stack)).list_page(query, *page))
 
 
 def _sources(stack: Stack) -> list[dict[str, str | None]]:

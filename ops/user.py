@@ -13,7 +13,6 @@ import typer
 from ops import render
 from ops.stacks import Stack
 from ops.target import Json, stack_of
-from ricochet.ledger import manage_earnings
 from ricochet.ledger.earning import Earning, Wallet
 from ricochet.values.money import plain
 from ricochet.values.statuses import EarningStatus
@@ -70,7 +69,7 @@ def user(
                 "user": user_fields,
                 "agrees": agrees,
                 "wallets": [one.to_json() for one in balances],
-                "earnings": [manage_earnings.shown(one) for one in earnings[:limit]],
+                "earnings": [one.to_json() for one in earnings[:limit]],
             }
         )
     else:

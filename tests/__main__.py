@@ -1,4 +1,4 @@
-"""All tests in two processes at once: those of the deployed stack mostly wait for it, and the others need not."""
+"""All tests in two concurrent processes: those of the deployed stack mostly wait for it, the others do not."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def main() -> int:
         both = pytest(*OTHERS, stdout=output, stderr=subprocess.STDOUT), pytest(*STACK)
         try:
             codes = [process.wait() for process in both]
-        except KeyboardInterrupt:  # which both have had, too: they stop what they started
+        except KeyboardInterrupt:  # both have received it too, and stop what they started
             return max(process.wait() for process in both)
         output.seek(0)
         sys.stdout.write(output.read().decode())

@@ -1,4 +1,4 @@
-"""The guides in docs/ as tests read them: their blocks of code, by language."""
+"""The guides in docs/, and their code blocks by language."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def text(guide: str) -> str:
 
 
 def blocks(guide: str, language: str) -> list[str]:
-    """In the order of the guide, without the indentation that a list gives them."""
+    """Return the code blocks in the order of the guide, without the indentation of lists."""
     found = [textwrap.dedent(match["code"]) for match in _BLOCK.finditer(text(guide)) if match["language"] == language]
     assert found, f"{guide} has no {language}"
     return found

@@ -1,16 +1,8 @@
 """POST /api/v1/earn/products/{productId}/click."""
 
-from api_docs.description import JSON_BODY, Body, Caller, Data, Operation, Success, Tag
-from ricochet.clicks.create_click import ClickRequest
+from api_docs.description import JSON_BODY, Body, Caller, Operation, Success, Tag
+from ricochet.clicks.create_click import ClickRequest, NewClick
 from ricochet.errors import ForbiddenError, ProductNotFoundError, ProductPausedError, TaskUrlNotAllowedError
-
-
-class NewClick(Data):
-    click_id: str
-    redirect_url: str
-    expires_at: str
-    tracking_url: str
-
 
 OPERATIONS = (
     Operation(

@@ -1,30 +1,8 @@
 """GET /api/v1/earn/clicks/{clickId}."""
 
-from enum import StrEnum
-
-from api_docs.description import Caller, Data, Operation, Success, Tag
-from ricochet.clicks import click as stored
+from api_docs.description import Caller, Operation, Success, Tag
+from ricochet.clicks.click import ClickView
 from ricochet.errors import ClickNotFoundError, ForbiddenError
-
-
-class ClickStatus(StrEnum):
-    PENDING = "pending"
-    CONVERTED = "converted"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-
-
-class Click(stored.Click, Data):
-    left_out = stored.NOT_FOR_APPS
-
-    status: ClickStatus  # type: ignore[assignment]  # shown, `expired` is one of them
-    redirect_url: str
-    clicked_at: str
-    updated_at: str
-    postback_received: bool
-    postback_received_at: str | None = None
-    conversion_id: str | None = None
-
 
 OPERATIONS = (
     Operation(
@@ -32,11 +10,11 @@ OPERATIONS = (
         name="getClick",
         tag=Tag.APPS,
         caller=Caller.USER,
-        summary="What became of one's own click",
+        summary="Read one's own click and its status",
         successes=(
             Success(
                 "Click found",
-                Click,
+                ClickView,
                 {
                     "clickId": "550e8400-e29b-41d4-a716-446655440000",
                     "userId": "1c1f5a9e-5d0e-4a52-8b1c-0d3b8b1f0a11",

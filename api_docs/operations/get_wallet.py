@@ -1,19 +1,8 @@
 """GET /api/v1/earn/wallet."""
 
-from api_docs.description import Caller, Data, Operation, Success, Tag
+from api_docs.description import Caller, Operation, Success, Tag
 from ricochet.errors import ForbiddenError
-from ricochet.ledger import earning as stored
-
-
-class Wallet(stored.Wallet, Data):
-    left_out = stored.WALLET_NOT_FOR_APPS
-
-
-class Wallets(Wallet):
-    """The wallet of the default currency, and those of all currencies."""
-
-    wallets: tuple[Wallet, ...]
-
+from ricochet.ledger.earning import Wallets
 
 _DOLLARS = {"currency": "USD", "balance": 50, "pending": 12.5, "lifetime": 50}
 

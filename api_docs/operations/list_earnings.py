@@ -1,22 +1,8 @@
 """GET /api/v1/earn/earnings."""
 
-from api_docs.description import PAGE, Caller, Data, Listing, Operation, PageQuery, Success, Tag
+from api_docs.description import PAGE, Caller, Operation, PageQuery, Success, Tag
 from ricochet.errors import ForbiddenError
-from ricochet.ledger import earning as stored
-
-
-class Earning(stored.Earning, Data):
-    left_out = stored.NOT_FOR_APPS
-
-    product_id: str | None
-    offer_id: str | None
-    click_id: str | None
-    credited_at: str | None
-
-
-class Earnings(Listing):
-    earnings: tuple[Earning, ...]
-
+from ricochet.ledger.earning import Earnings
 
 OPERATIONS = (
     Operation(

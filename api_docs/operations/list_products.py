@@ -1,17 +1,7 @@
 """GET /api/v1/earn/products."""
 
-from api_docs.description import PAGE, Caller, Data, Listing, Operation, PageQuery, Success, Tag
-from ricochet.clicks.manage_products import FOR_USERS
-from ricochet.clicks.product import Product
-
-
-class Offer(Product, Data):
-    left_out = Product.model_fields.keys() - FOR_USERS
-
-
-class Offers(Listing):
-    products: tuple[Offer, ...]
-
+from api_docs.description import PAGE, Caller, Operation, PageQuery, Success, Tag
+from ricochet.clicks.product import Offers
 
 OPERATIONS = (
     Operation(

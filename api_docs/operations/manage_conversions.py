@@ -1,7 +1,7 @@
 """/api/v1/admin/conversions."""
 
-from api_docs.description import JSON_BODY, PAGE, Body, Caller, Data, Listing, Operation, PageQuery, Success, Tag
-from api_docs.operations.manage_earnings import ROW, LedgerRow
+from api_docs.description import JSON_BODY, PAGE, Body, Caller, Operation, PageQuery, Success, Tag
+from api_docs.operations.manage_earnings import ROW
 from ricochet.errors import (
     ClickAlreadyConvertedError,
     ConversionNotFoundError,
@@ -9,26 +9,11 @@ from ricochet.errors import (
     LedgerBusyError,
     StatusNotPossibleError,
 )
-from ricochet.ledger import conversion as stored
-from ricochet.ledger.manage_conversions import HIDDEN, ConversionQuery, StatusInput
+from ricochet.ledger.manage_conversions import ConversionQuery, Conversions, ConversionView, StatusInput
 
 
 class ConversionPageQuery(ConversionQuery, PageQuery):
     pass
-
-
-class ConversionSummary(stored.Conversion, Data):
-    left_out = HIDDEN | {"versions", "ip"}
-
-
-class Conversion(stored.Conversion, Data):
-    left_out = HIDDEN
-
-    earnings: tuple[LedgerRow, ...]
-
-
-class Conversions(Listing):
-    items: tuple[ConversionSummary, ...]
 
 
 _SUMMARY = {
@@ -74,7 +59,7 @@ OPERATIONS = (
         tag=Tag.LEDGER,
         caller=Caller.ADMIN,
         summary="Read a conversion with its earlier versions and its earnings",
-        successes=(Success("Conversion found", Conversion, _WHOLE),),
+        successes=(Success("Conversion found", ConversionView, _WHOLE),),
         errors=(ConversionNotFoundError,),
     ),
     Operation(
@@ -85,7 +70,7 @@ OPERATIONS = (
         summary="Correct its status by hand",
         description="The same steps as a postback's, but nothing is held any more. Partners hear of it.",
         body=Body(StatusInput, {"status": "approved", "reason": "the advertiser confirmed it by mail"}),
-        successes=(Success("Status corrected", Conversion, _WHOLE | {"status": "approved", "version": 2}),),
+        successes=(Success("Status corrected", ConversionView, _WHOLE | {"status": "approved", "version": 2}),),
         errors=(
             *JSON_BODY,
             ConversionNotFoundError,

@@ -1,12 +1,12 @@
 """/api/v1/admin/deliveries."""
 
-from pydantic import Field, RootModel
+from pydantic import RootModel
 
-from api_docs.description import JSON_BODY, PAGE, Body, Caller, Data, Listing, Operation, PageQuery, Success, Tag
-from ricochet.delivery import delivery as stored
-from ricochet.delivery.manage_deliveries import HIDDEN, DeliveryQuery
-from ricochet.delivery.redrive_deliveries import RedriveRequest
-from ricochet.delivery.replay_deliveries import ReplayRequest
+from api_docs.description import JSON_BODY, PAGE, Body, Caller, Operation, PageQuery, Success, Tag
+from ricochet.delivery.delivery import Delivery
+from ricochet.delivery.manage_deliveries import Deliveries, DeliveryQuery, DeliverySummary, Undelivered
+from ricochet.delivery.redrive_deliveries import ParkingQueueView, Redriven, RedriveRequest
+from ricochet.delivery.replay_deliveries import ReplayReport, ReplayRequest
 from ricochet.errors import (
     ChangedMeanwhileError,
     DeliveryNotFoundError,
@@ -17,8 +17,7 @@ from ricochet.errors import (
     PartnerNotFoundError,
 )
 from ricochet.ledger.notice import Notice
-from ricochet.values.entity import Entity
-from ricochet.values.money import Amount, Currency
+from ricochet.values.entity import Model
 from ricochet.values.statuses import Status
 
 
@@ -26,64 +25,11 @@ class DeliveryPageQuery(DeliveryQuery, PageQuery):
     pass
 
 
-class CursorQuery(Entity):
+class CursorQuery(Model):
     cursor: str | None = None
 
 
-class Delivery(stored.Delivery, Data):
-    left_out = HIDDEN
-
-
-class DeliverySummary(stored.Delivery, Data):
-    left_out = HIDDEN | {"attempts"}
-
-
-class Deliveries(Listing):
-    items: tuple[DeliverySummary, ...]
-
-
-class UndeliveredSum(Data):
-    """Of one partner's deliveries in one currency."""
-
-    partner_id: str
-    currency: Currency
-    value: Amount = Field(description="What its Purchases are worth.")
-    count: int
-    retrying: int
-    parked: int
-    oldest: str
-
-
-class Undelivered(Listing):
-    items: tuple[UndeliveredSum, ...]
-
-
-class ReplayReport(Data):
-    dry_run: bool
-    matched: int
-    value: dict[str, Amount] = Field(description="What the Purchases among them are worth, by currency.")
-    replayed: int
-    complete: bool
-    next_cursor: str | None
-
-
-class ParkingQueue(Data):
-    dry_run: bool
-    messages: int
-    parked: int
-
-
-class Redriven(Data):
-    dry_run: bool
-    received: int
-    replayed: int
-    resumed: int
-    stale: int
-    kept: int
-    unreadable: int
-
-
-class Redrive(RootModel[ParkingQueue | Redriven]):
+class Redrive(RootModel[ParkingQueueView | Redriven]):
     pass
 
 
@@ -135,7 +81,7 @@ OPERATIONS = (
         name="sumUndelivered",
         tag=Tag.DELIVERIES,
         caller=Caller.ADMIN,
-        summary="What partners have not been told, added up by partner and currency",
+        summary="What partners have not received, added up by partner and currency",
         description="With a `nextCursor` there is more: add up what it leads to.",
         query=CursorQuery,
         successes=(
@@ -174,9 +120,9 @@ OPERATIONS = (
         name="replayDelivery",
         tag=Tag.DELIVERIES,
         caller=Caller.ADMIN,
-        summary="Have one delivery tried anew",
+        summary="Have one delivery tried again",
         description="From the next minute on, at its partner's rate, with the whole schedule of retries.",
-        successes=(Success("Delivery to be tried anew", DeliverySummary, _SUMMARY | {"state": "retrying"}),),
+        successes=(Success("Delivery to be tried again", DeliverySummary, _SUMMARY | {"state": "retrying"}),),
         errors=(DeliveryNotFoundError, DeliveryUnderWayError, PartnerArchivedError, ChangedMeanwhileError),
     ),
     Operation(
@@ -184,7 +130,7 @@ OPERATIONS = (
         name="replayDeliveries",
         tag=Tag.DELIVERIES,
         caller=Caller.ADMIN,
-        summary="Have a partner told anew all of a time and state",
+        summary="Send a partner all deliveries of a time and state again",
         description="Counts only, unless `dryRun` is false. Repeating a call does no harm; with a `nextCursor` it "
         "stopped before the end, so send it as `cursor`.",
         body=Body(ReplayRequest, _SPAN),

@@ -1,6 +1,6 @@
 """/api/v1/admin/earnings."""
 
-from api_docs.description import JSON_BODY, PAGE, Body, Caller, Data, Listing, Operation, PageQuery, Success, Tag
+from api_docs.description import JSON_BODY, PAGE, Body, Caller, Operation, PageQuery, Success, Tag
 from ricochet.errors import (
     ClickAlreadyConvertedError,
     ConversionNotFoundError,
@@ -8,20 +8,11 @@ from ricochet.errors import (
     EarningNotWaitingError,
     LedgerBusyError,
 )
-from ricochet.ledger import earning as stored
-from ricochet.ledger.manage_earnings import ApprovalInput, RejectionInput
+from ricochet.ledger.manage_earnings import ApprovalInput, LedgerRow, LedgerRows, RejectionInput
 
 
 class ProductPageQuery(PageQuery):
     product_id: str | None = None
-
-
-class LedgerRow(stored.Earning, Data):
-    pass
-
-
-class LedgerRows(Listing):
-    items: tuple[LedgerRow, ...]
 
 
 ROW = {

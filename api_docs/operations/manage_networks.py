@@ -1,24 +1,8 @@
 """/api/v1/admin/networks."""
 
-from api_docs.description import JSON_BODY, PAGE, Body, Caller, Data, Listing, Operation, PageQuery, Success, Tag
+from api_docs.description import JSON_BODY, PAGE, Body, Caller, Operation, PageQuery, Success, Tag
 from ricochet.errors import ChangedMeanwhileError, NetworkExistsError, NetworkNotFoundError
-from ricochet.intake import network as stored
-from ricochet.intake.manage_networks import HIDDEN, NetworkInput
-
-
-class Network(stored.Network, Data):
-    left_out = HIDDEN
-
-    postback_url: str
-
-
-class SavedNetwork(Network):
-    left_out = HIDDEN - {"secret"}
-
-
-class Networks(Listing):
-    items: tuple[Network, ...]
-
+from ricochet.intake.manage_networks import NetworkInput, Networks, NetworkView, SavedNetwork
 
 _KEY = "q3VbX0nT8yRfLw2KzHs6Jd4MpUc9Ae1G"
 _NETWORK = {
@@ -67,7 +51,7 @@ OPERATIONS = (
         tag=Tag.NETWORKS,
         caller=Caller.ADMIN,
         summary="Read a network",
-        successes=(Success("Network found", Network, _NETWORK),),
+        successes=(Success("Network found", NetworkView, _NETWORK),),
         errors=(NetworkNotFoundError,),
     ),
     Operation(

@@ -1,8 +1,8 @@
 """/api/v1/admin/partners."""
 
-from api_docs.description import JSON_BODY, PAGE, Body, Caller, Data, Listing, Operation, StatusPageQuery, Success, Tag
-from ricochet.delivery.partners import partner as stored
-from ricochet.delivery.partners.manage_partners import HIDDEN, Gap, PartnerInput
+from api_docs.description import JSON_BODY, PAGE, Body, Caller, Operation, StatusPageQuery, Success, Tag
+from ricochet.delivery.partners.manage_partners import PartnerInput, Partners, SavedPartner
+from ricochet.delivery.partners.partner import Partner
 from ricochet.errors import (
     ChangedMeanwhileError,
     InvalidRequestError,
@@ -11,22 +11,6 @@ from ricochet.errors import (
     PartnerNotFoundError,
     PartnerUrlNotAllowedError,
 )
-
-
-class Partner(stored.Partner, Data):
-    left_out = HIDDEN
-
-
-class SavedPartner(Partner):
-    left_out = HIDDEN - {"signing_secret"}
-
-    signing_secret: str | None = None  # type: ignore[assignment]  # shown only when it is new
-    missed: Gap | None = None
-
-
-class Partners(Listing):
-    items: tuple[Partner, ...]
-
 
 _URL = "https://partner.example/pb?subid={subid}&status={status}&sum={payout}"
 _PARTNER = {
@@ -83,7 +67,7 @@ OPERATIONS = (
         tag=Tag.PARTNERS,
         caller=Caller.ADMIN,
         summary="Change, pause or archive a partner",
-        description="One that is made active again is told in `missed` what to replay to it.",
+        description="If it is made active again, `missed` says what can be replayed to it.",
         body=Body(PartnerInput, {"maxPerSecond": 5, "events": ["Purchase", "Reject"]}, is_patch=True),
         successes=(
             Success(

@@ -1,24 +1,8 @@
 """/api/v1/admin/products."""
 
-from api_docs.description import JSON_BODY, PAGE, Body, Caller, Data, Listing, Operation, StatusPageQuery, Success, Tag
-from ricochet.clicks import product as stored
-from ricochet.clicks.manage_products import HIDDEN, OPEN_AND_AUTO, ProductInput
+from api_docs.description import JSON_BODY, PAGE, Body, Caller, Operation, StatusPageQuery, Success, Tag
+from ricochet.clicks.manage_products import OPEN_AND_AUTO, ProductInput, Products, ProductView, SavedProduct
 from ricochet.errors import ChangedMeanwhileError, InvalidRequestError, ProductExistsError, ProductNotFoundError
-
-
-class Product(stored.Product, Data):
-    left_out = HIDDEN
-
-    approval: stored.Approval
-
-
-class SavedProduct(Product):
-    postback_token: str | None = None
-
-
-class Products(Listing):
-    items: tuple[Product, ...]
-
 
 _PRODUCT = {
     "productId": "prod_8vr2k0xq3m5t",
@@ -70,7 +54,7 @@ OPERATIONS = (
         tag=Tag.PRODUCTS,
         caller=Caller.ADMIN,
         summary="Read a product",
-        successes=(Success("Product found", Product, _PRODUCT),),
+        successes=(Success("Product found", ProductView, _PRODUCT),),
         errors=(ProductNotFoundError,),
     ),
     Operation(

@@ -2,8 +2,7 @@
 
 from pydantic import RootModel
 
-from api_docs.description import PAGE, Caller, Data, Listing, Operation, PageQuery, Success, Tag
-from api_docs.operations.receive_postback import Reported
+from api_docs.description import PAGE, Caller, Operation, PageQuery, Success, Tag
 from ricochet.errors import (
     ClickAlreadyConvertedError,
     ClickExpiredError,
@@ -24,39 +23,11 @@ from ricochet.errors import (
     ReceiptNotReplayableError,
     UnknownStatusError,
 )
-from ricochet.intake.manage_receipts import HIDDEN, NOT_IN_LISTINGS, ReceiptQuery
-from ricochet.ledger import receipt as stored
+from ricochet.intake.manage_receipts import OnlyReplayed, ReceiptQuery, Receipts, ReceiptView, Replayed
 
 
 class ReceiptPageQuery(ReceiptQuery, PageQuery):
     pass
-
-
-class ReceiptSummary(stored.Receipt, Data):
-    left_out = NOT_IN_LISTINGS
-
-
-class Receipt(stored.Receipt, Data):
-    left_out = HIDDEN
-
-    body: str | None = None  # type: ignore[assignment]  # shown as text where it is text
-    body_base64: str | None = None
-
-
-class Receipts(Listing):
-    items: tuple[ReceiptSummary, ...]
-
-
-class Replayed(Reported):
-    outcome: str
-    click_id: str | None  # type: ignore[assignment]  # networks may name none
-
-
-class OnlyReplayed(Data):
-    """The postback led to nothing."""
-
-    outcome: str
-    click_id: str | None
 
 
 class Replay(RootModel[Replayed | OnlyReplayed]):
@@ -96,7 +67,7 @@ OPERATIONS = (
         successes=(
             Success(
                 "Receipt found",
-                Receipt,
+                ReceiptView,
                 _SUMMARY
                 | {
                     "method": "POST",
@@ -115,8 +86,8 @@ OPERATIONS = (
         name="replayReceipt",
         tag=Tag.RECEIPTS,
         caller=Caller.ADMIN,
-        summary="Take the postback in once more",
-        description="Vouched for by the operator, so it proves nothing itself. Its receipt then tells the new outcome.",
+        summary="Process the postback again",
+        description="The operator vouches for it, so it needs no proof itself. Its receipt then has the new outcome.",
         successes=(
             Success(
                 "Receipt replayed",

@@ -1,45 +1,13 @@
 """/api/v1/partner/deliveries."""
 
-from pydantic import Field
-
-from api_docs.description import PAGE, Caller, Data, Listing, Operation, PageQuery, Success, Tag
-from ricochet.delivery import delivery as stored
+from api_docs.description import PAGE, Caller, Operation, PageQuery, Success, Tag
 from ricochet.delivery.manage_deliveries import ListingQuery
-from ricochet.delivery.partners.partner_deliveries import SHOWN
+from ricochet.delivery.partners.partner_deliveries import OwnDeliveries, OwnDelivery
 from ricochet.errors import DeliveryNotFoundError, InvalidRequestError
-from ricochet.http.attempt import Attempt
-from ricochet.values.money import Currency
 
 
 class OwnDeliveryPageQuery(ListingQuery, PageQuery):
     pass
-
-
-class OwnAttempt(Attempt, Data):
-    """One request, successful or not. `ms` is how long it took."""
-
-    left_out = {"timed_out"}
-
-
-class OwnDeliverySummary(stored.Delivery, Data):
-    left_out = stored.Delivery.model_fields.keys() - SHOWN
-
-    status: str = Field(description="The word that was sent.")
-    payout: str
-    currency: Currency
-    click_id: str
-    subid: str
-    source_conversion_id: str
-
-
-class OwnDelivery(OwnDeliverySummary):
-    left_out = OwnDeliverySummary.left_out - {"url", "attempts"}
-
-    attempts: tuple[OwnAttempt, ...]
-
-
-class OwnDeliveries(Listing):
-    items: tuple[OwnDeliverySummary, ...]
 
 
 _SUMMARY = {

@@ -4,39 +4,16 @@ from typing import Any
 
 from pydantic import create_model
 
-from api_docs.description import JSON_BODY, Body, Caller, Data, Operation, Success, Tag
-from api_docs.operations.partner_deliveries import OwnAttempt
-from ricochet.delivery.partners import partner as stored
+from api_docs.description import JSON_BODY, Body, Caller, Operation, Success, Tag
 from ricochet.delivery.partners.manage_partners import PartnerInput
-from ricochet.delivery.partners.partner_profile import EDITABLE, SHOWN, SampleRequest
+from ricochet.delivery.partners.partner_profile import EDITABLE, Profile, SampleRequest, SampleTried, SigningSecret
 from ricochet.errors import ChangedMeanwhileError, PartnerUrlNotAllowedError
-from ricochet.values.entity import Entity
+from ricochet.values.entity import Model
 
 _editable: dict[str, Any] = {
     name: (field.annotation, field) for name, field in PartnerInput.model_fields.items() if field.alias in EDITABLE
 }
-ProfileInput = create_model("ProfileInput", __base__=Entity, **_editable)
-
-
-class Profile(stored.Partner, Data):
-    left_out = stored.Partner.model_fields.keys() - SHOWN
-
-
-class SigningSecret(Data):
-    signing_secret: str
-    previous_secret_until: str
-
-
-class SampleSent(Data):
-    method: str
-    url: str
-    headers: dict[str, str]
-    body: str | None = None
-
-
-class SampleTried(Data):
-    request: SampleSent | None = None
-    response: OwnAttempt
+ProfileInput = create_model("ProfileInput", __base__=Model, **_editable)
 
 
 _URL = "https://partner.example/pb?subid={subid}&status={status}&sum={payout}"

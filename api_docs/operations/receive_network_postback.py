@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from api_docs.description import Body, Caller, Operation, Success, Tag
-from api_docs.operations.receive_postback import Queued
+from ricochet.api import Queued
 from ricochet.errors import (
     BodyTooLargeError,
     InvalidAmountError,

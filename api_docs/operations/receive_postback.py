@@ -1,10 +1,11 @@
 """POST and GET /api/v1/earn/postback."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from api_docs.description import Body, Caller, Data, Operation, Success, Tag
+from api_docs.description import Body, Caller, Operation, Success, Tag
+from ricochet.api import Queued
 from ricochet.errors import (
     BodyTooLargeError,
     ClickAlreadyConvertedError,
@@ -22,15 +23,15 @@ from ricochet.errors import (
     UnknownStatusError,
 )
 from ricochet.intake.fields import MAX_TEXT
-from ricochet.values.entity import Entity
-from ricochet.values.money import Amount, Currency, Price
-from ricochet.values.statuses import EarningStatus
+from ricochet.intake.reply import Reported
+from ricochet.values.entity import Model
+from ricochet.values.money import Currency, Price
 
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
 
 
-class Postback(Entity):
-    """What an advertiser may say of a conversion."""
+class Postback(Model):
+    """What an advertiser can report of a conversion."""
 
     amount: Price | None = Field(None, description="What the user earns; if left out, what the product promised.")
     currency: Currency | None = Field(None, description="Another one than the product's waits for a person.")
@@ -50,19 +51,6 @@ class ClickInQuery(BaseModel):
 
 class PostbackInQuery(Postback):
     click_id: str = Field(alias="click_id", description="The click, a UUID or 32 hex digits.")
-
-
-class Reported(Data):
-    earning_id: str | None
-    click_id: str
-    conversion_id: str
-    status: EarningStatus = Field(description="Of the earning: `pending` waits for approval.")
-    amount: Amount = Field(description="What the user earns.")
-    duplicate: Literal[True] | None = None
-
-
-class Queued(Data):
-    receipt_id: str
 
 
 _ABOUT = (

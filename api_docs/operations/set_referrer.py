@@ -1,7 +1,7 @@
 """PUT and GET /api/v1/earn/referrer."""
 
-from api_docs.description import JSON_BODY, Body, Caller, Data, Operation, Success, Tag
-from ricochet.clicks.set_referrer import ReferrerRequest
+from api_docs.description import JSON_BODY, Body, Caller, Operation, Success, Tag
+from ricochet.clicks.set_referrer import ReferralCode, Referrer, ReferrerRequest
 from ricochet.errors import (
     ForbiddenError,
     LedgerBusyError,
@@ -10,16 +10,6 @@ from ricochet.errors import (
     ReferrerIsSelfError,
     ReferrerNotFoundError,
 )
-
-
-class Referrer(Data):
-    referrer_id: str
-
-
-class ReferralCode(Data):
-    referral_code: str
-    referrer_id: str | None
-
 
 _REFERRER_ID = "9b1f0c52-7a3e-4f0e-9f53-2f5d5a0e7c22"
 

@@ -1,14 +1,8 @@
 """GET /api/v1/earn/track/{clickId}."""
 
-from api_docs.description import Caller, Data, Operation, Success, Tag
-from api_docs.operations.get_click import ClickStatus
+from api_docs.description import Caller, Operation, Success, Tag
+from ricochet.clicks.read_click import Visit
 from ricochet.errors import ClickNotFoundError
-
-
-class Visit(Data):
-    click_id: str
-    status: ClickStatus
-
 
 OPERATIONS = (
     Operation(

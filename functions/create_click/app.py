@@ -1,4 +1,4 @@
-"""POST /api/v1/earn/products/{productId}/click: a click goes out."""
+"""POST /api/v1/earn/products/{productId}/click: create a click."""
 
 import os
 from typing import Any
@@ -27,7 +27,7 @@ create_click = CreateClick.from_settings(dynamodb(), settings)
 def post_click(product_id: str) -> Response[Any]:
     event = app.current_event
     http = event.request_context.http
-    data = create_click(
+    click = create_click(
         user_of(event),
         product_id,
         parse_body(event, ClickRequest),
@@ -36,8 +36,8 @@ def post_click(product_id: str) -> Response[Any]:
         public_base_url=settings.public_base_url or public_base_url(event),
     )
     count(Metric.CLICKS_CREATED)
-    logger.info("click created", extra={"click_id": data["clickId"], "product_id": product_id})
-    return success("Click generated successfully", data, status=201)
+    logger.info("click created", extra={"click_id": click.click_id, "product_id": product_id})
+    return success("Click generated successfully", click, status=201)
 
 
 @logger.inject_lambda_context(clear_state=True)

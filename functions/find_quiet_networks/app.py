@@ -1,4 +1,4 @@
-"""Each hour: networks that usually post and have sent nothing for some time."""
+"""Each hour: find networks that usually post and have sent nothing for some time."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""GET /api/v1/earn/clicks/{clickId}: what became of one's own click."""
+"""GET /api/v1/earn/clicks/{clickId}: one's own click and its status."""
 
 import os
 from typing import Any

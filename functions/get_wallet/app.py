@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import resolver, success, user_of
 from ricochet.clients import dynamodb
-from ricochet.ledger.earning import Wallet
+from ricochet.ledger.earning import Wallets
 from ricochet.ledger.wallets_table import WalletsTable
 from ricochet.settings import EnvironmentSettings
 from ricochet.telemetry import logger
@@ -27,10 +27,8 @@ wallets = WalletsTable(dynamodb(), settings.wallets_table)
 @app.get("/api/v1/earn/wallet")
 def get_wallet() -> Response[Any]:
     user_id = user_of(app.current_event)
-    found = {wallet.currency: wallet for wallet in wallets.of_user(user_id)}
-    default = found.setdefault(settings.default_currency, Wallet(user_id=user_id, currency=settings.default_currency))
-    data = default.to_app() | {"wallets": [wallet.to_app() for wallet in found.values()]}
-    return success("Wallet found", data)
+    found = Wallets.of(user_id, wallets.of_user(user_id), settings.default_currency)
+    return success("Wallet found", found)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import page_of, resolver, success, user_of
 from ricochet.clients import dynamodb
-from ricochet.ledger.earning import Earning
+from ricochet.ledger.earning import Earnings, EarningView
 from ricochet.ledger.earnings_table import EarningsTable
 from ricochet.settings import EnvironmentSettings
 from ricochet.telemetry import logger
@@ -24,7 +24,7 @@ earnings = EarningsTable(dynamodb(), Settings.load(os.environ).earnings_table)
 @app.get("/api/v1/earn/earnings")
 def get_earnings() -> Response[Any]:
     page = earnings.of_user(user_of(app.current_event), *page_of(app.current_event))
-    return success("Earnings found", page.to_json("earnings", Earning.to_app))
+    return success("Earnings found", page.shown_as(Earnings, EarningView.of))
 
 
 @logger.inject_lambda_context(clear_state=True)

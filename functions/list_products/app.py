@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import page_of, resolver, success
-from ricochet.clicks.manage_products import shown_to_users
+from ricochet.clicks.product import Offer, Offers
 from ricochet.clicks.products_table import ProductsTable
 from ricochet.clients import dynamodb
 from ricochet.settings import EnvironmentSettings
@@ -25,7 +25,7 @@ products = ProductsTable(dynamodb(), Settings.load(os.environ).products_table)
 @app.get("/api/v1/earn/products")
 def get_products() -> Response[Any]:
     page = products.list_page(Lifecycle.ACTIVE, *page_of(app.current_event))
-    return success("Products found", page.to_json("products", shown_to_users))
+    return success("Products found", page.shown_as(Offers, Offer.from_entity))
 
 
 @logger.inject_lambda_context(clear_state=True)

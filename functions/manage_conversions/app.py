@@ -6,13 +6,18 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import admins_only, page_of, parse_body, resolver, success, user_of
-from ricochet.audit import audit
+from ricochet.audit import AuditLog
 from ricochet.clients import dynamodb
 from ricochet.ledger.conversions_table import ConversionsTable
 from ricochet.ledger.decide_conversion import DecideConversion
-from ricochet.ledger.decision import Decision
 from ricochet.ledger.earnings_table import EarningsTable
-from ricochet.ledger.manage_conversions import ConversionQuery, ManageConversions, StatusInput, summary
+from ricochet.ledger.manage_conversions import (
+    ConversionQuery,
+    Conversions,
+    ConversionSummary,
+    ManageConversions,
+    StatusInput,
+)
 from ricochet.ledger.settings import DecisionSettings
 from ricochet.settings import GroupSettings
 from ricochet.telemetry import logger
@@ -29,6 +34,7 @@ manage = ManageConversions(
     ConversionsTable(dynamodb(), settings.conversions_table),
     EarningsTable(dynamodb(), settings.earnings_table),
     DecideConversion.from_settings(dynamodb(), settings),
+    AuditLog(lambda: user_of(app.current_event)),
 )
 
 
@@ -36,22 +42,18 @@ manage = ManageConversions(
 def list_conversions() -> Response[Any]:
     query = ConversionQuery.parse(app.current_event.query_string_parameters)
     page = manage.list_page(query, *page_of(app.current_event))
-    return success("Conversions found", page.to_json("items", summary))
+    return success("Conversions found", page.shown_as(Conversions, ConversionSummary.from_entity))
 
 
 @app.get("/api/v1/admin/conversions/<conversion_id>")
 def get_conversion(conversion_id: str) -> Response[Any]:
-    return success("Conversion found", manage.shown(manage.get(conversion_id)))
+    return success("Conversion found", manage.get(conversion_id))
 
 
 @app.post("/api/v1/admin/conversions/<conversion_id>/status")
 def correct_status(conversion_id: str) -> Response[Any]:
-    given, who = parse_body(app.current_event, StatusInput), user_of(app.current_event)
-    decision = Decision(f"operator:{who}", given.status, given.reason)
-    settlement = manage.correct(conversion_id, decision)
-    logger.append_keys(conversion_id=conversion_id)
-    audit(who, "conversion.corrected", conversion_id, settlement.prior, settlement.conversion, given.reason)
-    return success("Status corrected", manage.shown(settlement.conversion))
+    given = parse_body(app.current_event, StatusInput)
+    return success("Status corrected", manage.correct(conversion_id, given))
 
 
 @logger.inject_lambda_context(clear_state=True)

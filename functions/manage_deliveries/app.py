@@ -1,4 +1,4 @@
-"""/api/v1/admin/deliveries: operators see who was told what, and have told anew whoever was not."""
+"""/api/v1/admin/deliveries: operators see what partners received, and have deliveries tried again."""
 
 import os
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import admins_only, page_of, parse_body, resolver, success, user_of
-from ricochet.audit import audit, audit_run
+from ricochet.audit import AuditLog
 from ricochet.clients import dynamodb, sqs
 from ricochet.delivery.deliveries_table import DeliveriesTable
-from ricochet.delivery.manage_deliveries import DeliveryQuery, ManageDeliveries, shown, summary
+from ricochet.delivery.manage_deliveries import Deliveries, DeliveryQuery, DeliverySummary, ManageDeliveries
 from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.delivery.queues import ParkingQueue
 from ricochet.delivery.redrive_deliveries import RedriveParked, RedriveRequest
@@ -31,13 +31,12 @@ class Settings(GroupSettings):
 app = resolver()
 settings = Settings.load(os.environ)
 admins_only(app, settings.groups_claim)
-partners, deliveries = (
-    PartnersTable(dynamodb(), settings.partners_table),
-    DeliveriesTable(dynamodb(), settings.deliveries_table),
-)
-manage = ManageDeliveries(partners, deliveries)
-replay = ReplayDeliveries(partners, deliveries, ConversionsTable(dynamodb(), settings.conversions_table))
-redrive = RedriveParked(partners, deliveries, ParkingQueue(sqs(), settings.parking_queue_url))
+audit = AuditLog(lambda: user_of(app.current_event))
+partners = PartnersTable(dynamodb(), settings.partners_table)
+deliveries = DeliveriesTable(dynamodb(), settings.deliveries_table)
+manage = ManageDeliveries(partners, deliveries, audit)
+replay = ReplayDeliveries(partners, deliveries, ConversionsTable(dynamodb(), settings.conversions_table), audit)
+redrive = RedriveParked(partners, deliveries, ParkingQueue(sqs(), settings.parking_queue_url), audit)
 
 
 def has_time() -> bool:
@@ -47,46 +46,41 @@ def has_time() -> bool:
 @app.get("/api/v1/admin/deliveries")
 def list_deliveries() -> Response[Any]:
     query = DeliveryQuery.parse(app.current_event.query_string_parameters)
-    return success("Deliveries found", manage.list_page(query, *page_of(app.current_event)).to_json("items", summary))
+    page = manage.list_page(query, *page_of(app.current_event))
+    return success("Deliveries found", page.shown_as(Deliveries, DeliverySummary.from_entity))
 
 
 @app.get("/api/v1/admin/deliveries/undelivered")
 def get_undelivered() -> Response[Any]:
     cursor = app.current_event.query_string_parameters.get("cursor")
-    return success("Undelivered payouts added up", manage.undelivered(cursor, has_time).to_json())
+    return success("Undelivered payouts added up", manage.undelivered(cursor, has_time))
 
 
 @app.get("/api/v1/admin/deliveries/<conversion_id>/<version>/<partner_id>")
 def get_delivery(conversion_id: str, version: str, partner_id: str) -> Response[Any]:
-    return success("Delivery found", shown(manage.get(conversion_id, version, partner_id)))
+    return success("Delivery found", manage.get(conversion_id, version, partner_id))
 
 
 @app.post("/api/v1/admin/deliveries/<conversion_id>/<version>/<partner_id>/replay")
 def replay_delivery(conversion_id: str, version: str, partner_id: str) -> Response[Any]:
-    before, row = manage.get(conversion_id, version, partner_id), manage.replay(conversion_id, version, partner_id)
-    logger.append_keys(conversion_id=conversion_id, partner_id=partner_id)
-    audit(user_of(app.current_event), "delivery.replayed", row.delivery_id, before, row)
-    return success("Delivery to be tried anew", summary(row))
+    change = manage.replay(conversion_id, version, partner_id)
+    return success("Delivery to be tried again", DeliverySummary.from_entity(change.after))
 
 
 @app.post("/api/v1/admin/deliveries/replay")
 def replay_deliveries() -> Response[Any]:
     request = parse_body(app.current_event, ReplayRequest)
-    data = replay(request, has_time).to_json()
-    if request.dry_run:
-        return success("Deliveries counted", data)
-    audit_run(user_of(app.current_event), "deliveries.replayed", request.partner_id, data)
-    return success("Deliveries to be tried anew", data)
+    return success(
+        "Deliveries counted" if request.dry_run else "Deliveries to be tried again", replay(request, has_time)
+    )
 
 
 @app.post("/api/v1/admin/deliveries/redrive")
 def redrive_deliveries() -> Response[Any]:
     request = parse_body(app.current_event, RedriveRequest)
     if request.dry_run:
-        return success("Parking queue counted", {"dryRun": True, **redrive.count()})
-    data = {"dryRun": False, **redrive(request.limit, has_time)}
-    audit_run(user_of(app.current_event), "deliveries.redriven", "the parking queue", data)
-    return success("Parking queue worked off", data)
+        return success("Parking queue counted", redrive.count())
+    return success("Parking queue worked off", redrive(request.limit, has_time))
 
 
 @logger.inject_lambda_context(clear_state=True)

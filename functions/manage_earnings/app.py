@@ -6,12 +6,11 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import admins_only, page_of, parse_body, resolver, success, user_of
-from ricochet.audit import audit
+from ricochet.audit import AuditLog
 from ricochet.clients import dynamodb
 from ricochet.ledger.decide_conversion import DecideConversion
-from ricochet.ledger.decision import Decision
 from ricochet.ledger.earnings_table import EarningsTable
-from ricochet.ledger.manage_earnings import ApprovalInput, ManageEarnings, RejectionInput, shown
+from ricochet.ledger.manage_earnings import ApprovalInput, LedgerRow, LedgerRows, ManageEarnings, RejectionInput
 from ricochet.ledger.settings import DecisionSettings
 from ricochet.settings import GroupSettings
 from ricochet.telemetry import logger
@@ -26,7 +25,9 @@ app = resolver()
 settings = Settings.load(os.environ)
 admins_only(app, settings.groups_claim)
 manage = ManageEarnings(
-    EarningsTable(dynamodb(), settings.earnings_table), DecideConversion.from_settings(dynamodb(), settings)
+    EarningsTable(dynamodb(), settings.earnings_table),
+    DecideConversion.from_settings(dynamodb(), settings),
+    AuditLog(lambda: user_of(app.current_event)),
 )
 
 
@@ -34,27 +35,19 @@ manage = ManageEarnings(
 def list_earnings() -> Response[Any]:
     product_id = app.current_event.query_string_parameters.get("productId")
     page = manage.list_page(product_id, *page_of(app.current_event))
-    return success("Earnings found", page.to_json("items", shown))
+    return success("Earnings found", page.shown_as(LedgerRows, LedgerRow.from_entity))
 
 
 @app.post("/api/v1/admin/earnings/<user_id>/<earning_id>/approve")
 def approve_earning(user_id: str, earning_id: str) -> Response[Any]:
     reason = parse_body(app.current_event, ApprovalInput).reason
-    return decide("approved", user_id, earning_id, Status.APPROVED, reason)
+    return success("Earning approved", manage.decide(user_id, earning_id, Status.APPROVED, reason).after)
 
 
 @app.post("/api/v1/admin/earnings/<user_id>/<earning_id>/reject")
 def reject_earning(user_id: str, earning_id: str) -> Response[Any]:
     reason = parse_body(app.current_event, RejectionInput).reason
-    return decide("rejected", user_id, earning_id, Status.REJECTED, reason)
-
-
-def decide(done: str, user_id: str, earning_id: str, status: Status, reason: str | None) -> Response[Any]:
-    who = user_of(app.current_event)
-    before, after = manage.decide(user_id, earning_id, Decision(f"operator:{who}", status, reason))
-    logger.append_keys(conversion_id=after.conversion_id)
-    audit(who, f"earning.{done}", earning_id, before, after, reason)
-    return success(f"Earning {done}", shown(after))
+    return success("Earning rejected", manage.decide(user_id, earning_id, Status.REJECTED, reason).after)
 
 
 @logger.inject_lambda_context(clear_state=True)

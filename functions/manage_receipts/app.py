@@ -1,4 +1,4 @@
-"""/api/v1/admin/receipts: every postback as it arrived, what became of it, and the same once more."""
+"""/api/v1/admin/receipts: every postback as it arrived, its outcome, and a way to process it again."""
 
 import os
 from typing import Any
@@ -6,9 +6,16 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import admins_only, page_of, resolver, success, user_of
-from ricochet.audit import audit
+from ricochet.audit import AuditLog
 from ricochet.clients import dynamodb
-from ricochet.intake.manage_receipts import ManageReceipts, ReceiptQuery, shown, summary
+from ricochet.intake.manage_receipts import (
+    ManageReceipts,
+    ReceiptQuery,
+    Receipts,
+    ReceiptSummary,
+    ReceiptView,
+    replayed,
+)
 from ricochet.intake.reprocess_postback import ReprocessPostback
 from ricochet.intake.settings import NetworkPostbackSettings
 from ricochet.ledger.receipts_table import ReceiptsTable
@@ -24,7 +31,9 @@ app = resolver()
 settings = Settings.load(os.environ)
 admins_only(app, settings.groups_claim)
 manage = ManageReceipts(
-    ReceiptsTable(dynamodb(), settings.receipts_table), ReprocessPostback.from_settings(dynamodb(), settings)
+    ReceiptsTable(dynamodb(), settings.receipts_table),
+    ReprocessPostback.from_settings(dynamodb(), settings),
+    AuditLog(lambda: user_of(app.current_event)),
 )
 
 
@@ -32,23 +41,19 @@ manage = ManageReceipts(
 def list_receipts() -> Response[Any]:
     query = ReceiptQuery.parse(app.current_event.query_string_parameters)
     page = manage.list_page(query, *page_of(app.current_event))
-    return success("Receipts found", page.to_json("items", summary))
+    return success("Receipts found", page.shown_as(Receipts, ReceiptSummary.from_entity))
 
 
 @app.get("/api/v1/admin/receipts/<receipt_id>")
 def get_receipt(receipt_id: str) -> Response[Any]:
-    return success("Receipt found", shown(manage.get(receipt_id)))
+    return success("Receipt found", ReceiptView.of(manage.get(receipt_id)))
 
 
 @app.post("/api/v1/admin/receipts/<receipt_id>/replay")
 def replay_receipt(receipt_id: str) -> Response[Any]:
-    before = manage.get(receipt_id)
-    try:
-        reply = manage.replay(before)
-    finally:  # a refusal is its receipt's new outcome, too
-        audit(user_of(app.current_event), "receipt.replayed", receipt_id, before, manage.get(receipt_id))
+    reply = manage.replay(receipt_id)
     logger.info("receipt replayed", extra=reply.log_fields(receipt_id))
-    return success("Receipt replayed", {"outcome": reply.outcome} | reply.to_json())
+    return success("Receipt replayed", replayed(reply))
 
 
 @logger.inject_lambda_context(clear_state=True)

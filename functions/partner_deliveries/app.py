@@ -10,7 +10,12 @@ from ricochet.clients import dynamodb
 from ricochet.delivery.deliveries_table import DeliveriesTable
 from ricochet.delivery.manage_deliveries import ListingQuery
 from ricochet.delivery.partners.partner import Partner
-from ricochet.delivery.partners.partner_deliveries import PartnerDeliveries, shown, summary
+from ricochet.delivery.partners.partner_deliveries import (
+    OwnDeliveries,
+    OwnDelivery,
+    OwnDeliverySummary,
+    PartnerDeliveries,
+)
 from ricochet.delivery.partners.partner_logins import PartnerLogins
 from ricochet.delivery.settings import LoginSettings
 from ricochet.settings import GroupSettings
@@ -38,13 +43,14 @@ def me() -> Partner:
 def list_deliveries() -> Response[Any]:
     partner, query = me(), ListingQuery.parse(app.current_event.query_string_parameters)
     page = deliveries.list_page(partner, query, *page_of(app.current_event))
-    return success("Deliveries found", page.to_json("items", lambda row: summary(row, partner)))
+    return success("Deliveries found", page.shown_as(OwnDeliveries, lambda row: OwnDeliverySummary.of(row, partner)))
 
 
 @app.get("/api/v1/partner/deliveries/<conversion_id>/<version>")
 def get_delivery(conversion_id: str, version: str) -> Response[Any]:
     partner = me()
-    return success("Delivery found", shown(deliveries.get(partner, conversion_id, version), partner))
+    row = deliveries.get(partner, conversion_id, version)
+    return success("Delivery found", OwnDelivery.of(row, partner))
 
 
 @logger.inject_lambda_context(clear_state=True)

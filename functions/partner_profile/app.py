@@ -6,14 +6,15 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from ricochet.api import claims_of, json_object, parse_body, partners_only, resolver, success, user_of
-from ricochet.audit import audit
+from ricochet.audit import AuditLog
 from ricochet.clients import dynamodb
 from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.partners.partner_logins import PartnerLogins
-from ricochet.delivery.partners.partner_profile import TEST, PartnerProfile, SampleRequest, profile
+from ricochet.delivery.partners.partner_profile import TEST, PartnerProfile, Profile, SampleRequest
 from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.delivery.settings import LoginSettings, TargetSettings
 from ricochet.http.client import Sender
+from ricochet.http.resolver import Resolver
 from ricochet.settings import GroupSettings
 from ricochet.telemetry import logger
 
@@ -25,8 +26,13 @@ class Settings(LoginSettings, TargetSettings, GroupSettings):
 app = resolver()
 settings = Settings.load(os.environ)
 partners_only(app, settings.groups_claim)
-logins, targets = PartnerLogins.from_settings(dynamodb(), settings), settings.allowed_targets
-change = PartnerProfile(PartnersTable(dynamodb(), settings.partners_table), targets, Sender(targets, TEST))
+logins = PartnerLogins.from_settings(dynamodb(), settings)
+profile = PartnerProfile(
+    PartnersTable(dynamodb(), settings.partners_table),
+    AuditLog(lambda: user_of(app.current_event)),
+    Resolver(settings.allowed_targets),
+    Sender(settings.allowed_targets, TEST),
+)
 
 
 def me() -> Partner:
@@ -37,31 +43,25 @@ def me() -> Partner:
 
 @app.get("/api/v1/partner/profile")
 def get_profile() -> Response[Any]:
-    return success("Profile found", profile(me()))
+    return success("Profile found", Profile.from_entity(me()))
 
 
 @app.put("/api/v1/partner/profile")
 def put_profile() -> Response[Any]:
-    before = me()
-    saved = change.update(before, json_object(app.current_event))
-    audit(user_of(app.current_event), "profile.updated", before.partner_id, before, saved.partner)
-    return success("Profile updated", profile(saved.partner), warnings=saved.warnings)
+    change = profile.update(me(), json_object(app.current_event))
+    return success("Profile updated", Profile.from_entity(change.after), warnings=change.warnings)
 
 
 @app.post("/api/v1/partner/profile/secret")
 def rotate_secret() -> Response[Any]:
-    before = me()
-    saved = change.rotate_secret(before)
-    audit(user_of(app.current_event), "secret.rotated", before.partner_id, before, saved.partner)
-    both_until = saved.partner.previous_secret_until
-    return success("Signing secret rotated", {"signingSecret": saved.secret, "previousSecretUntil": both_until})
+    return success("Signing secret rotated", profile.rotate_secret(me()))
 
 
 @app.post("/api/v1/partner/profile/test")
 def send_test() -> Response[Any]:
-    tried = change.try_out(me(), parse_body(app.current_event, SampleRequest))
-    logger.info("test postback sent", extra={"status_code": tried.attempt.status_code, "ms": tried.attempt.ms})
-    return success("Test postback sent", tried.to_json())
+    tried = profile.try_out(me(), parse_body(app.current_event, SampleRequest))
+    logger.info("test postback sent", extra={"status_code": tried.response.status_code, "ms": tried.response.ms})
+    return success("Test postback sent", tried)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -11,7 +11,7 @@ from ricochet.errors import NetworkNotFoundError, RequestError
 from ricochet.intake.intake import Intake
 from ricochet.intake.network_source import NetworkDirectory, NetworkSource
 from ricochet.intake.postback_queue import PostbackQueue
-from ricochet.intake.postback_records import PostbackFailed, PostbackProcessed, PostbackRefused
+from ricochet.intake.postback_records import PostbackRefused
 from ricochet.intake.raw_postback import RawPostback
 from ricochet.intake.settings import NetworkPostbackSettings
 from ricochet.telemetry import logger, metrics, record
@@ -25,7 +25,7 @@ class Settings(NetworkPostbackSettings):
 app = resolver()
 settings = Settings.load(os.environ)
 networks = NetworkDirectory.from_settings(dynamodb(), settings)
-process = Intake.from_settings(dynamodb(), settings)
+process = Intake.from_settings(dynamodb(), settings, record)
 fallback = PostbackQueue(when_needed(sqs), settings.postback_queue_url)
 
 
@@ -33,30 +33,25 @@ fallback = PostbackQueue(when_needed(sqs), settings.postback_queue_url)
 def receive_postback(unique_key: str) -> Response[Any]:
     base_url = settings.public_base_url or public_base_url(app.current_event)
     raw = RawPostback.from_event(app.current_event.raw_event, times.now(), base_url)
-    source = None
     try:
-        source = networks.source(unique_key, raw.received_at)
-        return acknowledge(raw, source)
+        return acknowledge(raw, networks.source(unique_key, raw.received_at))
     except NetworkNotFoundError as refusal:
         record(PostbackRefused(None, None, refusal))
         raise
-    except Exception as failure:  # ours to repair: the sender has done its part
-        record(PostbackFailed(raw.receipt_id, source, failure))
+    except Exception:  # ours to repair: the sender has done its part
         fallback.put(raw)
         return queued(raw.receipt_id)
 
 
 def acknowledge(raw: RawPostback, source: NetworkSource) -> Response[Any]:
-    """Process the postback. A refusal is acknowledged too, or the network would repeat it for days."""
+    """Process the postback. A refused one is acknowledged as well, or the network would repeat it for days."""
     answer = source.acknowledgement(raw)
     try:
         reply = process(raw, source)
     except RequestError as refusal:
-        record(PostbackRefused(raw.receipt_id, source, refusal))
         if status_of(refusal) in (400, 403, 413):
             return failure(refusal)
         return Response(200, answer.content_type, answer.refusal_text(refusal.message))
-    record(PostbackProcessed(raw.receipt_id, source, reply))
     return Response(200, answer.content_type, answer.text(reply.outcome))
 
 

@@ -8,11 +8,11 @@ from aws_lambda_powertools.event_handler import Response
 from ricochet.api import queued, resolver, success
 from ricochet.clients import dynamodb, sqs, when_needed
 from ricochet.errors import RequestError
-from ricochet.intake.advertiser_source import AdvertiserDirectory
+from ricochet.intake.advertiser_source import AdvertiserSource
 from ricochet.intake.intake import Intake
 from ricochet.intake.postback_queue import PostbackQueue
-from ricochet.intake.postback_records import PostbackFailed, PostbackProcessed, PostbackRefused
 from ricochet.intake.raw_postback import RawPostback
+from ricochet.intake.reply import Reported
 from ricochet.intake.settings import PostbackSettings
 from ricochet.telemetry import logger, metrics, record
 from ricochet.values import times
@@ -24,26 +24,22 @@ class Settings(PostbackSettings):
 
 app = resolver()
 settings = Settings.load(os.environ)
-advertisers = AdvertiserDirectory.from_settings(dynamodb(), settings)
-process = Intake.from_settings(dynamodb(), settings)
+advertisers = AdvertiserSource.from_settings(dynamodb(), settings)
+process = Intake.from_settings(dynamodb(), settings, record)
 fallback = PostbackQueue(when_needed(sqs), settings.postback_queue_url)
 
 
 @app.route("/api/v1/earn/postback", method=["GET", "POST"])
 def receive_postback() -> Response[Any]:
     raw = RawPostback.from_event(app.current_event.raw_event, times.now())
-    source = advertisers.source()
     try:
-        reply = process(raw, source)
-    except RequestError as refusal:
-        record(PostbackRefused(raw.receipt_id, source, refusal))
+        reply = process(raw, advertisers)
+    except RequestError:
         raise
-    except Exception as failure:  # ours to repair: the sender has done its part
-        record(PostbackFailed(raw.receipt_id, source, failure))
+    except Exception:  # ours to repair: the sender has done its part
         fallback.put(raw)
         return queued(raw.receipt_id)
-    record(PostbackProcessed(raw.receipt_id, source, reply))
-    return success("Postback received and processed", reply.to_json())
+    return success("Postback received and processed", Reported.of(reply))
 
 
 @logger.inject_lambda_context(clear_state=True)

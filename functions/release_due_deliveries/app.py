@@ -1,4 +1,4 @@
-"""Each minute: deliveries whose long wait is over go back to the queue."""
+"""Each minute: deliveries whose waiting time is over go back to the queue."""
 
 import os
 from typing import Any

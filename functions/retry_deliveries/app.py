@@ -28,8 +28,8 @@ def log_unfinished(message_id: str, message: DeliveryMessage, reason: Exception)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     messages, unreadable = parse_messages(
-        (record["messageId"], record["body"], int(record["attributes"]["ApproximateReceiveCount"]))
-        for record in event["Records"]
+        (message["messageId"], message["body"], int(message["attributes"]["ApproximateReceiveCount"]))
+        for message in event["Records"]
     )
     result = retry(messages)
     record_each(result.rows)

@@ -1,4 +1,4 @@
-"""PUT /api/v1/earn/referrer: who brought one; GET: the code by which one brings others."""
+"""PUT /api/v1/earn/referrer: set who referred the caller; GET: the code by which the caller refers others."""
 
 import os
 from typing import Any

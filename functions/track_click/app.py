@@ -1,4 +1,4 @@
-"""GET /api/v1/earn/track/{clickId}: a redirect URL was opened."""
+"""GET /api/v1/earn/track/{clickId}: count that a redirect URL was opened."""
 
 import os
 from typing import Any
@@ -25,9 +25,9 @@ read_click = ReadClick(ClicksTable(dynamodb(), settings.clicks_table))
 
 @app.get("/api/v1/earn/track/<click_id>")
 def get_track(click_id: str) -> Response[Any]:
-    data = read_click.visited(click_id)
-    count(Metric.VISITS, message="visit", click_id=data["clickId"])
-    return success("Click tracked", data)
+    visit = read_click.visited(click_id)
+    count(Metric.VISITS, message="visit", click_id=visit.click_id)
+    return success("Click tracked", visit)
 
 
 @logger.inject_lambda_context(clear_state=True)

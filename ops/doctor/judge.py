@@ -9,7 +9,6 @@ from typing import Any
 
 from ops import durations
 from ops.doctor.facts import Alarm, Deployment, Endpoint, OpenDeliveries, Queue, SourceReceipts, Trigger
-from ops.story.timeline import innermost_error
 from ricochet.delivery.delivery import Delivery
 from ricochet.delivery.partners.manage_partners import PAUSED_BY_OPERATOR
 from ricochet.delivery.partners.partner import Partner
@@ -336,7 +335,7 @@ def _reason(row: Delivery) -> str:
     if not row.attempts:
         return "never tried"
     last = row.attempts[-1]
-    return f"answered {last.status_code}" if last.status_code else innermost_error(last.error)
+    return f"answered {last.status_code}" if last.status_code else last.failure or "never tried"
 
 
 def _join(names: Iterable[str]) -> str:

@@ -10,11 +10,9 @@ from typing import Any
 from ops import durations
 from ops.render import money, to_millisecond
 from ricochet.clicks.click import Click
-from ricochet.delivery import manage_deliveries
 from ricochet.delivery.delivery import Delivery
 from ricochet.http.attempt import Attempt
-from ricochet.intake import manage_receipts
-from ricochet.ledger import manage_earnings
+from ricochet.intake.manage_receipts import ReceiptSummary
 from ricochet.ledger.conversion import Conversion
 from ricochet.ledger.earning import Earning
 from ricochet.ledger.receipt import Receipt
@@ -87,13 +85,13 @@ def events(story: Story) -> list[Event]:
 
 def to_json(story: Story) -> dict[str, Any]:
     return {
-        "conversion": story.conversion.to_json(leave_out={"day_shard", "reports", "ip"}) if story.conversion else None,
-        "click": story.click.to_json(leave_out={"ip", "user_agent", "ttl"}) if story.click else None,
-        "receipts": [manage_receipts.summary(receipt) for receipt in story.receipts],
-        "earnings": [manage_earnings.shown(row) for row in story.earnings],
+        "conversion": story.conversion.to_json() if story.conversion else None,
+        "click": story.click.to_json() if story.click else None,
+        "receipts": [ReceiptSummary.from_entity(receipt).to_json() for receipt in story.receipts],
+        "earnings": [row.to_json() for row in story.earnings],
         "referrerId": story.referrer_id,
-        "commissions": [manage_earnings.shown(row) for row in story.commissions],
-        "deliveries": [manage_deliveries.shown(row) for row in story.deliveries],
+        "commissions": [row.to_json() for row in story.commissions],
+        "deliveries": [row.to_json() for row in story.deliveries],
     }
 
 
@@ -165,10 +163,4 @@ def all_attempts(row: Delivery) -> str:
 
 
 def _attempt(attempt: Attempt) -> str:
-    return f"{attempt.status_code or innermost_error(attempt.error)} ({attempt.ms} ms)"
-
-
-def innermost_error(text: str | None) -> str:
-    """Return the last of a chain of error names such as `ConnectionError: TimeoutError`; any other text unchanged."""
-    names = (text or "").split(": ")
-    return names[-1] if all(map(str.isidentifier, names)) else str(text)
+    return f"{attempt.status_code or attempt.failure} ({attempt.ms} ms)"

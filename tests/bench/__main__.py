@@ -1,7 +1,7 @@
-"""`make bench`: one table of what Ricochet costs against the goals of its design.
+"""`make bench`: one table of Ricochet's costs beside the goals of its design.
 
-Counts must be exact, and the exit code says so. Ratios are between two things measured in the same run, and only
-marked where they miss their goal: machines are noisy.
+A wrong count fails the run. A ratio compares two measurements of the same run, and is only marked where it misses its
+goal: machines are noisy.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.bench.report import Section, lines
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the emulator is stopped then, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the emulator is stopped too
     arguments = _parser().parse_args()
     LOCAL.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=LOCAL, prefix="bench-") as name:
@@ -32,27 +32,27 @@ def main() -> int:
 
 
 def measure(folder: Path) -> tuple[list[Section], dict[str, costs.Measured]]:
-    """What is held against goals, and what a click's steps use. The emulator has stopped before CPU time is taken."""
-    say("building the template")
+    """Return the measurements, and what each step of a click uses. The emulator stops before CPU time is measured."""
+    report_progress("building the template")
     build = shutil.copytree(stacks.build().parent, folder / "build")
-    say("deploying it to an embedded AWS of its own")
+    report_progress("deploying it to an embedded AWS of its own")
     with (
         workers.BenchPartners() as partners,
         deployed(folder / "aws", build, AllowedTargets=f"127.0.0.1:{partners.port}") as running,
     ):
-        say("making requests")
+        report_progress("making requests")
         results = calls.run(running)
-        say("having workers follow")
+        report_progress("running the workers that follow")
         steps = workers.steps(results, partners)
-        say("reporting conversions from eight threads")
+        report_progress("reporting conversions from eight threads")
         credit_rows = exactly_once.rows(running)
-    say("importing functions in fresh processes")
+    report_progress("importing functions in fresh processes")
     import_rows = imports.rows(build, folder, running.settings)
-    say("running warm handlers")
+    report_progress("running warm handlers")
     cpu_rows = cpu.rows(results.items["click"][0])
-    say("telling partners")
+    report_progress("delivering to partners")
     delivery_rows = deliveries.rows()
-    say("sending to a partner")
+    report_progress("sending to a partner")
     sending_rows = sending.rows()
     sections = [
         Section("AWS calls per request", results.call_rows()),
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def say(text: str) -> None:
+def report_progress(text: str) -> None:
     print(f"... {text}", file=sys.stderr, flush=True)
 
 

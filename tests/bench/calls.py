@@ -1,4 +1,4 @@
-"""Every kind of request against the embedded AWS: what it calls, what it consumes, what it stores."""
+"""Every kind of request on the embedded AWS: its calls, its capacity, its items."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _READS = ("GetItem", "Query")
 
 @dataclass
 class Usage:
-    """What one request sent to AWS, what its writes consumed by table (indexes apart), its reads and its log."""
+    """What one request used: calls to AWS, write units by table and of indexes, read units, bytes of log."""
 
     calls: int = 0
     base: Counter[str] = field(default_factory=Counter)
@@ -61,7 +61,7 @@ class Results:
         return [
             _units("credited postback, base tables", [usage.base.total() for usage in postbacks], POSTBACK_UNITS),
             *(
-                _units(f"  of which {logical}", [usage.base[table] for usage in postbacks])
+                _units(f"  {logical}", [usage.base[table] for usage in postbacks])
                 for table, logical in sorted(self.tables.items(), key=lambda pair: pair[1])
                 if any(usage.base[table] for usage in postbacks)
             ),
@@ -78,7 +78,7 @@ def _units(what: str, units: list[float], goal: int | None = None) -> Row:
 
 
 class Meter:
-    """Listens to clients in any thread: counts what goes out, and has each reply say what it consumed."""
+    """Measures the requests of clients, in any thread: counts them, and requests the capacity that each consumed."""
 
     def __init__(self, printed: Callable[[], int]) -> None:
         self._usage = Usage()
@@ -88,10 +88,10 @@ class Meter:
 
     @contextmanager
     def on(self, *metered: BaseClient) -> Iterator[None]:
-        """Listens until the block ends."""
+        """Measure until the block ends."""
         hooks = {
             "before-send": self._count,
-            "provide-client-params.dynamodb": self._ask,
+            "provide-client-params.dynamodb": self._request_capacity,
             "after-call.dynamodb": self._read,
         }
         for client in metered:
@@ -105,7 +105,7 @@ class Meter:
                     client.meta.events.unregister(event, hook)
 
     def take(self) -> Usage:
-        """What was used since the last time."""
+        """Return what was used since the last call."""
         usage, self._usage = self._usage, Usage()
         printed = self._printed()
         usage.log_bytes, self._printed_before = printed - self._printed_before, printed
@@ -115,7 +115,7 @@ class Meter:
         with self._lock:
             self._usage.calls += 1
 
-    def _ask(self, params: dict[str, Any], **_: Any) -> dict[str, Any]:
+    def _request_capacity(self, params: dict[str, Any], **_: Any) -> dict[str, Any]:
         return params | {"ReturnConsumedCapacity": "INDEXES"}
 
     def _read(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
@@ -133,7 +133,7 @@ class Meter:
 
 
 def run(running: Deployed) -> Results:
-    """Each visitor clicks, lands, converts, is reported twice, and looks at what came of it."""
+    """Each visitor clicks, lands, converts, is reported twice, and reads the result."""
     become_lambda(running)
     outputs = running.stack.outputs.items()
     tables = {name.removesuffix("Table"): table for name, table in outputs if name.endswith("Table")}
@@ -153,7 +153,7 @@ def run(running: Deployed) -> Results:
 
 
 def _read_product(visitor: Visitor) -> None:
-    """The functions that need the product have it from now on, as warm ones do."""
+    """Let functions cache the product, as warm ones have."""
     click_id = click_id_of(invoke("create_click", visitor.click()))
     invoke("receive_postback", visitor.postback(click_id))
 

@@ -1,7 +1,7 @@
-"""What a million clicks cost: what each step was measured to use, times list prices.
+"""The costs of a million clicks: the measured usage of each step times list prices.
 
-Units, calls and log bytes are measured; durations are assumed, since the embedded AWS has none of Lambda's.
-docs/scaling.md shows all of it, and a test holds the two together.
+Units, calls and log bytes are measured; durations are assumed, since the embedded AWS does not have those of Lambda.
+docs/scaling.md shows all of it, and a test keeps the two equal.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ASSUMED = {
 
 @dataclass(frozen=True)
 class Kind:
-    """What is the same for every step of a kind."""
+    """What every step of a kind has in common."""
 
     api_requests: int = 0
     invocations: int = 1
@@ -51,14 +51,14 @@ STEPS = {
     "visit": Kind(api_requests=1),
     "postback": Kind(api_requests=1),
     "distribution": Kind(megabytes=1024, waits_for_partner=True),
-    "delivery": Kind(megabytes=1024, invocations=0),  # part of a distribution; partners are told at once
+    "delivery": Kind(megabytes=1024, invocations=0),  # part of a distribution, which sends to all partners concurrently
     "commission": Kind(),
     "retry": Kind(queue_requests=3, waits_for_partner=True),  # sent, received, deleted
 }
 
 
 class Measured(NamedTuple):
-    """What one step uses on average."""
+    """The average usage of one step."""
 
     write_units: float
     read_units: float
@@ -77,7 +77,7 @@ class Measured(NamedTuple):
 
 
 def often(conversion_rate: float, partners: float) -> dict[str, float]:
-    """How often each step comes for one click. Every click is visited, and every user was referred by somebody."""
+    """Return how often each step happens per click. Every click is visited, and every user has a referrer."""
     deliveries = conversion_rate * partners
     return {
         "click": 1,
@@ -91,7 +91,7 @@ def often(conversion_rate: float, partners: float) -> dict[str, float]:
 
 
 def dollars(kind: Kind, measured: Measured) -> float:
-    """What a million of a step cost."""
+    """Return the costs of a million of a step."""
     milliseconds = (
         kind.invocations * ASSUMED["milliseconds of an invocation's own work"]
         + measured.calls * ASSUMED["milliseconds of a call to AWS"]
@@ -118,7 +118,7 @@ def dollars(kind: Kind, measured: Measured) -> float:
 def table(
     steps: Mapping[str, Measured], conversion_rate: float = CONVERSION_RATE, partners: float = PARTNERS
 ) -> Iterator[str]:
-    """Step by step in Markdown, as the guide has it."""
+    """Yield a line for each step, in Markdown as in the guide."""
     shares, total = often(conversion_rate, partners), 0.0
     yield "| step | for each click | write units | read units | calls | log bytes | dollars for a million clicks |"
     yield "|---|---|---|---|---|---|---|"

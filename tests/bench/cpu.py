@@ -1,4 +1,4 @@
-"""Warm handlers: the CPU of a request beside that of one bare `put_item`, DynamoDB's answers being stubbed."""
+"""Warm handlers: the CPU of a request beside that of one bare `put_item`, with stubbed answers of DynamoDB."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def rows(click: dict[str, Any]) -> list[Row]:
 
 
 def _round(work: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """CPU seconds of each: close to one another, so that a slow moment of the machine hits all of them."""
+    """Return the CPU seconds of each, measured in turn so that a slow moment of the machine affects all."""
     return {name: _seconds(do) for name, do in work.items()}
 
 
@@ -60,7 +60,7 @@ def _seconds(do: Callable[[], object]) -> float:
 
 @contextmanager
 def _stubbed(client: BaseClient, items: dict[str, dict[str, Any]]) -> Iterator[None]:
-    """Nothing is sent: GetItem finds the item of that table in `items`, everything else is answered `{}`."""
+    """Send nothing: GetItem finds the item of that table in `items`, everything else is answered `{}`."""
     found = {table.encode(): json.dumps({"Item": item}).encode() for table, item in items.items()}
 
     def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:

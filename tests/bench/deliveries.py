@@ -1,4 +1,4 @@
-"""The delivery engine against partners on real sockets; only it is measured, so tables and queues are in memory."""
+"""The delivery engine with partners on real sockets; tables and queues are in memory, so that only it is measured."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ BACK_AT_ONCE, BACKLOG = 20, 6
 
 
 class Memory:
-    """Tables and queues as the engine knows them, each call counted by its name where that matters."""
+    """The tables and queues of the engine; sends and permits are counted."""
 
     def __init__(self, partners: list[Partner]) -> None:
         self.partners = {partner.partner_id: partner for partner in partners}
         self.rows: dict[tuple[str, str], Delivery] = {}
         self.health: dict[str, PartnerHealth] = {}
-        self.messages: list[tuple[float, DeliveryMessage]] = []  # each with the time at which it may be taken
+        self.messages: list[tuple[float, DeliveryMessage]] = []  # each with the time from which it is visible
         self.send_calls = 0
         self.failed_attempts = 0
         self.permits = Counter[tuple[str, str]]()
@@ -115,15 +115,15 @@ class Memory:
             ]
         return {}
 
-    def take(self, until: float) -> list[DeliveryMessage]:
-        """At most a batch of the messages that may be taken by then."""
+    def receive(self, until: float) -> list[DeliveryMessage]:
+        """Return at most a batch of the messages that are visible by then."""
         ready = [entry for entry in self.messages if entry[0] <= until][:BATCH]
         self.messages = [entry for entry in self.messages if entry not in ready]
         return [message for _, message in ready]
 
 
 class Engine:
-    """First attempts and retries over one memory; `attempts` stands for the partners, else they are real servers."""
+    """First attempts and retries on one memory; `attempts` replaces the partners, which are else real servers."""
 
     def __init__(
         self,
@@ -150,9 +150,9 @@ class Engine:
         self._release(lambda: True)
 
     def retry_all(self, until: float = math.inf) -> None:
-        """What may be taken by then; by default as if no wait were long."""
-        while taken := self.memory.take(until):
-            self._retry({str(number): message for number, message in enumerate(taken)})
+        """Retry what is visible by then; by default everything at once."""
+        while received := self.memory.receive(until):
+            self._retry({str(number): message for number, message in enumerate(received)})
 
 
 def rows() -> list[Row]:
@@ -161,7 +161,7 @@ def rows() -> list[Row]:
 
 
 def _fan_out(partners: Fleet) -> list[Row]:
-    """Each partner takes up four threads at most, so that fifty of them can use all."""
+    """Each partner uses four threads at most, so that fifty of them can use all."""
     seconds, arrivals = _distribute(partners, partners.healthy)
     sends = sum(map(len, arrivals.times.values()))
     assert sends == PARTNERS * CONVERSIONS
@@ -173,7 +173,7 @@ def _fan_out(partners: Fleet) -> list[Row]:
 
 
 def _one_dead(partners: Fleet) -> list[Row]:
-    """Healthy partners' p95 of the time from the record to the postback, with and without a dead one among them."""
+    """Measure healthy partners' p95 from the record to the postback, with and without a dead one among them."""
     healthy = partners.healthy[1:]
     ratios, lost = [], 0
     for _ in range(3):
@@ -186,7 +186,7 @@ def _one_dead(partners: Fleet) -> list[Row]:
 
 
 def _all_dead_for_a_while() -> list[Row]:
-    """Twenty partners that say nothing until a backlog waits, and then all come back at once."""
+    """Twenty partners answer nothing until there is a backlog, and then all recover at once."""
     with fleet(0, BACK_AT_ONCE, 20) as partners:
         engine = Engine(partners.dead, schedule=RetrySchedule((1,) * 10))
         engine.distribute(range(BACKLOG))
@@ -197,7 +197,7 @@ def _all_dead_for_a_while() -> list[Row]:
         while any(row.state is DeliveryState.RETRYING for row in engine.memory.rows.values()):
             engine.release()
             engine.retry_all(time.time())
-            assert time.time() < deadline, "the backlog is not worked off"
+            assert time.time() < deadline, "the backlog is not delivered"
             time.sleep(0.2)
         peak = max(partners.arrivals().peaks.values())
     lost = sum(row.state is not DeliveryState.DELIVERED for row in engine.memory.rows.values())
@@ -216,11 +216,11 @@ def _failing() -> list[Row]:
 
 
 def _sends_per_failure(status_code: int) -> float:
-    """A partner that answers so to everything, until all is held back or parked."""
-    made = Counter[str]()
+    """Send to a partner that always answers with this status, until everything is held or parked."""
+    attempts = Counter[str]()
 
     def attempt(row: Delivery, _: Partner) -> Delivery:
-        made[row.conversion_id] += 1
+        attempts[row.conversion_id] += 1
         return after_attempt(row, Attempt(at=times.now(), ms=1, status_code=status_code), None, SCHEDULE, times.now())
 
     engine = Engine([1], attempt)
@@ -230,11 +230,11 @@ def _sends_per_failure(status_code: int) -> float:
     rows = engine.memory.rows.values()
     assert len(rows) == MANY
     assert DeliveryState.DELIVERED not in {row.state for row in rows}
-    return engine.memory.send_calls / (made.total() if status_code == 404 else MANY)
+    return engine.memory.send_calls / (attempts.total() if status_code == 404 else MANY)
 
 
 def _distribute(partners: Fleet, ports: list[int], *, p95: bool = False) -> tuple[float, Arrivals]:
-    """Wall seconds of one batch of records to these partners (or the healthy ones' p95), connections being open."""
+    """Return the wall seconds of one batch to these partners (or the healthy ones' p95), with open connections."""
     engine, alive = Engine(ports), set(partners.healthy)
     if set(ports) <= alive:
         engine.distribute(range(PER_PARTNER))
@@ -244,8 +244,8 @@ def _distribute(partners: Fleet, ports: list[int], *, p95: bool = False) -> tupl
     seconds = time.time() - started
     arrivals = partners.arrivals()
     if p95:
-        came = [moment - started for port, moments in arrivals.times.items() if port in alive for moment in moments]
-        return percentile(came, 95), arrivals
+        arrived = [moment - started for port, moments in arrivals.times.items() if port in alive for moment in moments]
+        return percentile(arrived, 95), arrivals
     return seconds, arrivals
 
 

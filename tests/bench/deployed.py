@@ -1,4 +1,4 @@
-"""The real template on an embedded AWS of its own, and its functions' handlers in this process."""
+"""The real template on its own embedded AWS, and the handlers of its functions in this process."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Deployed:
     stack: Stack
     endpoint_url: str
     settings: dict[str, dict[str, str]]
-    """By function, as its logical id: the environment variables that the template gives it."""
+    """The environment variables of each function, by its logical id."""
 
 
 @contextmanager
@@ -49,12 +49,12 @@ def deployed(folder: Path, build: Path, **parameters: str) -> Iterator[Deployed]
 
 
 def functions_of(build: Path) -> list[str]:
-    """Logical ids of the functions in a folder that `sam build` made."""
+    """Return the logical ids of the functions in a build."""
     return sorted(path.parent.name for path in build.glob("*/app.py"))
 
 
 def become_lambda(running: Deployed) -> None:
-    """Gives this process the environment of all functions at once: they differ only in the name of the service."""
+    """Give this process the environment of all functions; they differ only in the name of the service."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ.update(clean_environment(AWS_ENDPOINT_URL=running.endpoint_url))
@@ -63,12 +63,12 @@ def become_lambda(running: Deployed) -> None:
 
 
 def work(function: str, event: dict[str, Any]) -> Any:
-    """What the handler returns."""
+    """Return the result of the handler."""
     return importlib.import_module(f"functions.{function}.app").handler(event, CONTEXT)
 
 
 def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
-    """What the handler answers; AssertionError unless that is a success."""
+    """Return the handler's answer; AssertionError unless it is a success."""
     answer: dict[str, Any] = work(function, event)
     assert answer["statusCode"] in (200, 201), answer
     return answer
@@ -76,14 +76,14 @@ def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def output_discarded() -> Iterator[None]:
-    """Logs and metrics are written, but to nowhere."""
+    """Write logs and metrics to nowhere."""
     with Path(os.devnull).open("wb") as nowhere, _printing_to(nowhere):
         yield
 
 
 @contextmanager
 def output_counted() -> Iterator[Callable[[], int]]:
-    """Logs and metrics are written to a file that goes; yields how many bytes they have come to."""
+    """Write logs and metrics to a temporary file; yield a function that returns its size in bytes."""
 
     def printed() -> int:
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Exactly once under pressure: eight threads, every postback three times, and a fifth of all transactions refused."""
+"""Credits under pressure: eight threads, every postback three times, and a fifth of all transactions refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from ricochet import clients
 from ricochet.dynamodb.wire import from_wire
 from ricochet.errors import ServerFailureError
-from ricochet.intake.advertiser_source import AdvertiserDirectory
+from ricochet.intake.advertiser_source import AdvertiserSource
 from ricochet.intake.intake import Intake
 from ricochet.intake.postback_queue import PostbackQueue
 from ricochet.intake.raw_postback import RawPostback
@@ -31,17 +31,17 @@ from tests.bench.cpu import Stream
 from tests.bench.deployed import Deployed, invoke, output_discarded
 from tests.bench.report import Row
 from tests.bench.traffic import Visitor, visitors
+from tests.waiting import PATIENCE
 
 THREADS, COPIES, CLICKS, USERS = 8, 3, 120, 5
 REFUSED_SHARE = 0.2
-WAIT_SECONDS = 60
 
 
 class Conflicts:
-    """Answers some transactions as DynamoDB does when another is at the same item; nothing is written then."""
+    """Answers some transactions as DynamoDB does in a conflict; nothing is written then."""
 
     def __init__(self) -> None:
-        self.made = 0
+        self.count = 0
         self._chance, self._lock = random.Random(5), threading.Lock()
 
     def __call__(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
@@ -50,7 +50,7 @@ class Conflicts:
         with self._lock:
             if self._chance.random() > REFUSED_SHARE:
                 return None
-            self.made += 1
+            self.count += 1
         error = {
             "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
             "Message": "Transaction cancelled",
@@ -75,18 +75,18 @@ def rows(running: Deployed) -> list[Row]:
                 answers = Counter(pool.map(_Intake(), work))
         finally:
             client.meta.events.unregister("before-send.dynamodb.TransactWriteItems", conflicts)
-    assert conflicts.made > CLICKS * REFUSED_SHARE / 2, "too few conflicts to prove anything"
+    assert conflicts.count > CLICKS * REFUSED_SHARE / 2, "too few conflicts to prove anything"
     earnings, balances = _wait_for_all(running, people)
     credited = [row for row in earnings if row.status is EarningStatus.COMPLETED]
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for row in credited:
         sums[row.user_id] += row.amount
     return [
-        Row("transactions refused on the way", conflicts.made),
-        Row("postbacks that were queued and taken in later", answers[202]),
+        Row("transactions refused", conflicts.count),
+        Row("postbacks queued and processed later", answers[202]),
         Row(f"credits / distinct conversions, {THREADS} threads", len(credited) / CLICKS, 1.0, exact=True),
         Row(
-            "sum of earnings / balance, furthest of the users from 1",
+            "sum of earnings / balance, of the user furthest from 1",
             max((float(sums[user] / balances[user]) for user in people), key=lambda ratio: abs(ratio - 1)),
             1.0,
             exact=True,
@@ -95,26 +95,26 @@ def rows(running: Deployed) -> list[Row]:
 
 
 def _click_and_report(visitor: Visitor, user_id: str) -> dict[str, Any]:
-    """The event that reports a click of its own."""
+    """Create a click; return the event that reports it."""
     click_id = click_id_of(invoke("create_click", replace(visitor, user_id=user_id).click()))
     return replace(visitor, conversion=visitor.conversion | {"transactionId": f"t-{click_id}"}).postback(click_id)
 
 
 class _Intake:
-    """As the function that receives postbacks does it, which itself serves one request at a time."""
+    """Does what the function that receives postbacks does, which serves only one request at a time."""
 
     def __init__(self) -> None:
         settings, client = PostbackSettings.load(os.environ), clients.dynamodb()
         self._intake, self._advertisers = (
             Intake.from_settings(client, settings),
-            AdvertiserDirectory.from_settings(client, settings),
+            AdvertiserSource.from_settings(client, settings),
         )
         self._queue = PostbackQueue(clients.sqs(), os.environ["POSTBACK_QUEUE_URL"])
 
     def __call__(self, event: dict[str, Any]) -> int:
         raw = RawPostback.from_event(event, times.now())
         try:
-            self._intake(raw, self._advertisers.source())
+            self._intake(raw, self._advertisers)
         except ServerFailureError:
             self._queue.put(raw)
             return 202
@@ -122,8 +122,8 @@ class _Intake:
 
 
 def _wait_for_all(running: Deployed, people: list[str]) -> tuple[list[Earning], dict[str, Decimal]]:
-    """Until what was queued is in the ledger, too."""
-    deadline = time.monotonic() + WAIT_SECONDS
+    """Return earnings and balances once queued postbacks are in the ledger too."""
+    deadline = time.monotonic() + PATIENCE
     while True:
         earnings = [Earning.from_item(row) for row in _scan(running, "Earnings") if row["userId"] in people]
         if len(earnings) >= CLICKS or time.monotonic() > deadline:

@@ -1,7 +1,7 @@
-"""Many partners in a process of their own: each on a port, each answering after the same while, or never.
+"""Many partners in their own process: each on a port, each answering after the same time, or never.
 
-`python -m tests.bench.fleet HEALTHY DEAD LATENCY_MS` prints its ports. A line on its standard input makes it print when
-each postback came and how many were in work at most, and begin anew; the line `revive` also makes the dead answer.
+`python -m tests.bench.fleet HEALTHY DEAD LATENCY_MS` prints its ports. For each line of its standard input it prints
+when postbacks arrived since the last one and how many were in progress at most; after the line `revive` all answer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from local.workspace import ROOT, clean_environment
 
 @dataclass(frozen=True)
 class Arrivals:
-    """By port: seconds of the clock at which postbacks came, and how many were being answered at once at most."""
+    """By port: the clock times of postbacks, and how many were in progress at once at most."""
 
     times: dict[int, list[float]]
     peaks: dict[int, int]
@@ -34,16 +34,16 @@ class Fleet:
         self.dead: list[int] = ports["dead"]
 
     def revive(self) -> Arrivals:
-        """From now on all answer."""
+        """Let all partners answer from now on."""
         return self.arrivals("revive")
 
     def arrivals(self, command: str = "") -> Arrivals:
-        """Since the last time."""
+        """Return the arrivals since the last call."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{command}\n")
         self._process.stdin.flush()
-        told = json.loads(self._read())
-        return Arrivals(*({int(port): seen for port, seen in told[name].items()} for name in ("times", "peaks")))
+        reply = json.loads(self._read())
+        return Arrivals(*({int(port): seen for port, seen in reply[name].items()} for name in ("times", "peaks")))
 
     def _read(self) -> str:
         assert self._process.stdout is not None
@@ -96,7 +96,7 @@ class _Partners:
 
     async def _ignore(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.read(4096):
-            """It listens, and says nothing."""
+            """Read everything and answer nothing."""
         writer.close()
 
 

@@ -30,7 +30,7 @@ print(time.process_time() - started)
 
 
 class Artifact:
-    """A build laid out as Lambda does: a folder for each function, one for all layers."""
+    """A build in Lambda's layout: a folder for each function, and one for all layers."""
 
     def __init__(self, build: Path, folder: Path) -> None:
         self.folder = folder
@@ -52,13 +52,16 @@ class Artifact:
         return _seconds("app", self.folder / function, self.folder / "opt", options=options, settings=settings)
 
     def import_ratio(self, function: str, settings: dict[str, str]) -> float:
-        """Against boto3 at the same moment: a shared machine is up to twice as slow from one to the next."""
-        boto3 = _seconds("boto3", options=["-B"], settings=settings)
-        return self.import_seconds(function, settings, "-B") / boto3
+        """Return the ratio to boto3 at the same moment: the speed of a shared machine varies by a factor of two."""
+        return self.import_seconds(function, settings, "-B") / boto3_seconds(settings)
+
+
+def boto3_seconds(settings: dict[str, str]) -> float:
+    return _seconds("boto3", options=["-B"], settings=settings)
 
 
 def rows(build: Path, folder: Path, settings: dict[str, dict[str, str]]) -> list[Row]:
-    """`settings`: the environment variables of each function; `folder`: a place to lay artifacts out in."""
+    """`settings`: the environment variables of each function; `folder`: where artifacts are laid out."""
     packaged, ordinary = Artifact(build, folder / "packaged"), Artifact(build, folder / "ordinary")
     packaged.date_as_packaged()
     ordinary.forget_compiled()
@@ -82,13 +85,13 @@ def rows(build: Path, folder: Path, settings: dict[str, dict[str, str]]) -> list
 
 
 def _goal(build: Path, function: str) -> float:
-    """Workers have no API to answer."""
+    """Return the goal of a function; workers need not import what answers requests."""
     is_api = "resolver()" in (build / function / "app.py").read_text()
     return API_RATIO if is_api else WORKER_RATIO
 
 
 def _seconds(module: str, *paths: Path, options: Sequence[str], settings: dict[str, str]) -> float:
-    """CPU seconds of `import module` in a fresh process with `paths` before everything else."""
+    """Return the CPU seconds of `import module` in a fresh process, with `paths` first on the path."""
     done = subprocess.run(
         [sys.executable, "-I", *options, "-c", _TIMED_IMPORT, module, *paths],
         env=clean_environment(**settings),

@@ -1,4 +1,4 @@
-"""A partner in a process of its own, on many ports: each answer says how many connections it has taken so far.
+"""A partner in its own process, on many ports: each answer is the number of connections accepted so far.
 
 `python -m tests.bench.quick_partner COUNT` writes its ports to standard output and ends with its standard input.
 """

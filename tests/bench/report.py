@@ -1,4 +1,4 @@
-"""One table for people: what was measured, what it should be, and whether it is."""
+"""A table of measurements, their goals, and whether these are met."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _WIDTH = 58
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement; `goal` is the most that it may be (`exact`: what it must be), None where it only informs."""
+    """A measurement; `goal` is its maximum (`exact`: its only correct value), None where it only informs."""
 
     what: str
     value: float
@@ -25,7 +25,7 @@ class Row:
 
     @property
     def is_wrong(self) -> bool:
-        """Missed although no noise of the machine can be the cause."""
+        """Return whether it is missed, and not because of a noisy machine."""
         return self.exact and not self.is_met
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Sends to partners: their CPU beside that of a bare urllib3 pool, and how many connections they need."""
+"""Sends to partners: their CPU beside that of a bare urllib3 pool, and the number of connections."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ricochet.values.statuses import Status
 from tests.bench.report import Row
 
 ROUNDS = 15
-DIFFERENT_URLS = 150  # more than `urllib` remembers having parsed
+DIFFERENT_URLS = 150  # more than `urllib` caches
 HOSTS, SENDS_PER_HOST = 200, 5
 CPU_RATIO = 1.5
 _TEMPLATE = (
@@ -52,7 +52,7 @@ def rows() -> list[Row]:
 
 @contextmanager
 def _partner(count: int) -> Iterator[list[int]]:
-    """The ports of a partner that listens on so many."""
+    """Yield the ports of a partner that listens on so many."""
     command = [sys.executable, "-m", "tests.bench.quick_partner", str(count)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin
@@ -64,13 +64,13 @@ def _partner(count: int) -> Iterator[list[int]]:
 
 
 def _sweep(sender: Sender, ports: list[int]) -> int:
-    """How many connections the partner has taken once each port was sent to several times, all in turn."""
+    """Send to each port several times in turn; return how many connections the partner has accepted."""
     outbounds = [_outbound(port, Method.GET) for port in ports]
     return max(int(_send(sender, outbound)) for _ in range(SENDS_PER_HOST) for outbound in outbounds)
 
 
 def _ratio(sender: Sender, port: int, method: Method) -> float:
-    """Median over rounds: in each the two are close to one another, so that a slow moment hits both."""
+    """Return the median over rounds, each of which measures both so that a slow moment affects both."""
     pool = HTTPConnectionPool("127.0.0.1", port)
     outbounds = [_outbound(port, method) for _ in range(DIFFERENT_URLS)]
     bare = [partial(_send_bare, pool, _target(outbound.url), outbound) for outbound in outbounds]
@@ -127,7 +127,7 @@ def _send_bare(pool: HTTPConnectionPool, target: str, outbound: Outbound) -> byt
 
 
 def _seconds(sends: Iterable[Callable[[], object]]) -> float:
-    """CPU of this process, which is the sender's side only."""
+    """Return the CPU seconds of this process, which is only the sender."""
     started = time.process_time()
     for send in sends:
         send()

@@ -13,7 +13,7 @@ CLICK_BYTES = 1_024
 
 
 def rows(items: Mapping[str, list[dict[str, Any]]]) -> list[Row]:
-    """For each kind of item its size in bytes at p99; the goals are for clicks."""
+    """Return the size of each kind of item in bytes at p99; only clicks have goals."""
     sizes = {kind: [item_size(item) for item in found] for kind, found in items.items()}
     return [
         Row(f"{kind}, p99 of {len(found)}", percentile(found, 99), CLICK_BYTES if "click" in kind else None)
@@ -22,12 +22,12 @@ def rows(items: Mapping[str, list[dict[str, Any]]]) -> list[Row]:
 
 
 def percentile[N: float](values: Sequence[N], percent: float) -> N:
-    """The smallest value that is not below `percent` of all (nearest rank)."""
+    """Return the smallest value that is not below `percent` of all (nearest rank)."""
     return sorted(values)[math.ceil(len(values) * percent / 100) - 1]
 
 
 def item_size(item: Mapping[str, Any]) -> int:
-    """Bytes of an item in wire format: UTF-8 names plus values, as the developer guide counts them."""
+    """Return the bytes of an item in wire format: UTF-8 names plus values, as DynamoDB's guide counts them."""
     return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
 
 

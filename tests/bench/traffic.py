@@ -1,4 +1,4 @@
-"""Realistic requests, the same in every run, as API Gateway hands them to functions (payload format 2.0)."""
+"""Realistic requests, the same in every run, as API Gateway sends them to functions (payload format 2.0)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome
 RewardsApp/4.18.2 (com.example.rewards; build:2207; iOS 18.1.1) Alamofire/5.9.1
 okhttp/4.12.0
 """.splitlines()
-_TAGS = {  # share of clicks that have it, and what it looks like
+_TAGS = {  # share of clicks that have it, and its format
     "offerId": (0.7, "offer-{number}"),
     "subid": (0.6, "{uuid}"),
     "sub1": (0.45, "ios_us_{number}"),
@@ -71,7 +71,7 @@ PRODUCT = Product(
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who clicks, with what, and what the advertiser will say of it."""
+    """A user with a device, the click, and the conversion that the advertiser will report."""
 
     user_id: str
     ip: str
@@ -91,7 +91,7 @@ class Visitor:
         return _event("GET", f"/api/v1/earn/{resource}", self, parameters)
 
     def postback(self, click_id: str) -> dict[str, Any]:
-        """Half of the advertisers post JSON, half put everything in the query."""
+        """Return the advertiser's event: half of them post JSON, half put everything in the query."""
         route, advertiser = "/api/v1/earn/postback", _ADVERTISER
         if self.by_get:
             query = {"click_id": click_id, "token": TOKEN, **self.conversion}
@@ -112,7 +112,7 @@ def visitors() -> list[Visitor]:
 
 
 def _visitor(chance: random.Random, number: int) -> Visitor:
-    tags = {name: _fill(chance, look) for name, (share, look) in _TAGS.items() if chance.random() < share}
+    tags = {name: _fill(chance, pattern) for name, (share, pattern) in _TAGS.items() if chance.random() < share}
     conversion = {
         "amount": f"{chance.randrange(25, 9_900) / 100:.2f}",
         "status": chance.choice(("approved", "completed", "sale")),
@@ -138,8 +138,10 @@ def _task_url(chance: random.Random, length: int) -> str:
     return url[:length].rstrip("%&=")
 
 
-def _fill(chance: random.Random, look: str) -> str:
-    return look.format(number=chance.randrange(100, 99_999), hex=f"{chance.getrandbits(64):016x}", uuid=_uuid(chance))
+def _fill(chance: random.Random, pattern: str) -> str:
+    return pattern.format(
+        number=chance.randrange(100, 99_999), hex=f"{chance.getrandbits(64):016x}", uuid=_uuid(chance)
+    )
 
 
 def _uuid(chance: random.Random) -> UUID:

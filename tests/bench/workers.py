@@ -1,4 +1,4 @@
-"""What follows a conversion, run in this process: partners are told, referrers get their share, sends are retried."""
+"""The workers after a conversion, run in this process: deliveries, commissions, retries."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ class BenchPartners(PartnerServer):
 
     def __init__(self) -> None:
         super().__init__()
-        self._put_off: set[str] = set()
+        self._deferred: set[str] = set()
 
     def answer(self, path: str, query: dict[str, str], delivery_id: str) -> int:
-        if path.startswith("/later/") and delivery_id not in self._put_off:
-            self._put_off.add(delivery_id)
+        if path.startswith("/later/") and delivery_id not in self._deferred:
+            self._deferred.add(delivery_id)
             return 503
         return super().answer(path, query, delivery_id)
 
 
 def steps(results: Results, server: BenchPartners) -> dict[str, Measured]:
-    """All steps of `costs`: those of requests as measured before, those of workers now.
+    """Return all steps of `costs`: requests as measured before, workers measured now.
 
-    The conversions that workers are given have ids of their own, which the deployed workers do not know.
+    The workers' conversions have ids that the deployed workers do not know.
     """
     dynamodb, tables = clients.dynamodb(), {logical: table for table, logical in results.tables.items()}
     partners, users = PartnersTable(dynamodb, tables["Partners"]), UsersTable(dynamodb, tables["Users"])
     deliveries = DeliveriesTable(dynamodb, tables["Deliveries"])
     rows = results.items["row of Conversions"][:CONVERSIONS]
     for row in rows:
-        users.set_referrer(row["userId"]["S"], "who-brought-them", _LONG_AGO)
+        users.set_referrer(row["userId"]["S"], "their-referrer", _LONG_AGO)
     with output_counted() as printed, (meter := Meter(printed)).on(dynamodb, clients.sqs()):
         partners.create(_partner(server, "/ok/0"))
         one = [_used(meter, "distribute_conversions", record) for record in _records(rows, "ONE")]
@@ -79,7 +79,7 @@ def _used(meter: Meter, function: str, event: dict[str, Any]) -> Usage:
 
 
 def _failed(deliveries: DeliveriesTable, record: dict[str, Any]) -> dict[str, Any]:
-    """What the queue of failed deliveries brings once partners were told of this record: one of them was not there."""
+    """Deliver this record, which fails for one partner; return the event of the failed delivery's queue."""
     work("distribute_conversions", record)
     rows = deliveries.of_conversion(record["Records"][0]["eventID"])
     (failed,) = [row for row in rows if row.state is DeliveryState.RETRYING]
@@ -89,7 +89,7 @@ def _failed(deliveries: DeliveriesTable, record: dict[str, Any]) -> dict[str, An
 
 
 def _records(rows: list[dict[str, Any]], name: str) -> Iterator[dict[str, Any]]:
-    """Each of the rows, under another id, as the stream of Conversions brings a new one."""
+    """Yield the stream event of a new conversion for each row, under another id."""
     for number, row in enumerate(rows):
         image = row | {"conversionId": {"S": f"{name}-{number}"}}
         change = {"eventID": f"{name}-{number}", "eventName": "INSERT", "dynamodb": {"NewImage": image}}

@@ -1,4 +1,4 @@
-"""A certificate authority that lasts for one test run."""
+"""A certificate authority for one test run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 HOUR = timedelta(hours=1)
-_SIGNS_OTHERS = x509.KeyUsage(
+_SIGNS_CERTIFICATES = x509.KeyUsage(
     key_cert_sign=True,
     crl_sign=True,
     digital_signature=False,
@@ -27,7 +27,7 @@ _SIGNS_OTHERS = x509.KeyUsage(
 
 
 class Authority:
-    """Signs for whatever host; `ca_file` is what one has to trust."""
+    """Signs certificates for any host; clients must trust `ca_file`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -38,13 +38,13 @@ class Authority:
             .subject_name(self._name)
             .issuer_name(self._name)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_SIGNS_OTHERS, critical=True)
+            .add_extension(_SIGNS_CERTIFICATES, critical=True)
             .sign(self._key, hashes.SHA256())
         )
         self.ca_file = str(self._write("ca.pem", ca.public_bytes(serialization.Encoding.PEM)))
 
     def context_for(self, host: str, *, self_signed: bool = False) -> ssl.SSLContext:
-        """What a server needs to be `host`, by this authority's word or by its own only."""
+        """Return the context of a server for `host`, signed by this authority or by itself."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
         signer = key if self_signed else self._key

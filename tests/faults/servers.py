@@ -1,4 +1,4 @@
-"""Partners that fail in every way a socket allows: each connection to one runs a script of what to do with it."""
+"""Partners that fail in every way a socket allows: each connection runs a script."""
 
 from __future__ import annotations
 
@@ -12,65 +12,64 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain, repeat
 
-PATIENCE = 10
-"""Seconds until a server that waits for something gives up; no test that passes waits so long."""
+from tests.waiting import PATIENCE
 
 BETWEEN_DRIPS = 0.03
 DRIPS = round(PATIENCE / BETWEEN_DRIPS)
 BETWEEN_SIPS = 0.005
 
-MOST = 50_000_000
-"""Bytes until a flood dries up."""
+FLOOD_BYTES = 50_000_000
+"""Bytes after which a flood ends."""
 
 Script = Callable[["Connection"], None]
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 class Connection:
-    """One connection of a partner's, with what came over it."""
+    """One connection to a partner server."""
 
     def __init__(self, sock: socket.socket, server: Server) -> None:
         self._socket = sock
         self._server = server
 
-    def hear(self) -> bytes:
-        """The next request, head and body, also noted in the server's `requests`; nothing if they hung up."""
+    def receive(self) -> bytes:
+        """Return the next request, head and body, also recorded in the server's `requests`; empty after the last."""
         request = b""
         while b"\r\n\r\n" not in request:
-            if not (piece := self._receive()):
+            if not (piece := self._read()):
                 return b""
             request += piece
         head, _, body = request.partition(b"\r\n\r\n")
         length = _LENGTH.search(head)
-        while length and len(body) < int(length[1]) and (piece := self._receive()):
+        while length and len(body) < int(length[1]) and (piece := self._read()):
             request, body = request + piece, body + piece
         self._server.requests.append(request)
         return request
 
-    def say(self, data: bytes) -> None:
+    def send(self, data: bytes) -> None:
         self._socket.sendall(data)
 
     def drip(self, drop: bytes) -> None:
         for _ in range(DRIPS):
             time.sleep(BETWEEN_DRIPS)
-            self.say(drop)
+            self.send(drop)
 
     def sip(self) -> int:
-        """How much it took of what they say; it takes no more for a moment."""
-        taken = len(self._receive())
+        """Read a little, then pause; return how many bytes were read."""
+        taken = len(self._read())
         time.sleep(BETWEEN_SIPS)
         return taken
 
-    def wait_until_they_hang_up(self) -> None:
-        while self._receive():
+    def wait_until_they_close(self) -> None:
+        while self._read():
             pass
         self._server.cut_off.set()
 
-    def hang_up(self) -> None:
+    def close_properly(self) -> None:
         self._socket.shutdown(socket.SHUT_RDWR)
 
     def reset(self) -> None:
-        """Ends it with RST instead of FIN."""
+        """Close with RST instead of FIN."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
 
@@ -78,14 +77,14 @@ class Connection:
         self._socket = context.wrap_socket(self._socket, server_side=True)
 
     def interrupt(self) -> None:
-        """Ends whatever waits for it in another thread."""
+        """End any wait for this connection in another thread."""
         with suppress(OSError):  # it is closed already
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._socket.close()
 
-    def _receive(self) -> bytes:
+    def _read(self) -> bytes:
         try:
             return self._socket.recv(65_536)
         except ConnectionError:
@@ -93,22 +92,24 @@ class Connection:
 
 
 class Server:
-    """Listens on a loopback address; use as a context manager.
+    """Listens on a loopback address; a context manager.
 
-    The first connection runs the first script, the next one the second, and the last script serves all others.
+    The first connection runs the first script, the second one the second, and all others the last.
     """
 
     def __init__(self, *scripts: Script, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[bytes] = []
         self.connections = 0
         self.cut_off = threading.Event()
-        """They hung up on us."""
+        """The client has closed a connection."""
         self.address = address
         self._scripts: Iterator[Script] = chain(scripts, repeat(scripts[-1]))
         self._tls = tls
         self._taken: list[Connection] = []
         self._listener = socket.create_server((address, 0))
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)  # whoever does not read is felt at once
+        self._listener.setsockopt(
+            socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536
+        )  # a client notices at once when nothing is read
         self.port: int = self._listener.getsockname()[1]
         self._threads = [threading.Thread(target=self._accept, name="partner")]
 
@@ -149,7 +150,7 @@ class Server:
                 connection.start_tls(self._tls)
             script(connection)
         except TimeoutError:
-            pass  # our patience, not theirs
+            pass  # the server waited in vain; the client has not closed
         except OSError:
             self.cut_off.set()
         finally:
@@ -157,77 +158,77 @@ class Server:
 
 
 def answer(status: str = "200 OK", body: bytes = b"OK", *, length: int | None = None, **headers: str) -> bytes:
-    """A whole answer; `length` lies about its body."""
+    """Return a whole answer; `length` gives its body another length than it has."""
     lines = [f"HTTP/1.1 {status}", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
     return "\r\n".join([*lines, f"content-length: {len(body) if length is None else length}", "", ""]).encode() + body
 
 
 def answers(*replies: bytes) -> Script:
-    """To each request the next of these, on whatever connection it comes; to all others the last."""
+    """Answer each request, on any connection, with the next of these, and all others with the last."""
     following = chain(replies, repeat(replies[-1]))
 
     def script(connection: Connection) -> None:
-        while connection.hear():
-            connection.say(next(following))
+        while connection.receive():
+            connection.send(next(following))
 
     return script
 
 
-def says(*pieces: bytes) -> Script:
-    """These to the first request, and then nothing until they hang up."""
+def answers_once(*pieces: bytes) -> Script:
+    """Answer the first request with these pieces, and then send nothing until they close."""
 
     def script(connection: Connection) -> None:
-        connection.hear()
+        connection.receive()
         for piece in pieces:
-            connection.say(piece)
-        connection.wait_until_they_hang_up()
+            connection.send(piece)
+        connection.wait_until_they_close()
 
     return script
 
 
 def drips(start: bytes, drop: bytes) -> Script:
-    """`start`, and then one drop after another for as long as they listen."""
+    """Send `start`, and then one drop after another until they close."""
 
     def script(connection: Connection) -> None:
-        connection.hear()
-        connection.say(start)
+        connection.receive()
+        connection.send(start)
         connection.drip(drop)
 
     return script
 
 
 def floods(start: bytes, more: bytes) -> Script:
-    """`start`, and then as much as they take."""
+    """Send `start`, and then as much as they accept."""
 
     def script(connection: Connection) -> None:
-        connection.hear()
-        connection.say(start)
-        for _ in range(MOST // len(more)):
-            connection.say(more)
+        connection.receive()
+        connection.send(start)
+        for _ in range(FLOOD_BYTES // len(more)):
+            connection.send(more)
 
     return script
 
 
-def then_ends(*pieces: bytes, by: Callable[[Connection], None] = Connection.hang_up) -> Script:
-    """These to the first request, and an end to the connection."""
+def then_ends(*pieces: bytes, by: Callable[[Connection], None] = Connection.close_properly) -> Script:
+    """Answer the first request with these pieces, and end the connection."""
 
     def script(connection: Connection) -> None:
-        connection.hear()
+        connection.receive()
         for piece in pieces:
-            connection.say(piece)
+            connection.send(piece)
         by(connection)
 
     return script
 
 
 def keeps_silent(connection: Connection) -> None:
-    """Not even TLS is answered."""
-    connection.wait_until_they_hang_up()
+    """Send nothing, not even a TLS handshake."""
+    connection.wait_until_they_close()
 
 
 @contextmanager
 def blackhole(address: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
-    """A port where nobody answers: its listener accepts nothing, and its queue is full."""
+    """Yield a port that answers nothing: its listener accepts nothing, and its queue is full."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, port))

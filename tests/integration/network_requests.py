@@ -1,4 +1,4 @@
-"""How each network would send a conversion, made here by the vendors' own formulas and not by the code under test."""
+"""Requests as each network sends them, made by the vendors' own formulas and not by the code under test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from local import clickbank as clickbank_notices
 
 @dataclass(frozen=True)
 class Conversion:
-    """What happened, in nobody's words."""
+    """A conversion before any network has formatted it."""
 
     identifier: str  # our click, or our user
     transaction: str
@@ -35,7 +35,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Network:
-    """`build(conversion, secret, url)` makes the request; `url` is the postback URL without a query."""
+    """`build(conversion, secret, url)` returns the request; `url` is the postback URL without a query."""
 
     preset: str
     build: Callable[[Conversion, str, str], Request]
@@ -43,7 +43,7 @@ class Network:
     duplicate: str | None = None
     can_reverse: bool = True
     is_signed: bool = True
-    fields: dict[str, Any] = field(default_factory=dict)  # of the network, when it is set up
+    fields: dict[str, Any] = field(default_factory=dict)  # with which the network is created
 
 
 def md5(text: str) -> str:
@@ -179,9 +179,9 @@ def kiwiwall(c: Conversion, secret: str, url: str) -> Request:
 
 
 def keitaro(c: Conversion, secret: str, url: str) -> Request:
-    word = "storno" if c.reversal else "deposit"
+    status = "storno" if c.reversal else "deposit"
     remaps = {"lead_status": "reg", "sale_status": "deposit,ftd", "rejected_status": "storno"}
-    return Request({"subid": c.identifier, "tid": c.transaction, "payout": c.amount, "status": word} | remaps)
+    return Request({"subid": c.identifier, "tid": c.transaction, "payout": c.amount, "status": status} | remaps)
 
 
 def voluum(c: Conversion, secret: str, url: str) -> Request:

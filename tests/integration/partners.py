@@ -1,41 +1,55 @@
-"""Partners for tests: the demo's server, and some that behave worse."""
+"""The partner server of the demo, with answers that a test can script."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from local.partner_server import PartnerServer, Received
+from tests.waiting import PATIENCE
 
 
 class ScriptedPartners(PartnerServer):
     """Besides the demo's paths:
 
-    `/held/...` has the request but answers only after `release` is set, `/later/...` answers 503 once and wants an
-    hour of peace, `/no-leads/...` answers 500 to every Lead, `/gone/...` 404, `/moved/...` redirects to `/ok/stolen`.
-    `/as-told/...` answers what `answers` has for the path (200 if nothing), with the body that `replies` has for it.
+    `/held/...` answers only outside of `holding()`, `/later/...` answers 503 once and requests an hour until the retry,
+    `/no-leads/...` answers 500 to every Lead, `/missing/...` 404, `/moved/...` redirects to `/ok/stolen`.
+    `/scripted/...` answers what `answers` has for the path (200 if nothing), with the body that `replies` has for it.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.release = threading.Event()
-        self.holding = threading.Event()
         self.answers: dict[str, int] = {}
         self.replies: dict[str, str] = {}
-        self._put_off: set[str] = set()
+        self._deferred: set[str] = set()
+        self._released = threading.Event()
+        self._released.set()
+        self._has_held = threading.Event()
+
+    @contextmanager
+    def holding(self) -> Iterator[threading.Event]:
+        """Hold answers to `/held/...` until the block ends; yield an event that is set once a request is held."""
+        self._has_held.clear()
+        self._released.clear()
+        try:
+            yield self._has_held
+        finally:
+            self._released.set()
 
     def answer(self, path: str, query: dict[str, str], delivery_id: str) -> int:
         match path.split("/")[1]:
             case "held":
-                self.holding.set()
-                self.release.wait(timeout=30)
-            case "later" if delivery_id not in self._put_off:
-                self._put_off.add(delivery_id)
+                self._has_held.set()
+                self._released.wait(PATIENCE)
+            case "later" if delivery_id not in self._deferred:
+                self._deferred.add(delivery_id)
                 return 503
             case "no-leads" if query.get("status") == "Lead":
                 return 500
-            case "as-told":
+            case "scripted":
                 return self.answers.get(path, 200)
-            case "gone":
+            case "missing":
                 return 404
             case "moved":
                 return 302
@@ -51,4 +65,5 @@ class ScriptedPartners(PartnerServer):
         }.get(path[: path.rindex("/")], {})
 
     def at(self, path: str) -> list[Received]:
+        """Return the requests to this path, oldest first."""
         return [one for one in list(self.received) if one.path == path]

@@ -1,16 +1,16 @@
-"""MiniStack that writes down each call that needs a right, and whose it was: `<its interpreter> <this> <file>`."""
+"""MiniStack that records each call that needs a permission, and its caller: `<its interpreter> <this> <file>`."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
-from pathlib import Path
 
 from ministack import app
 from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id
 
-RECORD = Path(sys.argv.pop(1)).open("a", encoding="utf-8", buffering=1)  # noqa: SIM115 - open as long as it runs
+RECORD = os.open(sys.argv.pop(1), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 enforce = iam_evaluator.enforce
 
 
@@ -18,7 +18,8 @@ def recording_enforce(access_key, action, service, region, resource_arn="*", ser
     denied = enforce(access_key, action, service, region, resource_arn, service_context)
     principal = iam_evaluator.resolve_principal(access_key or "", get_account_id())
     call = {"principal": getattr(principal, "arn", ""), "action": action, "resource": resource_arn}
-    RECORD.write(json.dumps(call | {"allowed": denied is None}) + "\n")
+    line = json.dumps(call | {"allowed": denied is None}) + "\n"
+    os.write(RECORD, line.encode())  # a whole line at once: many threads write, and a test may be reading
     return denied
 
 

@@ -1,4 +1,4 @@
-"""Operators set up products and partners, and nobody else does."""
+"""Operators manage products and partners, and nobody else can."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ PRODUCT = {"name": "Offer", "taskUrl": "https://example.com/offer", "earnUpTo": 
 PARTNER = {
     "name": "Partner",
     "postbackUrl": "https://partner.example/pb?c={click_id}",
-    "filters": {"productIds": ["one-that-nobody-clicks-on"]},
+    "filters": {"productIds": ["a-product-without-clicks"]},
 }
 KINDS = [("products", "productId", PRODUCT), ("partners", "partnerId", PARTNER)]
 
 
 @pytest.mark.parametrize(("kind", "key", "fields"), KINDS)
 class TestBothKinds:
-    def test_users_are_kept_out(self, person, kind, key, fields):
+    def test_users_are_forbidden(self, person, kind, key, fields):
         for answer in (
             person.app.create(kind, **fields),
             person.app.get(f"/api/v1/admin/{kind}"),
@@ -31,7 +31,7 @@ class TestBothKinds:
         ):
             assert (answer.status, answer.code) == (403, "FORBIDDEN")
 
-    def test_what_is_created_can_be_read_listed_and_changed(self, admin, kind, key, fields):
+    def test_a_created_row_can_be_read_listed_and_changed(self, admin, kind, key, fields):
         created = admin.create(kind, **fields)
         assert created.status == 201
         row_id = created.data[key]
@@ -44,28 +44,28 @@ class TestBothKinds:
         assert row_id not in listed(admin, kind, key, status="active")
         assert row_id in listed(admin, kind, key)
 
-    def test_an_id_may_be_given_once(self, admin, kind, key, fields):
+    def test_a_given_id_can_be_used_only_once(self, admin, kind, key, fields):
         wanted = f"given-{kind}"
         assert admin.create(kind, **fields, **{key: wanted}).data[key] == wanted
         answer = admin.create(kind, **fields, **{key: wanted})
         assert (answer.status, answer.code) == (409, f"{kind[:-1].upper()}_EXISTS")
 
-    def test_what_is_not_there_is_not_found(self, admin, kind, key, fields):
+    def test_an_unknown_id_is_not_found(self, admin, kind, key, fields):
         for answer in (admin.get(f"/api/v1/admin/{kind}/none"), admin.patch(kind, "none", name="x")):
             assert (answer.status, answer.code) == (404, f"{kind[:-1].upper()}_NOT_FOUND")
 
-    def test_a_field_that_nobody_knows_is_ignored_with_a_warning(self, admin, kind, key, fields):
+    def test_an_unknown_field_is_ignored_with_a_warning(self, admin, kind, key, fields):
         answer = admin.create(kind, **fields, nmae="x")
         assert answer.status == 201
         assert "did you mean name?" in answer.body["warnings"][-1]
 
     @pytest.mark.parametrize("status", ["gone", "ACTIVE", 5, None])
-    def test_a_status_that_is_none_is_refused(self, admin, kind, key, fields, status):
+    def test_an_invalid_status_is_refused(self, admin, kind, key, fields, status):
         answer = admin.create(kind, **fields, status=status)
         assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
         assert answer.body["error"]["details"][0].startswith("status:")
 
-    def test_a_missing_field_is_named(self, admin, kind, key, fields):
+    def test_the_error_names_each_missing_field(self, admin, kind, key, fields):
         answer = admin.create(kind, name="x")
         assert answer.status == 400
         named = {detail.partition(":")[0] for detail in answer.body["error"]["details"]}
@@ -73,7 +73,7 @@ class TestBothKinds:
 
 
 @pytest.mark.parametrize(
-    ("kind", "fields", "pythons", "name"),
+    ("kind", "fields", "snake_case", "name"),
     [
         ("products", PRODUCT, "earn_up_to", "earnUpTo"),
         ("products", PRODUCT, "click_ttl_hours", "clickTtlHours"),
@@ -81,17 +81,17 @@ class TestBothKinds:
         ("networks", {"name": "Network"}, "reward_rate", "rewardRate"),
     ],
 )
-def test_a_field_in_pythons_spelling_counts_in_a_patch_as_in_a_post(admin, kind, fields, pythons, name):
+def test_snake_case_field_names_are_accepted_in_post_and_patch(admin, kind, fields, snake_case, name):
     others = {field: value for field, value in fields.items() if field != name}
-    created = admin.create(kind, **others, **{pythons: 5})
+    created = admin.create(kind, **others, **{snake_case: 5})
     assert (created.status, created.data[name]) == (201, 5)
     row_id = created.data[f"{kind[:-1]}Id"]
-    changed = admin.patch(kind, row_id, **{pythons: 7})
+    changed = admin.patch(kind, row_id, **{snake_case: 7})
     assert (changed.status, changed.data[name]) == (200, 7)
     assert "ignored" not in str([created.body, changed.body])
-    both = admin.patch(kind, row_id, **{pythons: 8, name: 9})
+    both = admin.patch(kind, row_id, **{snake_case: 8, name: 9})
     assert both.data[name] == 9
-    assert f"{pythons} is not a field and was ignored" in both.body["warnings"][-1]
+    assert f"{snake_case} is not a field and was ignored" in both.body["warnings"][-1]
 
 
 def listed(admin, kind, key, **query) -> set[str]:
@@ -105,7 +105,7 @@ def listed(admin, kind, key, **query) -> set[str]:
 
 
 class TestProducts:
-    def test_a_product_shows_the_whole_contract_and_its_token_once(self, admin):
+    def test_a_product_shows_every_field_and_its_token_only_once(self, admin):
         created = admin.create("products", **PRODUCT).data
         token = created.pop("postbackToken")
         assert token.startswith("pbt_")
@@ -152,30 +152,30 @@ class TestProducts:
             ("productId", "no spaces please"),
         ],
     )
-    def test_what_is_wrong_is_named(self, admin, field, value):
+    def test_the_error_names_the_invalid_field(self, admin, field, value):
         outer, _, inner = field.partition(".")
         answer = admin.create("products", **PRODUCT | {outer: {inner: value} if inner else value})
         assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
         assert any(detail.startswith(field) for detail in answer.body["error"]["details"])
 
-    def test_addresses_must_be_given_where_they_decide(self, admin):
+    def test_authentication_by_ip_requires_valid_networks(self, admin):
         answer = admin.create("products", **PRODUCT, postbackAuth={"mode": "ip"})
         assert answer.status == 400
         answer = admin.create("products", **PRODUCT, postbackAuth={"mode": "ip", "allowedCidrs": ["10.0.0.0/99"]})
         assert answer.status == 400
 
-    def test_a_new_task_url_brings_its_host_along(self, admin):
+    def test_a_new_task_url_updates_the_allowed_hosts(self, admin):
         product_id = admin.create("products", **PRODUCT).data["productId"]
         changed = admin.patch("products", product_id, taskUrl="https://other.example/").data
         assert changed["allowedHosts"] == ["other.example"]
 
-    def test_a_task_url_outside_the_hosts_that_were_given_is_refused(self, admin):
+    def test_a_task_url_outside_the_allowed_hosts_is_refused(self, admin):
         answer = admin.create("products", **PRODUCT, allowedHosts=["other.example"])
         assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
 
 
 class TestPartners:
-    def test_a_secret_is_shown_once(self, admin):
+    def test_a_signing_secret_is_shown_only_once(self, admin):
         created = admin.create("partners", **PARTNER).data
         secret = created["signingSecret"]
         assert secret not in str(admin.get(f"/api/v1/admin/partners/{created['partnerId']}").body)
@@ -209,11 +209,11 @@ class TestPartners:
             "https://partner.example\\@127.0.0.1/",
         ],
     )
-    def test_a_url_that_leads_inside_is_refused(self, admin, url):
+    def test_a_url_of_a_private_address_is_refused(self, admin, url):
         answer = admin.create("partners", **PARTNER | {"postbackUrl": url})
         assert (answer.status, answer.code) == (400, "PARTNER_URL_NOT_ALLOWED")
 
-    def test_an_unknown_macro_is_refused_naming_the_nearest(self, admin):
+    def test_an_unknown_macro_is_refused_with_a_suggestion(self, admin):
         answer = admin.create("partners", **PARTNER | {"postbackUrl": "https://partner.example/?c={clik_id}"})
         assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
         assert "{click_id}" in answer.body["message"]
@@ -229,24 +229,24 @@ class TestPartners:
             ("bodyTemplate", "{nonsense_macro}"),
         ],
     )
-    def test_what_is_wrong_is_named(self, admin, field, value):
+    def test_the_error_names_the_invalid_field(self, admin, field, value):
         answer = admin.create("partners", **PARTNER | {field: value})
         assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
         assert answer.body["error"]["details"][0].startswith(field)
 
-    def test_a_template_that_would_not_be_json_is_refused(self, admin):
+    def test_a_body_template_that_is_not_json_is_refused(self, admin):
         answer = admin.create("partners", **PARTNER, method="POST", bodyTemplate='{"id": {click_id')
         assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
 
-    def test_words_for_a_status_may_be_given_by_either_name(self, admin):
+    def test_status_words_accept_either_name_of_a_status(self, admin):
         words = {"Purchase": "sold", "reject": "no", "reversed": "back"}
         shown = admin.create("partners", **PARTNER, statusWords=words, events=["lead", "PURCHASE"]).data
         assert shown["statusWords"] == {"approved": "sold", "rejected": "no", "reversed": "back"}
         assert shown["events"] == ["Lead", "Purchase"]
 
 
-class TestCursorsThatWereMadeUp:
-    """Whoever has read the code can give any key a seal; DynamoDB, which cannot start there, is not our failure."""
+class TestForgedCursors:
+    """The seal of a cursor is no secret: a key at which DynamoDB cannot start is the caller's error, not ours."""
 
     @pytest.fixture
     def refused(self, admin):
@@ -257,20 +257,20 @@ class TestCursorsThatWereMadeUp:
         return check
 
     @pytest.mark.parametrize("key", [{"other": "x"}, {"productId": 5}, {"productId": 1.5}, {"productId": {}}])
-    def test_of_a_whole_table(self, refused, key):
+    def test_on_a_whole_table(self, refused, key):
         refused("/api/v1/admin/products", "productId:None", key)
 
     @pytest.mark.parametrize("key", [{"productId": "x"}, {"productId": "x", "status": "paused"}, {"status": "active"}])
-    def test_of_an_index(self, refused, key):
+    def test_on_an_index(self, refused, key):
         refused("/api/v1/admin/products", "productId:active", key, status="active")
         refused("/api/v1/earn/products", "productId:active", key)
 
-    def test_of_what_is_somebody_elses(self, refused, person, new_person):
+    def test_on_another_users_rows(self, refused, person, new_person):
         key = {"userId": new_person().user_id, "earningId": "EARN-1"}
         refused("/api/v1/earn/earnings", f"earnings:{person.user_id}", key, client=person.app)
 
     @pytest.mark.parametrize("start", [{"dayShard": "2026-03-01#x"}, {"conversionId": "x"}, "text"])
-    def test_of_shards(self, refused, start):
+    def test_on_shards(self, refused, start):
         day = "2026-03-01"
         shards = day_shards(day)
         scope = "|".join([BY_DAY, *shards])
@@ -278,14 +278,14 @@ class TestCursorsThatWereMadeUp:
         refused("/api/v1/admin/conversions", scope, {"another": {}}, day=day)
 
     @pytest.mark.parametrize("key", [{"createdAt": "5"}, {"created_at": ""}, {"created_at": 5}, {"created_at": "!"}])
-    def test_of_deliveries(self, refused, key):
+    def test_on_deliveries(self, refused, key):
         others = {"conversion_id": "x", "delivery_key": "y"}
         refused("/api/v1/admin/deliveries", Listing("p").scope, others | key, partnerId="p")
         refused("/api/v1/admin/deliveries/undelivered", "undelivered", others | key | {"state": "parked"})
         refused("/api/v1/admin/deliveries/undelivered", "undelivered", others | key)
 
     @pytest.mark.parametrize("state", ["missing", "parked"])
-    def test_of_a_replay(self, admin, state):
+    def test_on_a_replay(self, admin, state):
         partner_id = admin.create("partners", **PARTNER).data["partnerId"]
         today = times.now()[:10]
         span = {"partnerId": partner_id, "from": today, "to": today, "state": state}

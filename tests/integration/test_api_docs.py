@@ -1,4 +1,4 @@
-"""The deployed API does what its description says: nothing fails, and every answer is one that is described."""
+"""The deployed API matches its description: nothing fails, and every answer is described."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from schemathesis.specs.openapi.checks import (
 from api_docs.document import PATH
 from local.accounts import Account, sign_in
 from local.client import Client
-from tests.integration.conftest import eventually
-from tests.integration.described import described
+from tests.integration.api_description import checked
 from tests.integration.test_admin import listed
+from tests.waiting import eventually
 
 EXAMPLES = 12
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -43,10 +43,10 @@ def login(stack) -> Account:
 
 @pytest.fixture(scope="module")
 def sessions(stack, admin, caller, login) -> dict[str, requests.Session]:
-    """By how the path begins."""
+    """By the prefix of the path."""
     return {
         "/api/v1/admin/": admin.session,
-        "/api/v1/partner/": described(Client(stack.api_url, login.token)).session,
+        "/api/v1/partner/": checked(Client(stack.api_url, login.token)).session,
         "/api/v1/earn/": caller.app.session,
         "/": Client("").session,
     }
@@ -54,10 +54,10 @@ def sessions(stack, admin, caller, login) -> dict[str, requests.Session]:
 
 @pytest.fixture(scope="module")
 def known(admin, caller, public, new_product, login, partners) -> dict[str, str]:
-    """Ids of what is there, by the names of the parameters that take them."""
+    """Ids of existing rows, by the names of the parameters that take them."""
     product = new_product(postbackAuth={"mode": "open"}, approval="auto", multipleConversions=True)
-    told = {"postbackUrl": f"{partners.url}/ok/docs", "filters": {"productIds": [product.product_id]}}
-    partner_id = admin.create("partners", name="Told", logins=[login.user_id], **told).data["partnerId"]
+    fields = {"postbackUrl": f"{partners.url}/ok/docs", "filters": {"productIds": [product.product_id]}}
+    partner_id = admin.create("partners", name="Subscriber", logins=[login.user_id], **fields).data["partnerId"]
     click_id = caller.app.click(product.product_id).data["clickId"]
     public.postback(click_id, amount="1.5", transactionId="t-1")
     receipts = admin.get("/api/v1/admin/receipts", clickId=click_id).data["items"]
@@ -79,8 +79,8 @@ def known(admin, caller, public, new_product, login, partners) -> dict[str, str]
 
 
 @pytest.fixture(autouse=True)
-def _left_quiet(admin):
-    """Partners that were made up are told nothing: other tests count what is told."""
+def _archived_partners(admin):
+    """Archive generated partners: other tests count deliveries."""
     before = listed(admin, "partners", "partnerId", status="active")
     yield
     for partner_id in listed(admin, "partners", "partnerId", status="active") - before:
@@ -96,14 +96,14 @@ def _left_quiet(admin):
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_an_operation_answers_as_described(case, stack, sessions, known):
-    """Once as generated, and once about what is there."""
+def test_every_response_matches_the_description(case, stack, sessions, known):
+    """Call it as generated, and once more with existing ids."""
     session = next(session for path, session in sessions.items() if case.path.startswith(path))
-    for request in filter(None, (case, about(known, case))):
+    for request in filter(None, (case, with_existing_ids(known, case))):
         request.call_and_validate(stack.api_url, session, checks=CHECKS)
 
 
-def test_the_document_is_served_as_it_was_made(public):
+def test_the_document_is_served_unchanged(public):
     assert public.get("/openapi.json").body == json.loads(PATH.read_text(encoding="utf-8"))
 
 
@@ -111,8 +111,8 @@ def test_the_page_is_served(public):
     assert "<title>Ricochet API</title>" in public.get("/docs").body
 
 
-def about(known: dict[str, str], case: Case) -> Case | None:
-    """The same request with ids that are there in the places that take one; None if there are none."""
+def with_existing_ids(known: dict[str, str], case: Case) -> Case | None:
+    """Return the same request with existing ids; None if it takes none."""
     path, query = replaced(case.path_parameters, known), replaced(case.query, known)
     if (path, query) == (case.path_parameters, case.query):
         return None

@@ -1,4 +1,4 @@
-"""How many AWS calls a request costs, counted on the wire, with the product and the network in memory already."""
+"""The AWS calls of a request, counted on the wire, with the product and the network already cached."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ricochet.clicks.clicks_table import ClicksTable
 from ricochet.clicks.create_click import ClickRequest, CreateClick
 from ricochet.clicks.products_table import ProductsTable
 from ricochet.clicks.read_click import ReadClick
-from ricochet.intake.advertiser_source import AdvertiserDirectory
+from ricochet.intake.advertiser_source import AdvertiserSource
 from ricochet.intake.intake import Intake
 from ricochet.intake.network_source import NetworkDirectory
 from ricochet.intake.raw_postback import RawPostback
@@ -26,7 +26,7 @@ numbers = itertools.count()
 
 
 class Counted:
-    """The use cases on the deployed tables, by a client that counts its requests."""
+    """The use cases on the deployed tables, with a client that counts its requests."""
 
     def __init__(self, stack) -> None:
         self.calls: list[str] = []
@@ -45,7 +45,7 @@ class Counted:
         self.read_click = ReadClick(ClicksTable(client, settings.clicks_table))
         self.earnings = EarningsTable(client, settings.earnings_table)
         self.wallets = WalletsTable(client, settings.wallets_table)
-        self.advertisers = AdvertiserDirectory.from_settings(client, settings)
+        self.advertisers = AdvertiserSource.from_settings(client, settings)
         self.networks = NetworkDirectory.from_settings(client, settings)
         self.intake = Intake.from_settings(client, settings)
 
@@ -73,7 +73,7 @@ class Counted:
             source_ip="203.0.113.1",
         )
         key = path.rpartition("/postback/")[2]
-        source = self.networks.source(key, moment) if path.startswith("/postback/") else self.advertisers.source()
+        source = self.networks.source(key, moment) if path.startswith("/postback/") else self.advertisers
         self.intake(raw, source)
 
 

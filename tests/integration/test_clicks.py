@@ -1,4 +1,4 @@
-"""A click goes out: the contract that apps in the field depend on."""
+"""Clicks: the contract that apps depend on."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from local.client import Client
-from tests.integration.conftest import Rows
-from tests.integration.described import described
+from tests.integration.api_description import checked
+from tests.integration.rows import Rows
 
 UTC_MILLISECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
-def test_a_click_is_answered_as_apps_expect(person, new_product):
+def test_a_click_response_is_what_apps_expect(person, new_product):
     product = new_product(taskUrl="https://example.com/offer?src=app&a=1")
     answer = person.app.click(product.product_id, taskUrl="https://example.com/offer?src=app&a=1", offerId="o-1")
     assert answer.status == 201
@@ -36,19 +36,19 @@ def test_a_click_is_answered_as_apps_expect(person, new_product):
     assert data["trackingUrl"].endswith(f"/api/v1/earn/postback?click_id={data['clickId']}")
 
 
-def test_the_tracking_url_is_one_that_an_advertiser_can_call(person, public, new_product):
+def test_an_advertiser_can_call_the_tracking_url(person, public, new_product):
     product = new_product(postbackAuth={"mode": "open"}, approval="auto")
     click = person.app.click(product.product_id).data
     assert click["trackingUrl"].startswith(public.api_url)
     assert Client(click["trackingUrl"]).call("GET", "&amount=5").data["amount"] == 5
 
 
-def test_without_a_task_url_the_products_own_is_taken(person, new_product):
+def test_without_a_task_url_the_one_of_the_product_is_used(person, new_product):
     product = new_product(taskUrl="https://example.com/own")
     assert person.app.click(product.product_id).data["redirectUrl"].startswith("https://example.com/own?click_id=")
 
 
-def test_an_empty_body_is_as_good_as_an_empty_object(person, new_product):
+def test_an_empty_body_is_accepted(person, new_product):
     path = f"/api/v1/earn/products/{new_product().product_id}/click"
     assert person.app.call("POST", path).status == 201
 
@@ -71,7 +71,7 @@ def test_an_empty_body_is_as_good_as_an_empty_object(person, new_product):
         "example.com/offer",
     ],
 )
-def test_nobody_is_sent_anywhere_but_to_the_product(person, new_product, url):
+def test_a_task_url_outside_the_products_hosts_is_refused(person, new_product, url):
     answer = person.app.click(new_product().product_id, taskUrl=url)
     assert (answer.status, answer.code) == (400, "TASK_URL_NOT_ALLOWED")
 
@@ -90,7 +90,7 @@ def test_nobody_is_sent_anywhere_but_to_the_product(person, new_product, url):
         (b'{"subid": "' + b"x" * 200 + b'"}', "INVALID_REQUEST"),
     ],
 )
-def test_a_body_that_makes_no_sense_is_refused_by_name(person, new_product, body, code):
+def test_an_invalid_body_is_refused_with_its_code(person, new_product, body, code):
     path = f"/api/v1/earn/products/{new_product().product_id}/click"
     answer = person.app.call("POST", path, data=body, headers={"content-type": "application/json"})
     assert (answer.status, answer.code) == (400, code)
@@ -102,7 +102,7 @@ def test_a_huge_body_is_refused(person, new_product):
     assert (answer.status, answer.code) == (413, "BODY_TOO_LARGE")
 
 
-def test_fields_that_nobody_knows_are_ignored(person, new_product):
+def test_unknown_fields_are_ignored(person, new_product):
     assert person.app.click(new_product().product_id, colour="green", nested={"a": [1]}).status == 201
 
 
@@ -111,7 +111,7 @@ def test_an_unknown_product_is_not_found(person):
     assert (answer.status, answer.code) == (404, "PRODUCT_NOT_FOUND")
 
 
-def test_a_paused_product_takes_no_clicks_until_it_is_active_again(person, admin, new_product):
+def test_a_paused_product_refuses_clicks_until_it_is_active_again(person, admin, new_product):
     product = new_product(status="paused")
     answer = person.app.click(product.product_id)
     assert (answer.status, answer.code) == (409, "PRODUCT_PAUSED")
@@ -125,7 +125,7 @@ def test_a_paused_product_takes_no_clicks_until_it_is_active_again(person, admin
         None,
         "nonsense",
         "a.b.c",
-        # signed by somebody else
+        # signed by another issuer
         "eyJhbGciOiJSUzI1NiIsImtpZCI6ImEifQ.eyJzdWIiOiJ4IiwiaXNzIjoiaHR0cHM6Ly9ldmlsLmV4YW1wbGUifQ.c2lnbmF0dXJl",
         # alg none
         "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.",
@@ -144,16 +144,16 @@ def test_a_paused_product_takes_no_clicks_until_it_is_active_again(person, admin
         ("GET", "/api/v1/admin/partners"),
     ],
 )
-def test_nobody_gets_in_without_a_token_of_ours(stack, method, path, token):
-    assert described(Client(stack.api_url, token)).call(method, path).status == 401
+def test_a_request_without_a_valid_token_is_unauthorized(stack, method, path, token):
+    assert checked(Client(stack.api_url, token)).call(method, path).status == 401
 
 
-def test_a_tampered_token_is_no_token(stack, person):
+def test_a_tampered_token_is_unauthorized(stack, person):
     header, payload, signature = person.account.token.split(".")
     assert Client(stack.api_url, f"{header}.{payload[:-4]}AAAA.{signature}").get("/api/v1/earn/wallet").status == 401
 
 
-def test_a_user_sees_what_became_of_a_click_of_their_own(person, new_product):
+def test_users_can_read_their_own_click(person, new_product):
     product = new_product(taskUrl="https://example.com/offer?x=1")
     click = person.app.click(product.product_id, offerId="o-9", sub1="s").data
     log = person.app.get(f"/api/v1/earn/clicks/{click['clickId']}").data
@@ -168,25 +168,25 @@ def test_a_user_sees_what_became_of_a_click_of_their_own(person, new_product):
     assert not {"ip", "ipAddress", "ttl"} & set(log)
 
 
-def test_another_users_click_does_not_exist(person, new_person, new_product):
+def test_another_users_click_is_not_found(person, new_person, new_product):
     click_id = person.app.click(new_product().product_id).data["clickId"]
     answer = new_person().app.get(f"/api/v1/earn/clicks/{click_id}")
     assert (answer.status, answer.code) == (404, "CLICK_NOT_FOUND")
 
 
-def test_a_click_whose_time_is_over_shows_as_expired(person, new_product, rows: Rows):
+def test_an_expired_click_shows_as_expired(person, new_product, rows: Rows):
     click_id = person.app.click(new_product().product_id).data["clickId"]
     rows.set("Clicks", {"clickId": click_id}, expiresAt="2020-01-01T00:00:00.000Z")
     assert person.app.get(f"/api/v1/earn/clicks/{click_id}").data["status"] == "expired"
 
 
-def test_visits_are_counted_and_the_first_is_remembered(person, public, new_product, rows: Rows):
+def test_visits_are_counted_and_the_first_one_is_recorded(person, public, new_product, rows: Rows):
     click_id = person.app.click(new_product().product_id).data["clickId"]
     first = public.track(click_id)
     assert (first.status, first.body["message"]) == (200, "Click tracked")
     assert first.data == {"clickId": click_id, "status": "pending"}
     (before,) = rows.find("Clicks", clickId=click_id)
-    time.sleep(0.01)
+    time.sleep(0.01)  # so that the second visit has another time
     public.track(click_id)
     (after,) = rows.find("Clicks", clickId=click_id)
     assert (before["visits"], after["visits"]) == (1, 2)
@@ -194,13 +194,13 @@ def test_visits_are_counted_and_the_first_is_remembered(person, public, new_prod
 
 
 @pytest.mark.parametrize("click_id", ["550e8400-e29b-41d4-a716-446655440000", "not-a-click"])
-def test_tracking_a_click_that_is_none_creates_nothing(public, rows: Rows, click_id):
+def test_tracking_an_unknown_click_creates_nothing(public, rows: Rows, click_id):
     answer = public.track(click_id)
     assert (answer.status, answer.code) == (404, "CLICK_NOT_FOUND")
     assert rows.find("Clicks", clickId=click_id) == []
 
 
-def test_products_that_are_active_are_listed_page_by_page(person, new_product):
+def test_active_products_are_listed_page_by_page(person, new_product):
     wanted = {new_product().product_id for _ in range(3)}
     hidden = new_product(status="paused").product_id
     seen, cursor = [], None

@@ -1,4 +1,4 @@
-"""Operators look at conversions, day by day and one by one, and correct what went wrong."""
+"""Operators list conversions by day, look at one, and correct its status."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from tests.integration.conftest import Rows, eventually
-from tests.integration.reporting import Reporter, bring, listen, pages
+from tests.integration.reporting import Reporter, pages, refer, subscribe
+from tests.integration.rows import Rows
+from tests.waiting import eventually
 
 CONVERSIONS = "/api/v1/admin/conversions"
 
@@ -24,7 +25,7 @@ def reporter(public, new_product):
 
 @pytest.fixture
 def reported(reporter, person, rows: Rows):
-    """Reports a conversion of 40 with a status; its click and its id."""
+    """Report a conversion of 40 with a status; return the ids of its click and itself."""
 
     def report(status: str) -> tuple[str, str]:
         click_id = reporter.click(person)
@@ -39,8 +40,8 @@ def correct(admin, conversion_id, status, reason="a mistake"):
     return admin.call("POST", f"{CONVERSIONS}/{conversion_id}/status", json={"status": status, "reason": reason})
 
 
-class TestTheList:
-    def test_a_day_is_listed_newest_first_page_by_page_and_everything_once(self, admin, reported):
+class TestList:
+    def test_a_day_is_listed_page_by_page_newest_first_without_duplicates(self, admin, reported):
         ids = [reported(status)[1] for status in ("Lead", "Purchase", "Purchase", "Trash", "Purchase", "Reject")]
         found = [row for page in pages(lambda **q: admin.get(CONVERSIONS, **q), day=today(), limit=4) for row in page]
         assert all(one["updatedAt"] >= other["updatedAt"] for one, other in pairwise(found))
@@ -48,7 +49,7 @@ class TestTheList:
         assert len(listed) == len(set(listed))
         assert [one for one in listed if one in ids] == ids[::-1]
 
-    def test_a_status_may_be_asked_for(self, admin, reported):
+    def test_the_list_can_be_filtered_by_status(self, admin, reported):
         ids = {status: reported(status)[1] for status in ("Lead", "Purchase", "Trash")}
         found = [
             row
@@ -58,7 +59,7 @@ class TestTheList:
         assert {row["status"] for row in found} == {"trash"}
         assert ids["Trash"] in {row["conversionId"] for row in found}
 
-    def test_it_moves_to_the_day_of_its_last_change(self, admin, reported, rows: Rows):
+    def test_a_conversion_is_listed_under_the_day_of_its_last_change(self, admin, reported, rows: Rows):
         _, conversion_id = reported("Purchase")
         (row,) = rows.find("Conversions", conversionId=conversion_id)
         assert row["dayShard"].startswith(f"{today()}#")
@@ -77,12 +78,12 @@ class TestTheList:
             ({"day": "2026-11-21", "status": "Purchase"}, "status"),
         ],
     )
-    def test_a_question_that_makes_no_sense_is_refused(self, admin, query, named):
+    def test_an_invalid_query_is_refused(self, admin, query, named):
         answer = admin.get(CONVERSIONS, **query)
         assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
         assert answer.body["error"]["details"][0].startswith(f"{named}:")
 
-    def test_a_cursor_that_was_changed_or_is_of_another_day_is_refused(self, admin, reported):
+    def test_a_tampered_cursor_or_one_of_another_day_is_refused(self, admin, reported):
         for _ in range(2):
             reported("Purchase")
         cursor = admin.get(CONVERSIONS, day=today(), limit=1).data["nextCursor"]
@@ -94,8 +95,8 @@ class TestTheList:
         assert admin.get(CONVERSIONS, day="2020-01-01").data == {"items": [], "nextCursor": None}
 
 
-class TestOne:
-    def test_it_shows_what_it_was_and_every_row_of_its_money(self, admin, reporter, person, reported):
+class TestDetails:
+    def test_a_conversion_shows_its_versions_and_earnings(self, admin, reporter, person, reported):
         click_id, conversion_id = reported("Lead")
         reporter.report(click_id, "Purchase", amount=30)
         reporter.report(click_id, "Refund", amount=10)
@@ -110,11 +111,11 @@ class TestOne:
         ]
         assert {"dayShard", "reports"}.isdisjoint(shown)
 
-    def test_what_is_not_there_is_not_found(self, admin):
+    def test_an_unknown_conversion_is_not_found(self, admin):
         for answer in (admin.get(f"{CONVERSIONS}/CONV-0"), correct(admin, "CONV-0", "approved")):
             assert (answer.status, answer.code) == (404, "CONVERSION_NOT_FOUND")
 
-    def test_users_are_kept_out(self, person, reported):
+    def test_users_are_forbidden(self, person, reported):
         _, conversion_id = reported("Purchase")
         answers = [
             person.app.get(CONVERSIONS, day=today()),
@@ -125,9 +126,9 @@ class TestOne:
         assert person.app.wallet()["balance"] == 40
 
 
-class TestCorrecting:
+class TestCorrections:
     @pytest.mark.parametrize(
-        ("said", "wanted", "balance", "click"),
+        ("reported_status", "wanted", "balance", "click"),
         [
             ("Lead", "approved", 40, "converted"),
             ("Lead", "rejected", 0, "rejected"),
@@ -137,11 +138,11 @@ class TestCorrecting:
             ("Purchase", "reversed", 0, "converted"),
         ],
     )
-    def test_what_the_state_machine_allows_is_done(self, admin, reported, person, said, wanted, balance, click):
-        click_id, conversion_id = reported(said)
+    def test_an_allowed_correction_is_applied(self, admin, reported, person, reported_status, wanted, balance, click):
+        click_id, conversion_id = reported(reported_status)
         shown = correct(admin, conversion_id, wanted).data
         assert (shown["status"], shown["version"], shown["credited"]) == (wanted, 2, balance)
-        assert (shown["sourceStatus"], shown["versions"][0]["version"]) == (said, 1)
+        assert (shown["sourceStatus"], shown["versions"][0]["version"]) == (reported_status, 1)
         assert shown["changedBy"].startswith("operator:")
         wallet = person.app.wallet()
         assert (wallet["balance"], wallet["pending"]) == (balance, 0)
@@ -149,15 +150,17 @@ class TestCorrecting:
         assert person.app.get(f"/api/v1/earn/clicks/{click_id}").data["status"] == click
 
     @pytest.mark.parametrize(
-        ("said", "wanted"),
+        ("reported_status", "wanted"),
         [
             *(("Lead", wanted) for wanted in ("pending", "reversed")),
             *(("Purchase", wanted) for wanted in ("pending", "approved", "rejected", "trash")),
             *(("Trash", wanted) for wanted in ("pending", "trash", "rejected", "reversed")),
         ],
     )
-    def test_anything_else_is_refused_saying_what_it_is(self, admin, reported, person, said, wanted):
-        _, conversion_id = reported(said)
+    def test_any_other_correction_is_refused_with_the_current_status(
+        self, admin, reported, person, reported_status, wanted
+    ):
+        _, conversion_id = reported(reported_status)
         before = person.app.wallet()
         answer = correct(admin, conversion_id, wanted)
         assert (answer.status, answer.code) == (409, "STATUS_NOT_POSSIBLE")
@@ -173,27 +176,27 @@ class TestCorrecting:
             ({"status": "reversed", "reason": ""}, "reason"),
         ],
     )
-    def test_what_is_wrong_is_named(self, admin, reported, person, body, named):
+    def test_the_error_names_the_invalid_field(self, admin, reported, person, body, named):
         _, conversion_id = reported("Purchase")
         answer = admin.call("POST", f"{CONVERSIONS}/{conversion_id}/status", json=body)
         assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
         assert answer.body["error"]["details"][0].startswith(f"{named}:")
         assert person.app.wallet()["balance"] == 40
 
-    def test_partners_and_the_referrer_follow(self, admin, reporter, new_person, partners, rows: Rows):
+    def test_a_correction_reaches_partners_and_the_referrer(self, admin, reporter, new_person, partners, rows: Rows):
         referrer, person = new_person(), new_person()
-        bring(referrer, person)
-        listener = listen(admin, partners, reporter.product)
+        refer(referrer, person)
+        subscriber = subscribe(admin, partners, reporter.product)
         click_id = reporter.click(person)
         reporter.report(click_id, "Trash", amount=40)
         (row,) = rows.conversions(click_id)
         correct(admin, row["conversionId"], "approved")
         eventually(lambda: referrer.app.wallet()["balance"] == 4, "the commission")
         correct(admin, row["conversionId"], "reversed")
-        eventually(lambda: referrer.app.wallet()["balance"] == 0, "the commission to go back")
-        listener.hears(click_id, "Trash", "Purchase", "Reject")
+        eventually(lambda: referrer.app.wallet()["balance"] == 0, "the reversal of the commission")
+        subscriber.receives(click_id, "Trash", "Purchase", "Reject")
 
-    def test_the_receipt_names_the_operator_and_is_no_postback(self, admin, reported):
+    def test_a_correction_leaves_a_receipt_that_cannot_be_replayed(self, admin, reported):
         click_id, conversion_id = reported("Purchase")
         correct(admin, conversion_id, "reversed", "charged back by phone")
         shown = eventually(
@@ -210,7 +213,7 @@ class TestCorrecting:
         assert (answer.status, answer.code) == (409, "RECEIPT_NOT_REPLAYABLE")
         assert admin.get(f"/api/v1/admin/receipts/{receipt['receiptId']}").data["outcome"] == "reversed"
 
-    def test_a_click_that_was_paid_is_not_paid_again_by_hand(self, admin, public, new_product, person, rows: Rows):
+    def test_an_operator_cannot_pay_a_converted_click_again(self, admin, public, new_product, person, rows: Rows):
         product = new_product()
         click_id = person.app.click(product.product_id).data["clickId"]
         for transaction in ("a", "b"):
@@ -221,8 +224,8 @@ class TestCorrecting:
         assert (answer.status, answer.code) == (409, "CLICK_ALREADY_CONVERTED")
         assert person.app.wallet()["balance"] == 40
 
-    def test_a_conversion_of_nobody_can_be_corrected_too(self, admin, public, rows: Rows):
-        network = admin.create("networks", name="of nobody", creditBy="none").data
+    def test_a_conversion_without_a_user_can_be_corrected(self, admin, public, rows: Rows):
+        network = admin.create("networks", name="without users", creditBy="none").data
         public.network_postback(network["uniqueKey"], params={"click_id": "theirs", "payout": "3", "txid": "t"})
         (row,) = rows.find("Conversions", networkId=network["networkId"])
         shown = correct(admin, row["conversionId"], "reversed").data

@@ -1,4 +1,4 @@
-"""Money that waits for a person: operators find it, and their word moves it once."""
+"""Earnings held for review: operators find them, and each is decided once."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.integration.conftest import Rows, eventually
-from tests.integration.reporting import Reporter, bring, listen, pages
+from tests.integration.reporting import Reporter, pages, refer, subscribe
+from tests.integration.rows import Rows
+from tests.waiting import eventually
 
 EARNINGS = "/api/v1/admin/earnings"
 
@@ -29,24 +30,22 @@ def waiting(admin, reporter, **query):
 
 @pytest.fixture
 def held(admin, manual, person):
-    """A click whose conversion waits, and the earning as operators find it."""
+    """A click whose conversion is held, and its earning as operators see it."""
     click_id = manual.click(person)
     assert manual.report(click_id, amount=40)["status"] == "pending"
     (earning,) = waiting(admin, manual)
     return click_id, earning
 
 
-class TestTheList:
-    def test_it_says_whose_money_waits_and_why(self, held, manual, person):
+class TestList:
+    def test_the_list_shows_who_waits_for_money_and_why(self, held, manual, person):
         click_id, earning = held
         assert (earning["userId"], earning["clickId"], earning["amount"]) == (person.user_id, click_id, 40)
         assert (earning["status"], earning["approvalStatus"]) == ("pending", "pending")
         assert (earning["reason"], earning["productId"]) == ("manual_approval", manual.product.product_id)
         assert not [name for name in earning if "hard" in name]
 
-    def test_every_reason_is_in_it_and_what_waits_for_its_source_or_for_nobody_is_not(
-        self, admin, public, new_product, person
-    ):
+    def test_only_earnings_held_for_review_are_listed(self, admin, public, new_product, person):
         reporter = Reporter(public, new_product(earnUpTo=10, multipleConversions=True))
         click_ids = [reporter.click(person) for _ in range(4)]
         reporter.report(click_ids[0], amount=11)
@@ -59,7 +58,7 @@ class TestTheList:
             (click_ids[1], "currency_mismatch"),
         ]
 
-    def test_it_is_turned_page_by_page_the_longest_waiting_first(self, admin, manual, person):
+    def test_the_list_is_paged_oldest_first(self, admin, manual, person):
         click_ids = [manual.click(person) for _ in range(7)]
         for click_id in click_ids:
             manual.report(click_id, amount=1)
@@ -69,7 +68,7 @@ class TestTheList:
         assert everyone == sorted(set(everyone))
         assert len(everyone) >= 7
 
-    def test_a_cursor_that_was_changed_or_is_of_another_list_is_refused(self, admin, manual, person):
+    def test_a_tampered_cursor_or_one_of_another_list_is_refused(self, admin, manual, person):
         for _ in range(2):
             manual.report(manual.click(person), amount=1)
         cursor = admin.get(EARNINGS, limit=1).data["nextCursor"]
@@ -79,16 +78,16 @@ class TestTheList:
         assert admin.get(EARNINGS, limit="many").code == "INVALID_LIMIT"
 
 
-class TestApproving:
-    def test_it_credits_the_user_tells_the_partners_and_pays_the_referrer(
+class TestApproval:
+    def test_approval_credits_the_user_and_reaches_partners_and_the_referrer(
         self, admin, manual, new_person, partners, rows: Rows
     ):
         referrer, person = new_person(), new_person()
-        bring(referrer, person)
-        listener = listen(admin, partners, manual.product)
+        refer(referrer, person)
+        subscriber = subscribe(admin, partners, manual.product)
         click_id = manual.click(person)
         manual.report(click_id, amount=40)
-        listener.hears(click_id, "Lead")
+        subscriber.receives(click_id, "Lead")
         (earning,) = waiting(admin, manual)
 
         data = decide(admin, earning, "approve", reason="checked by hand").data
@@ -102,7 +101,7 @@ class TestApproving:
             data["creditedAt"],
         )
         assert person.app.get(f"/api/v1/earn/clicks/{click_id}").data["status"] == "converted"
-        listener.hears(click_id, "Lead", "Purchase")
+        subscriber.receives(click_id, "Lead", "Purchase")
         eventually(lambda: referrer.app.wallet()["balance"] == 4, "the commission")
         assert waiting(admin, manual) == []
         (conversion,) = rows.conversions(click_id)
@@ -113,24 +112,24 @@ class TestApproving:
             "checked by hand",
         )
 
-    def test_more_than_the_product_promised_can_be_approved(self, admin, public, new_product, person):
+    def test_an_amount_above_the_products_maximum_can_be_approved(self, admin, public, new_product, person):
         reporter = Reporter(public, new_product(earnUpTo=10))
         reporter.report(reporter.click(person), amount=11)
         (earning,) = waiting(admin, reporter)
         assert decide(admin, earning, "approve").data["status"] == "completed"
         assert person.app.wallet()["balance"] == 11
 
-    def test_the_source_that_repeats_itself_gets_the_outcome(self, admin, manual, held, person):
+    def test_a_repeated_report_is_answered_with_the_decision(self, admin, manual, held, person):
         click_id, earning = held
         decide(admin, earning, "approve")
         again = manual.report(click_id, amount=40)
         assert (again["status"], again["duplicate"]) == ("completed", True)
         assert person.app.wallet()["balance"] == 40
 
-    def test_the_user_id_may_be_any_text(self, admin):
+    def test_a_user_id_may_contain_any_characters(self, admin):
         network = admin.create("networks", name="names users", creditBy="user").data
         user_id = "auth0|ann b+c@example.com"
-        # Where there is no product, it is the currency that may keep money waiting.
+        # Without a product, it is the currency that holds the money.
         sent = {"user_id": user_id, "payout": "3", "txid": network["networkId"], "currency": "EUR"}
         admin.network_postback(network["uniqueKey"], params=sent)
         (earning,) = [
@@ -140,9 +139,9 @@ class TestApproving:
         assert decide(admin, earning, "approve").data["status"] == "completed"
 
 
-class TestRejecting:
-    def test_it_takes_the_money_off_the_wallet_and_tells_the_partners(self, admin, manual, person, partners):
-        listener = listen(admin, partners, manual.product)
+class TestRejection:
+    def test_rejection_removes_the_pending_money_and_reaches_partners(self, admin, manual, person, partners):
+        subscriber = subscribe(admin, partners, manual.product)
         click_id = manual.click(person)
         manual.report(click_id, amount=40)
         (earning,) = waiting(admin, manual)
@@ -151,10 +150,10 @@ class TestRejecting:
         wallet = person.app.wallet()
         assert (wallet["balance"], wallet["pending"], wallet["lifetime"]) == (0, 0, 0)
         assert person.app.get(f"/api/v1/earn/clicks/{click_id}").data["status"] == "rejected"
-        listener.hears(click_id, "Lead", "Reject")
+        subscriber.receives(click_id, "Lead", "Reject")
         assert waiting(admin, manual) == []
 
-    def test_a_source_that_repeats_itself_does_not_bring_the_money_back(self, admin, manual, held, person):
+    def test_a_repeated_report_does_not_restore_rejected_money(self, admin, manual, held, person):
         click_id, earning = held
         decide(admin, earning, "reject", reason="no")
         assert manual.report(click_id, amount=40)["status"] == "cancelled"
@@ -164,7 +163,7 @@ class TestRejecting:
 class TestRefusals:
     @pytest.mark.parametrize("first", ["approve", "reject"])
     @pytest.mark.parametrize("second", ["approve", "reject"])
-    def test_what_is_decided_is_decided(self, admin, held, person, first, second):
+    def test_a_decision_is_final(self, admin, held, person, first, second):
         _, earning = held
         assert decide(admin, earning, first, reason="once").status == 200
         balance = person.app.wallet()["balance"]
@@ -172,25 +171,25 @@ class TestRefusals:
         assert (answer.status, answer.code) == (409, "EARNING_NOT_WAITING")
         assert person.app.wallet()["balance"] == balance
 
-    def test_ten_operators_at_once_decide_once(self, admin, held, person):
+    def test_ten_operators_deciding_at_once_make_one_decision(self, admin, held, person):
         _, earning = held
         verbs = ["approve", "reject"] * 5
         with ThreadPoolExecutor(10) as pool:
-            answers = list(pool.map(lambda verb: decide(admin, earning, verb, reason="all at once"), verbs))
+            answers = list(pool.map(lambda verb: decide(admin, earning, verb, reason="concurrently"), verbs))
         assert sorted({answer.status for answer in answers}) == [200, 409]
-        (done,) = [answer for answer in answers if answer.status == 200]
+        (decided,) = [answer for answer in answers if answer.status == 200]
         wallet = person.app.wallet()
-        assert (wallet["balance"], wallet["pending"]) == (40 if done.data["status"] == "completed" else 0, 0)
+        assert (wallet["balance"], wallet["pending"]) == (40 if decided.data["status"] == "completed" else 0, 0)
 
-    def test_what_is_not_there_is_not_found(self, admin, held):
+    def test_an_unknown_earning_is_not_found(self, admin, held):
         _, earning = held
         for other in ({"earningId": "EARN-0"}, {"userId": "nobody"}):
             answer = decide(admin, earning | other, "approve")
             assert (answer.status, answer.code) == (404, "EARNING_NOT_FOUND")
 
-    def test_a_row_that_is_no_conversions_own_waits_for_nobody(self, admin, public, new_product, new_person):
+    def test_a_commission_cannot_be_approved(self, admin, public, new_product, new_person):
         referrer, person = new_person(), new_person()
-        bring(referrer, person)
+        refer(referrer, person)
         reporter = Reporter(public, new_product())
         reporter.report(reporter.click(person), amount=40)
         eventually(lambda: referrer.app.wallet()["balance"], "the commission")
@@ -202,14 +201,14 @@ class TestRefusals:
         ("verb", "body"),
         [("reject", {}), ("reject", {"reason": ""}), ("reject", {"reason": " "}), ("approve", {"reason": 5})],
     )
-    def test_a_reason_that_is_missing_or_wrong_is_named(self, admin, held, person, verb, body):
+    def test_the_error_names_a_missing_or_invalid_reason(self, admin, held, person, verb, body):
         _, earning = held
         answer = decide(admin, earning, verb, **body)
         assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
         assert answer.body["error"]["details"][0].startswith("reason:")
         assert person.app.wallet()["pending"] == 40
 
-    def test_users_are_kept_out(self, held, person):
+    def test_users_are_forbidden(self, held, person):
         _, earning = held
         answers = [person.app.get(EARNINGS), *(decide(person.app, earning, verb) for verb in ("approve", "reject"))]
         assert {(answer.status, answer.code) for answer in answers} == {(403, "FORBIDDEN")}

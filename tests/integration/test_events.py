@@ -1,4 +1,4 @@
-"""The events in events/ are ones that the deployed functions understand."""
+"""The deployed functions process the events in events/."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 
 EVENTS = sorted((Path(__file__).parents[2] / "events").glob("*.json"))
 FUNCTIONS = sorted(path.name for path in (Path(__file__).parents[2] / "functions").iterdir() if path.is_dir())
-# What the demo's products and clicks would answer is not there; everything else is.
-FORBIDDEN = ("partner_profile", "partner_deliveries")  # the login belongs to nobody
+# The products and clicks of the demo do not exist here; everything else does.
+FORBIDDEN = ("partner_profile", "partner_deliveries")  # the login belongs to no partner
 NOT_FOUND = ("create_click", "get_click", "track_click", "receive_network_postback", "receive_postback", "set_referrer")
 
 
@@ -22,7 +22,7 @@ def invoke(stack, path: Path) -> tuple[dict[str, Any], Any]:
 
 
 @pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
-def test_an_event_is_understood(stack, path):
+def test_its_function_processes_the_event(stack, path):
     reply, answer = invoke(stack, path)
     assert "FunctionError" not in reply
     if "Records" in json.loads(path.read_text()) or "statusCode" not in (answer or {}):
@@ -34,5 +34,5 @@ def test_an_event_is_understood(stack, path):
         assert answer["statusCode"] == expected
 
 
-def test_there_is_an_event_for_every_function():
+def test_every_function_has_an_event():
     assert sorted({path.name.partition(".")[0] for path in EVENTS}) == FUNCTIONS

@@ -1,6 +1,6 @@
-"""The Dart code of docs/flutter.md against answers of the deployed stack: there is no Dart here to run it.
+"""The Dart code of docs/flutter.md against answers of the deployed stack, without running Dart.
 
-Each `fromJson` of the guide is read for what it takes from an answer and as what; real answers must have it.
+Each `fromJson` of the guide is parsed for the fields that it reads and their types; real answers must have them.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from local.client import Client
 from ricochet.clicks.create_click import ClickRequest
 from ricochet.errors import RicochetError
 from tests.guides import blocks, text
-from tests.integration.conftest import Rows, eventually
+from tests.integration.rows import Rows
 from tests.template.cloudformation import load
+from tests.waiting import eventually
 
 DART = "\n".join(blocks("flutter.md", "dart"))
 _FACTORY = re.compile(r"factory (?P<name>\w+)\.fromJson\(Map<String, dynamic> json\) \{(?P<body>.*?)\n  \}", re.DOTALL)
-_TAKEN = re.compile(r"(?P<inside>DateTime\.\w+|Uri\.parse|_each)?\(?json\['(?P<key>\w+)'\] as (?P<type>[\w<>]+\??)")
+_READ = re.compile(r"(?P<inside>DateTime\.\w+|Uri\.parse|_each)?\(?json\['(?P<key>\w+)'\] as (?P<type>[\w<>]+\??)")
 _LIST = re.compile(r"_each\(json\['(?P<key>\w+)'\] as List<dynamic>, (?P<name>\w+)\.fromJson\)")
 _ITSELF = re.compile(r"(?P<name>\w+)\.fromJson\(json\)")
 _DART_TYPES: dict[str, type | tuple[type, ...]] = {
@@ -40,17 +41,17 @@ FACTORIES = {match["name"]: match["body"] for match in _FACTORY.finditer(DART)}
 
 
 def parse(name: str, json: Any) -> None:
-    """As the guide's `name.fromJson(json)` would; AssertionError where Dart would throw."""
+    """Check what the guide's `name.fromJson(json)` reads; AssertionError where Dart would throw."""
     body = FACTORIES[name]
     assert isinstance(json, dict)
-    for taken in _TAKEN.finditer(body):
-        value, kind = json.get(taken["key"]), taken["type"]
+    for read in _READ.finditer(body):
+        value, kind = json.get(read["key"]), read["type"]
         if value is None:
-            assert kind.endswith("?"), f"{name}: {taken['key']} is missing in {json}"
+            assert kind.endswith("?"), f"{name}: {read['key']} is missing in {json}"
             continue
-        assert isinstance(value, _DART_TYPES[kind.removesuffix("?")]), f"{name}: {taken['key']} in {json}"
+        assert isinstance(value, _DART_TYPES[kind.removesuffix("?")]), f"{name}: {read['key']} in {json}"
         assert isinstance(value, bool) is (kind == "bool")
-        _IN_DART.get(taken["inside"] or "", str)(value)
+        _IN_DART.get(read["inside"] or "", str)(value)
     for inner in _LIST.finditer(body):
         for item in json[inner["key"]]:
             parse(inner["name"], item)
@@ -60,14 +61,14 @@ def parse(name: str, json: Any) -> None:
 
 @pytest.fixture(scope="module")
 def earner(new_person, new_product, public):
-    """Someone with everything in the ledger: credited, pending, taken back; in two currencies; and a referrer."""
+    """A user with earnings of every kind: credited, pending, reversed; in two currencies; and the referrer."""
     person, referrer = new_person(), new_person()
     code = referrer.app.get("/api/v1/earn/referrer").data["referralCode"]
     person.app.call("PUT", "/api/v1/earn/referrer", json={"referralCode": code})
     product = new_product()
-    for word, amount in (("approved", 12.5), ("pending", 3), ("approved", 4), ("rejected", 5)):
+    for status, amount in (("approved", 12.5), ("pending", 3), ("approved", 4), ("rejected", 5)):
         click_id = person.app.click(product.product_id).data["clickId"]
-        public.postback(click_id, token=product.token, amount=amount, status=word, transactionId=click_id)
+        public.postback(click_id, token=product.token, amount=amount, status=status, transactionId=click_id)
     refunded = next(e for e in person.app.earnings()["earnings"] if e["amount"] == 4)
     public.postback(refunded["clickId"], token=product.token, status="refund", transactionId=refunded["clickId"])
     coins = new_product(currency="COINS")
@@ -76,24 +77,24 @@ def earner(new_person, new_product, public):
     return person, referrer
 
 
-def test_every_read_of_the_guide_is_understood_by_this_test():
+def test_this_test_understands_every_factory_of_the_guide():
     assert set(FACTORIES) == {
         *("Product", "ProductPage", "Click", "ClickLog", "Wallet", "Balances", "Earning", "EarningPage"),
     }
     for name, body in FACTORIES.items():
-        assert len(_TAKEN.findall(body)) == body.count("json['"), name
-        assert _TAKEN.search(body) or _ITSELF.search(body)
+        assert len(_READ.findall(body)) == body.count("json['"), name
+        assert _READ.search(body) or _ITSELF.search(body)
 
 
 @pytest.mark.parametrize(
     "json", [{}, {"clickId": 1}, {"clickId": "c", "redirectUrl": "https://a", "expiresAt": "soon"}]
 )
-def test_an_answer_that_is_not_as_the_guide_says_would_be_seen(json):
+def test_an_answer_that_contradicts_the_guide_is_detected(json):
     with pytest.raises((AssertionError, ValueError)):
         parse("Click", json)
 
 
-def test_a_click_is_as_the_guide_reads_it(person, new_product):
+def test_the_guide_can_parse_a_click(person, new_product):
     answer = person.app.click(new_product().product_id, offerId="offer-1")
     assert answer.status == 201
     parse("Click", answer.data)
@@ -101,7 +102,7 @@ def test_a_click_is_as_the_guide_reads_it(person, new_product):
     assert query["click_id"] == [answer.data["clickId"]]
 
 
-def test_what_became_of_clicks_is_as_the_guide_reads_it(earner, new_product, rows: Rows):
+def test_the_guide_can_parse_click_logs_of_every_status(earner, new_product, rows: Rows):
     person, _ = earner
     clicks = {e["clickId"] for e in person.app.earnings()["earnings"] if e["clickId"]}
     fresh, expired = (person.app.click(new_product().product_id).data["clickId"] for _ in range(2))
@@ -112,13 +113,13 @@ def test_what_became_of_clicks_is_as_the_guide_reads_it(earner, new_product, row
     assert {log["status"] for log in logs} == set(re.findall(r"^\| `([a-z]+)` \|", text("flutter.md"), re.MULTILINE))
 
 
-def test_wallets_are_as_the_guide_reads_them(earner, new_person):
+def test_the_guide_can_parse_wallets(earner, new_person):
     for person in (*earner, new_person()):
         parse("Balances", person.app.wallet())
     assert len(earner[0].app.wallet()["wallets"]) == 2
 
 
-def test_earnings_are_as_the_guide_reads_them(earner):
+def test_the_guide_can_parse_earnings(earner):
     seen = []
     for person in earner:
         for limit in ("1", "20"):
@@ -130,14 +131,14 @@ def test_earnings_are_as_the_guide_reads_them(earner):
     assert any(earning["creditedAt"] is None for earning in seen)
 
 
-def test_products_are_as_the_guide_reads_them(person, new_product):
+def test_the_guide_can_parse_products(person, new_product):
     new_product()
     for limit in ("1", "20"):
         parse("ProductPage", person.app.get("/api/v1/earn/products", limit=limit).data)
 
 
-def test_errors_are_as_the_guide_reads_them(person, new_product, stack):
-    """A code where `error` is an object, and none in API Gateway's own answers."""
+def test_the_guide_can_parse_errors(person, new_product, stack):
+    """Our errors have a code; API Gateway's own have none."""
     assert "error is Map<String, dynamic> ? error['code'] : null" in DART
     refused = [
         person.app.click("no-such-product"),
@@ -155,14 +156,14 @@ def test_errors_are_as_the_guide_reads_them(person, new_product, stack):
     assert "error" not in unknown.body
 
 
-def test_the_guide_knows_no_code_that_we_do_not_send():
-    ours = {kind.code for kind in _all_kinds(RicochetError)}
+def test_the_guide_lists_only_existing_error_codes():
+    ours = {kind.code for kind in _subclasses(RicochetError)}
     assert set(re.findall(r"case '(\w+)':", DART)) - {"HTTP_401"} <= ours
     table = text("flutter.md").partition("## Errors")[2].partition("## ")[0]
     assert set(re.findall(r"`([A-Z]+_[A-Z_]+)`", table)) <= ours
 
 
-def test_the_guide_calls_routes_that_there_are():
+def test_the_guide_calls_only_existing_routes():
     calls = set(re.findall(r"_send\('(\w+)', '([^']+)'", DART)) | {("GET", "/earn/track/$clickId")}
     called = {(method, re.sub(r"\$\w+", "{}", f"/api/v1{path}")) for method, path in calls}
     routes = {
@@ -172,11 +173,11 @@ def test_the_guide_calls_routes_that_there_are():
     assert called <= routes
 
 
-def test_the_guide_sends_fields_that_we_take():
+def test_the_guide_sends_only_accepted_fields():
     sent = set(re.findall(r"'(\w+)': \1", DART.partition("body: {")[2].partition("}")[0]))
     assert sent == {"taskUrl", "offerId"}
     assert sent <= {field.alias for field in ClickRequest.model_fields.values()}
 
 
-def _all_kinds(kind: type[RicochetError]) -> set[type[RicochetError]]:
-    return {kind, *(inner for child in kind.__subclasses__() for inner in _all_kinds(child))}
+def _subclasses(kind: type[RicochetError]) -> set[type[RicochetError]]:
+    return {kind, *(inner for child in kind.__subclasses__() for inner in _subclasses(child))}

@@ -1,4 +1,4 @@
-"""What the guides say to type does what they say, in a folder whose stack file is like that of `make up`."""
+"""The commands of the guides work as described, in a folder with a stack file like that of `make up`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import pytest
 from local.accounts import sign_in
 from local.workspace import clean_environment
 from tests.guides import blocks
+from tests.waiting import PATIENCE
 
-STRICT_CURL = 'curl() { command curl --fail-with-body --noproxy "*" --max-time 60 "$@" && echo; }'
-"""Examples do not say that a refusal should stop them; here it does."""
+STRICT_CURL = f'curl() {{ command curl --fail-with-body --noproxy "*" --max-time {PATIENCE:.0f} "$@" && echo; }}'
+"""A refusal ends the script here, which the examples do not request."""
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +34,16 @@ def folder(tmp_path_factory, stack, new_product, new_person):
     return folder
 
 
-def typed(folder, guide) -> str:
-    """What a shell prints that is given all of the guide's commands."""
+def run_commands(folder, guide) -> str:
+    """Return what a shell prints when it runs all commands of the guide."""
     script = "\n".join(["set -euo pipefail", STRICT_CURL, *blocks(guide, "sh")])
     done = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True, check=False)
     assert not done.returncode, done.stdout + done.stderr
     return done.stdout
 
 
-def test_the_advertisers_guide_credits_and_takes_back(folder):
-    printed = typed(folder, "advertisers.md")
+def test_the_advertisers_guide_credits_and_reverses(folder):
+    printed = run_commands(folder, "advertisers.md")
     replies = [json.loads(line)["data"] for line in printed.splitlines() if line]
     assert [(reply["status"], reply["amount"]) for reply in replies] == [
         ("completed", 50),
@@ -55,7 +56,7 @@ def test_the_advertisers_guide_credits_and_takes_back(folder):
     }
 
 
-def test_the_advertisers_guide_signs_as_we_check(folder, person, public, new_product):
+def test_signatures_of_the_advertisers_guide_are_accepted(folder, person, public, new_product):
     scope: dict = {}
     exec(blocks("advertisers.md", "python")[0], scope)
     product = new_product(postbackAuth={"mode": "signature"})
@@ -68,7 +69,7 @@ def test_the_advertisers_guide_signs_as_we_check(folder, person, public, new_pro
     assert public.call("POST", path, data=b'{"amount": 8}', headers=headers).status == 403
 
 
-def test_the_deployment_guide_puts_back_what_is_missing_and_nothing_else(stack, tmp_path):
+def test_the_deployment_guide_restores_only_missing_rows(stack, tmp_path):
     dynamodb, (script,) = stack.aws.dynamodb, blocks("deploy.md", "python")
     (tmp_path / "put_back.py").write_text(script)
     key = [{"AttributeName": "userId", "KeyType": "HASH"}, {"AttributeName": "earningId", "KeyType": "RANGE"}]
@@ -92,8 +93,8 @@ def test_the_deployment_guide_puts_back_what_is_missing_and_nothing_else(stack, 
     assert found == {"e-1": "new", "e-2": "lost"}
 
 
-def test_the_networks_guide_makes_networks_that_work(folder):
-    printed = typed(folder, "networks.md")
+def test_the_networks_guide_creates_working_networks(folder):
+    printed = run_commands(folder, "networks.md")
     assert '{"success":true,"message":"Postback received"}' in printed
     assert '"outcome":"credited"' in printed
     assert '"affiliate":"your-nickname"' in printed

@@ -1,4 +1,4 @@
-"""Random sequences of reports over a few clicks and users, against the real tables: the books balance at every step."""
+"""Random sequences of reports for a few clicks and users, on the real tables: the ledger always balances."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ from ricochet.ledger.receipts_table import ReceiptsTable
 from ricochet.ledger.transaction import Ledger, LedgerTables
 from ricochet.values import times
 from ricochet.values.statuses import REAPPROVALS, TRANSITIONS, Status
-from tests.integration.conftest import Rows
+from tests.integration.rows import Rows
 
 numbers = itertools.count()
-WORDS = ["approved", "lead", "refund", "rejected", "trash", "chargeback", "approved"]
+STATUSES = ["approved", "lead", "refund", "rejected", "trash", "chargeback", "approved"]
 
 
-class Books(RuleBasedStateMachine):
-    """The intake and the referral, in this process, on the deployed tables; the stream is played by hand."""
+class LedgerMachine(RuleBasedStateMachine):
+    """Intake and referrals in this process, on the deployed tables; the test itself passes on stream records."""
 
     stack: Stack
     reached: ClassVar[set[str]] = set()
@@ -61,7 +61,7 @@ class Books(RuleBasedStateMachine):
         hold_days=st.sampled_from([0, 7]),
         cap=st.sampled_from([None, None, 1]),
     )
-    def open_the_books(self, *, reapproval: bool, several: bool, hold_days: int, cap: int | None) -> None:
+    def set_up(self, *, reapproval: bool, several: bool, hold_days: int, cap: int | None) -> None:
         client, table = self.stack.aws.dynamodb, self.stack.table
         self.run = next(numbers)
         self.reapproval = reapproval
@@ -70,14 +70,14 @@ class Books(RuleBasedStateMachine):
         networks = NetworksTable(client, table("Networks"))
         self.users = [f"user-{self.run}-{number}" for number in range(2)]
         self.referrer = f"referrer-{self.run}"
-        people = UsersTable(client, table("Users"))
-        people.register_code(self.users[0], "x")
-        people.set_referrer(self.users[0], self.referrer, moment)
-        product_id = f"books-{self.run}"
+        users = UsersTable(client, table("Users"))
+        users.register_code(self.users[0], "x")
+        users.set_referrer(self.users[0], self.referrer, moment)
+        product_id = f"ledger-{self.run}"
         products.create(
             Product(
                 product_id=product_id,
-                name="Books",
+                name="Ledger",
                 task_url="https://example.com/",
                 allowed_hosts=("example.com",),
                 earn_up_to=Decimal(50),
@@ -89,12 +89,12 @@ class Books(RuleBasedStateMachine):
                 updated_at=moment,
             )
         )
-        self.key = f"books-network-{self.run:08d}"
+        self.key = f"ledger-network-{self.run:08d}"
         networks.create(
             Network(
                 unique_key=self.key,
-                network_id=f"books-{self.run}",
-                name="Books",
+                network_id=f"ledger-{self.run}",
+                name="Ledger",
                 allow_reapproval=reapproval,
                 created_at=moment,
                 updated_at=moment,
@@ -111,35 +111,35 @@ class Books(RuleBasedStateMachine):
         self.conversions = ConversionsTable(client, names.conversions)
         self.sources = NetworkDirectory(networks, products, clicks, Decimal("0.1"), "USD")
         self.intake = Intake(ledger, ReceiptsTable(client, names.receipts))
-        self.referral = CreditReferral(people, ledger)
+        self.referral = CreditReferral(users, ledger)
         self.decisions = DecideConversion(ledger, products, clicks)
         in_a_month = times.plus(moment, days=30)
-        self.settle = CreditHeldEarnings(EarningsTable(client, names.earnings), ledger, clock=lambda: in_a_month)
+        self.credit_held = CreditHeldEarnings(EarningsTable(client, names.earnings), ledger, clock=lambda: in_a_month)
         self.known: dict[str, Conversion] = {}
         self.credits: dict[str, set[str]] = defaultdict(set)
 
     @rule(
         transaction=st.integers(0, 2),
         shift=st.sampled_from([0, 0, 0, 0, 0, 0, 1, 3]),
-        word=st.sampled_from(WORDS),
+        status=st.sampled_from(STATUSES),
         amount=st.sampled_from(["60", "5", None, "5", "20.5", "60"]),
     )
-    def report(self, transaction: int, shift: int, word: str, amount: str | None) -> None:
-        """Mostly each transaction with a click of its own; sometimes with another's, or one that nobody knows."""
+    def report(self, transaction: int, shift: int, status: str, amount: str | None) -> None:
+        """Report a transaction: mostly with its own click, sometimes with another one or an unknown one."""
         click = transaction + shift
         click_id = self.clicks[click] if click < len(self.clicks) else f"unknown-{self.run}"
-        query = f"click_id={click_id}&txid=t{transaction}&status={word}" + (f"&amount={amount}" if amount else "")
-        self.take(query)
+        query = f"click_id={click_id}&txid=t{transaction}&status={status}" + (f"&amount={amount}" if amount else "")
+        self.receive(query)
 
     @rule(data=st.data())
     def replay(self, data: st.DataObject) -> None:
         if getattr(self, "queries", None):
-            self.take(data.draw(st.sampled_from(self.queries)))
+            self.receive(data.draw(st.sampled_from(self.queries)))
 
     @precondition(lambda self: self.known)
     @rule(data=st.data(), status=st.sampled_from(list(Status)))
     def correct(self, data: st.DataObject, status: Status) -> None:
-        """An operator changes what may be changed by hand, and tries what may not."""
+        """An operator tries a correction, allowed or not."""
         conversion_id = data.draw(st.sampled_from(sorted(self.known)))
         decision = Decision("operator:somebody", status)
         try:
@@ -153,14 +153,14 @@ class Books(RuleBasedStateMachine):
     @precondition(lambda self: any(conversion.credit_after for conversion in self.known.values()))
     @rule()
     def wait_for_a_month(self) -> None:
-        result = self.settle(lambda: True)
+        result = self.credit_held(lambda: True)
         assert not result.failed
         for conversion_id in [settlement.conversion.conversion_id for settlement in result.credited]:
             if conversion_id in self.known:
                 self.reached.add("credited later")
                 self.follow(conversion_id)
 
-    def take(self, query: str) -> None:
+    def receive(self, query: str) -> None:
         self.queries = [*getattr(self, "queries", []), query]
         moment = times.now()
         raw = RawPostback(
@@ -181,13 +181,15 @@ class Books(RuleBasedStateMachine):
             self.follow(reply.led_to.conversion_id)
 
     def follow(self, conversion_id: str, *, by_hand: bool = False) -> None:
-        """Plays the stream: twice, as it may come."""
+        """Pass on the stream record: twice, as may happen."""
         new = self.conversions.get(conversion_id)
         assert new is not None
         old = self.known.get(conversion_id)
         if old is not None and old.status is not new.status:
             allowed = set(TRANSITIONS) | (set(REAPPROVALS) if self.reapproval or by_hand else set())
-            targets = {(before, (TRANSITIONS | REAPPROVALS)[before, word]) for before, word in allowed if before}
+            targets = {
+                (before, (TRANSITIONS | REAPPROVALS)[before, reported]) for before, reported in allowed if before
+            }
             held_again = self.reapproval and new.hold_reason and (old.status, Status.APPROVED) in REAPPROVALS
             assert (old.status, new.status) in targets or (held_again and new.status is Status.PENDING)
             assert new.version == old.version + 1
@@ -220,10 +222,10 @@ class Books(RuleBasedStateMachine):
             assert wallets[user].get("balance", 0) == sum(c.credited for c in self.known.values() if c.user_id == user)
 
 
-def test_the_books_balance_whatever_is_reported_in_whatever_order(stack: Stack):
-    Books.stack = stack
+def test_the_ledger_balances_after_any_sequence_of_reports(stack: Stack):
+    LedgerMachine.stack = stack
     run_state_machine_as_test(
-        Books,
+        LedgerMachine,
         settings=settings(
             max_examples=25,
             stateful_step_count=40,
@@ -234,7 +236,7 @@ def test_the_books_balance_whatever_is_reported_in_whatever_order(stack: Stack):
             phases=[Phase.generate],
         ),
     )
-    assert Books.reached >= {
+    assert LedgerMachine.reached >= {
         *(
             "credited",
             "pending",

@@ -1,4 +1,4 @@
-"""What the deployed functions log: enough to follow a conversion, and nothing that is nobody's business."""
+"""The logs of the deployed functions: enough to follow a conversion, and nothing private."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import pytest
 from local.stack import Stack
 from ricochet.metrics import Metric
 from tests.integration import network_requests
-from tests.integration.conftest import Rows, eventually
-from tests.integration.test_own_side_failures import forbidden
-from tests.integration.test_referrals import bring
+from tests.integration.functions import denied
+from tests.integration.rows import Rows
+from tests.integration.test_referrals import refer
+from tests.waiting import eventually
 
 UNKNOWN_ADDRESS = "198.51.100.77"
 USER_AGENT = "PhoneOfSomebody/4.2"
@@ -21,7 +22,7 @@ USER_AGENT = "PhoneOfSomebody/4.2"
 
 @dataclass
 class Story:
-    """What was done, under which ids, and what must never be read in a log."""
+    """The ids of what happened, and texts that must never be in a log."""
 
     conversion_id: str = ""
     click_id: str = ""
@@ -30,7 +31,7 @@ class Story:
 
 
 def lines(stack: Stack) -> list[tuple[str, str]]:
-    """(log group, line) of everything that the stack has logged."""
+    """Return (log group, line) of everything that the stack has logged."""
     names = [
         group["logGroupName"]
         for page in stack.aws.logs.get_paginator("describe_log_groups").paginate(
@@ -57,23 +58,23 @@ def metric_lines(stack: Stack) -> list[str]:
 
 @pytest.fixture(scope="module")
 def story(stack: Stack, partners, admin, public, new_person, new_product) -> Story:
-    """A click by somebody, credited after a refusal, told to a partner that fails once; and a network's postbacks."""
-    told = Story()
+    """A click that is credited after a refusal and delivered to a flaky partner; and postbacks of networks."""
+    story = Story()
     referrer, person = new_person(), new_person()
-    assert bring(referrer, person).status == 200
+    assert refer(referrer, person).status == 200
     product = new_product()
     partner_url = (
         f"{partners.url}/flaky/{product.product_id}?apikey=pk-of-the-partner&click={{click_id}}&user={{user_id}}"
     )
     filters = {"productIds": [product.product_id]}
     partner = admin.create("partners", name="Flaky", postbackUrl=partner_url, filters=filters).data
-    strange = {"User-Agent": USER_AGENT, "X-Forwarded-For": UNKNOWN_ADDRESS}
-    person.app.call("GET", "/api/v1/earn/wallet", headers=strange)
-    told.click_id = person.app.click(product.product_id, sub1="tag-of-the-app").data["clickId"]
-    public.track(told.click_id)
-    public.postback(told.click_id, token="pbt_guessed", amount=5)
-    with forbidden(stack, "ReceivePostback", "dynamodb:GetItem"):
-        assert public.postback(told.click_id, token=product.token, amount=7, transactionId="t-logged").status == 202
+    traced = {"User-Agent": USER_AGENT, "X-Forwarded-For": UNKNOWN_ADDRESS}
+    person.app.call("GET", "/api/v1/earn/wallet", headers=traced)
+    story.click_id = person.app.click(product.product_id, sub1="tag-of-the-app").data["clickId"]
+    public.track(story.click_id)
+    public.postback(story.click_id, token="pbt_guessed", amount=5)
+    with denied(stack, "ReceivePostback", "dynamodb:GetItem"):
+        assert public.postback(story.click_id, token=product.token, amount=7, transactionId="t-logged").status == 202
     eventually(lambda: person.app.wallet()["balance"] == 7, "the credit")
     secret = "secret-of-the-network"
     network = admin.create("networks", name="Ayet", preset="ayet", secret=secret, creditBy="user").data
@@ -83,17 +84,17 @@ def story(stack: Stack, partners, admin, public, new_person, new_product) -> Sto
         request = preset.build(conversion, key, network["postbackUrl"])
         public.network_postback(network["uniqueKey"], params=request.query, headers=request.headers)
     paused = admin.create("networks", name="Paused", preset="generic", status="paused").data
-    told.paused_network_id = paused["networkId"]
-    assert public.network_postback(paused["uniqueKey"], params={"click_id": told.click_id}).status == 404
-    with forbidden(stack, "ReceiveNetworkPostback", "dynamodb:GetItem"):
-        assert public.network_postback(paused["uniqueKey"], params={"click_id": told.click_id}).status == 202
-    assert public.network_postback("nobody-has-this-key", params={"click_id": told.click_id}).status == 404
+    story.paused_network_id = paused["networkId"]
+    assert public.network_postback(paused["uniqueKey"], params={"click_id": story.click_id}).status == 404
+    with denied(stack, "ReceiveNetworkPostback", "dynamodb:GetItem"):
+        assert public.network_postback(paused["uniqueKey"], params={"click_id": story.click_id}).status == 202
+    assert public.network_postback("nobody-has-this-key", params={"click_id": story.click_id}).status == 404
     rows = Rows(stack)
-    (conversion,) = eventually(lambda: rows.conversions(told.click_id), "the conversion")
-    told.conversion_id = conversion["conversionId"]
-    eventually(lambda: [row for row in rows.deliveries(told.click_id) if row.state == "delivered"], "the delivery")
+    (conversion,) = eventually(lambda: rows.conversions(story.click_id), "the conversion")
+    story.conversion_id = conversion["conversionId"]
+    eventually(lambda: [row for row in rows.deliveries(story.click_id) if row.state == "delivered"], "the delivery")
     eventually(lambda: referrer.app.wallet()["balance"] > 0, "the commission")
-    told.private = {
+    story.private = {
         "the product's token": product.token or "",
         "a guessed token": "pbt_guessed",
         "the network's secret": secret,
@@ -109,10 +110,10 @@ def story(stack: Stack, partners, admin, public, new_person, new_product) -> Sto
         "an address": UNKNOWN_ADDRESS,
         "a signature": request.headers.get("X-Ayetstudios-Security-Hash", "") or "no signature sent",
     }
-    return told
+    return story
 
 
-def test_a_conversions_life_is_in_the_logs_under_its_ids(stack: Stack, story: Story):
+def test_every_function_logs_the_ids_of_the_conversion(stack: Stack, story: Story):
     def services() -> set[str] | None:
         found = {
             document["service"]
@@ -122,24 +123,31 @@ def test_a_conversions_life_is_in_the_logs_under_its_ids(stack: Stack, story: St
         wanted = {"create_click", "receive_postback", "retry_postbacks", "distribute_conversions", "credit_referrals"}
         return found if wanted | {"retry_deliveries"} <= found else None
 
-    assert eventually(services, "a line of everybody who had a part")
+    assert eventually(services, "a line of each function that took part")
 
 
-def test_nothing_private_is_in_any_log(stack: Stack, story: Story):
-    eventually(lambda: [line for group, line in lines(stack) if group == "receive_network_postback"], "the lines")
+def test_logs_contain_nothing_private(stack: Stack, story: Story):
+    eventually(
+        lambda: [line for group, line in lines(stack) if group == "receive_network_postback"],
+        "the lines of the network's postbacks",
+    )
     found = {(what, group) for group, line in lines(stack) for what, text in story.private.items() if text in line}
     assert found == set()
 
 
-def test_why_a_postback_was_refused_is_in_the_log_with_who_sent_it(stack: Stack, story: Story):
-    refusals = [document for document in documents(stack) if document.get("message") == "postback refused"]
-    (ours,) = [document for document in refusals if document.get("click_id") == story.click_id]
+def test_a_refused_postback_is_logged_with_its_code_and_source(stack: Stack, story: Story):
+    def refusals() -> list[dict[str, Any]]:
+        return [document for document in documents(stack) if document.get("message") == "postback refused"]
+
+    (ours,) = eventually(
+        lambda: [document for document in refusals() if document.get("click_id") == story.click_id], "the line"
+    )
     assert ours["code"] == "POSTBACK_NOT_AUTHENTICATED"
     assert ours["product_id"]
-    assert [document for document in refusals if document.get("network_id")]
+    eventually(lambda: [document for document in refusals() if document.get("network_id")], "a line of the network")
 
 
-def test_so_it_is_where_the_networks_key_is_not_in_use(stack: Stack, story: Story):
+def test_a_postback_to_an_unused_network_key_is_logged_too(stack: Stack, story: Story):
     def refused() -> set[str | None]:
         found = [document for document in documents(stack) if document.get("message") == "postback refused"]
         return {document.get("network_id") for document in found if document["code"] == "NETWORK_NOT_FOUND"}
@@ -147,19 +155,27 @@ def test_so_it_is_where_the_networks_key_is_not_in_use(stack: Stack, story: Stor
     eventually(lambda: refused() >= {story.paused_network_id, None}, "the lines")
 
 
-def test_a_postback_that_we_failed_on_is_found_by_what_was_known_of_it(stack: Stack, story: Story):
+def test_a_postback_that_failed_on_our_side_is_logged_with_its_ids(stack: Stack, story: Story):
     def failures(service: str) -> list[dict[str, Any]]:
         found = [document for document in documents(stack) if document.get("message") == "postback failed on our side"]
         return [document for document in found if document["service"] == service]
 
-    eventually(lambda: failures("retry_postbacks"), "the line of a queued postback whose network is paused")
-    assert story.paused_network_id in {document["network_id"] for document in failures("retry_postbacks")}
-    assert story.click_id in {document.get("click_id") for document in failures("receive_postback")}
+    eventually(
+        lambda: story.paused_network_id in {document.get("network_id") for document in failures("retry_postbacks")},
+        "the line of the queued postback whose network is paused",
+    )
+    eventually(
+        lambda: story.click_id in {document.get("click_id") for document in failures("receive_postback")},
+        "the line of the postback that was queued",
+    )
 
 
-def test_a_visit_is_in_the_logs_under_its_click(stack: Stack, story: Story):
-    visits = [document["click_id"] for document in documents(stack) if document.get("message") == "visit"]
-    assert visits.count(story.click_id) == 1
+def test_a_visit_is_logged_once_with_its_click(stack: Stack, story: Story):
+    def visits() -> int:
+        found = [document["click_id"] for document in documents(stack) if document.get("message") == "visit"]
+        return found.count(story.click_id)
+
+    assert eventually(visits, "the line") == 1
 
 
 def counted(stack: Stack) -> set[str]:
@@ -171,7 +187,7 @@ def counted(stack: Stack) -> set[str]:
     }
 
 
-def test_what_happened_was_counted(stack: Stack, story: Story):
+def test_every_event_was_counted_by_a_metric(stack: Stack, story: Story):
     expected = {
         metric.title
         for metric in (
@@ -191,11 +207,11 @@ def test_what_happened_was_counted(stack: Stack, story: Story):
             Metric.RETRY_AGE,
         )
     }
-    eventually(lambda: expected <= counted(stack), "a line of metrics by everybody who had a part")
+    eventually(lambda: expected <= counted(stack), "a metric line of each function that took part")
     assert counted(stack) <= {metric.title for metric in Metric}
 
 
-def test_lines_of_metrics_are_short_and_of_this_stack(stack: Stack, story: Story):
+def test_metric_lines_are_short_and_belong_to_this_stack(stack: Stack, story: Story):
     for line in metric_lines(stack):
         document = json.loads(line)
         assert len(line) <= 1024

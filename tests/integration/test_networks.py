@@ -1,4 +1,4 @@
-"""Networks post conversions in their own words, and are answered in them."""
+"""Networks post conversions in their own formats, and get the answers that they expect."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from ricochet.intake import presets
 from ricochet.ledger.receipt import Receipt, source_day
 from ricochet.ledger.receipts_table import ReceiptsTable
 from ricochet.values import ids, times
-from tests.integration.conftest import Rows, eventually
+from tests.integration.functions import invoke
 from tests.integration.network_requests import NETWORKS, Conversion, Network, Request, sealed
+from tests.integration.rows import Rows
+from tests.waiting import eventually
 
 numbers = itertools.count(1)
 by_name = pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.preset)
@@ -30,7 +32,7 @@ def those_that(condition):
 
 
 class Posting:
-    """One network that has been set up, and how it posts."""
+    """A network that has been created, and how it posts."""
 
     def __init__(self, public, data, network: Network | None = None) -> None:
         self.public = public
@@ -60,7 +62,7 @@ def new_network(admin, public):
 
 @pytest.fixture(scope="session")
 def postings(new_network):
-    """One network of each preset for the whole run."""
+    """One network of each preset, shared by all tests."""
     return {network.preset: new_network(network.preset, network) for network in NETWORKS}
 
 
@@ -134,8 +136,8 @@ class TestEveryPreset:
         assert "userId" not in conversion
         assert conversion["credited"] == 0
 
-    @those_that(lambda network: network.preset != "clickbank")  # which knows no users
-    def test_an_offerwall_names_the_user(self, network, new_network, person, rows: Rows):
+    @those_that(lambda network: network.preset != "clickbank")  # which has no user ids
+    def test_an_offerwall_can_credit_a_user_directly(self, network, new_network, person, rows: Rows):
         posting = new_network(network.preset, network, creditBy="user", allowedCidrs=["127.0.0.0/8"])
         if network.preset == "generic":
             request = {"user_id": person.user_id, "amount": "5", "txid": transaction(), "token": posting.secret}
@@ -148,17 +150,17 @@ class TestEveryPreset:
 
 class TestKeys:
     @pytest.mark.parametrize("method", ["GET", "POST"])
-    def test_an_unknown_key_is_not_found_and_leaves_nothing(self, public, rows: Rows, method):
-        before = len(rows.scan("Receipts"))
-        answer = public.call(method, "/postback/nobody-has-this-key", params={"click_id": "x", "payout": "1"})
+    def test_an_unknown_key_is_not_found_and_leaves_no_receipt(self, public, rows: Rows, method):
+        click_id = str(uuid.uuid4())
+        answer = public.call(method, "/postback/nobody-has-this-key", params={"click_id": click_id, "payout": "1"})
         assert (answer.status, answer.code) == (404, "NETWORK_NOT_FOUND")
-        assert len(rows.scan("Receipts")) == before
+        assert not [row for row in rows.scan("Receipts") if click_id in str(row)]
 
     def test_a_paused_network_is_not_found(self, new_network, admin):
         posting = new_network("generic", status="paused")
         assert posting.send(Request({"click_id": "x"})).status == 404
 
-    def test_an_address_that_is_not_the_networks_is_refused(self, new_network, clicked, rows: Rows):
+    def test_a_request_from_a_foreign_address_is_refused(self, new_network, clicked, rows: Rows):
         person, click_id = clicked
         posting = new_network("adgate", allowedCidrs=["203.0.113.0/24"])
         forged = {"X-Forwarded-For": "203.0.113.7"}
@@ -166,7 +168,9 @@ class TestKeys:
         assert answer.status == 403
         assert person.app.wallet()["balance"] == 0
 
-    def test_a_rotated_key_works_beside_the_old_one_for_a_while(self, new_network, admin, clicked, person, new_product):
+    def test_the_old_key_works_beside_the_rotated_one_for_a_while(
+        self, new_network, admin, clicked, person, new_product
+    ):
         old = new_network("generic")
         network_id = old.data["networkId"]
         rotated = eventually(
@@ -181,7 +185,7 @@ class TestKeys:
         none_left = admin.patch("networks", network_id, rotateKey=True, graceHours=0).data
         assert none_left["uniqueKey"] not in (old.key, new.key)
 
-    def test_a_key_without_grace_is_dead_at_once_for_a_process_that_never_saw_it(self, new_network, admin):
+    def test_a_key_rotated_without_grace_is_refused_by_a_process_that_never_cached_it(self, new_network, admin):
         old = new_network("generic")
         admin.patch("networks", old.data["networkId"], rotateKey=True, graceHours=0)
         assert old.send(Request({"click_id": "x"})).status == 404
@@ -192,7 +196,7 @@ def plain(new_network):
     return new_network("generic")
 
 
-class TestWords:
+class TestStatusesAndParameters:
     def test_a_lead_becomes_a_purchase_and_then_trash(self, plain, clicked, rows: Rows):
         person, click_id = clicked
         request = {"subid": click_id, "txid": transaction(), "sum": "20"}
@@ -205,7 +209,7 @@ class TestWords:
         (conversion,) = rows.conversions(click_id)
         assert (conversion["status"], conversion["version"]) == ("reversed", 3)
 
-    def test_an_unknown_word_is_acknowledged_kept_and_worth_nothing(self, plain, clicked, rows: Rows):
+    def test_an_unknown_status_is_acknowledged_recorded_and_credits_nothing(self, plain, clicked, rows: Rows):
         person, click_id = clicked
         answer = plain.send(Request({"click_id": click_id, "payout": "5", "status": "2"}))
         assert answer.status == 200
@@ -214,7 +218,7 @@ class TestWords:
         assert conversions == []
         assert {row.outcome for row in rows.receipts(click_id)} == {"unknown_status"}
 
-    def test_words_and_parameters_may_be_the_operators_own(self, new_network, clicked):
+    def test_operators_can_map_statuses_and_parameters(self, new_network, clicked):
         person, click_id = clicked
         posting = new_network(
             "generic", paramMap={"click_id": "ref", "amount": ["coins"]}, statusMap={"Paid Out": "approved"}
@@ -224,13 +228,13 @@ class TestWords:
         assert posting.send(Request(request)).status == 200
         assert person.app.wallet()["balance"] == 7
 
-    def test_a_macro_that_was_never_filled_in_is_missing(self, plain, clicked):
+    def test_an_unexpanded_macro_counts_as_missing(self, plain, clicked):
         person, click_id = clicked
         request = {"click_id": click_id, "status": "{status}", "payout": "[payout]", "txid": transaction()}
         assert plain.send(Request(request)).status == 200
         assert person.app.wallet()["balance"] == 100  # what the product promised
 
-    def test_the_user_gets_a_share_where_only_the_payout_is_sent(self, new_network, clicked):
+    def test_the_user_gets_the_reward_rate_of_a_payout(self, new_network, clicked):
         person, click_id = clicked
         posting = new_network("generic", rewardRate="0.4")
         posting.send(Request({"click_id": click_id, "payout": "10", "txid": transaction()}))
@@ -244,20 +248,20 @@ class TestWords:
         assert person.app.wallet()["balance"] == 5
         assert rows.receipts(click_id)[-1].outcome == "conflicting_replay"
 
-    def test_another_users_click_pays_nobody(self, plain, clicked, new_person):
+    def test_a_click_of_another_user_credits_nobody(self, plain, clicked, new_person):
         person, click_id = clicked
         plain.send(
             Request({"click_id": click_id, "user_id": new_person().user_id, "payout": "5", "txid": transaction()})
         )
         assert person.app.wallet()["balance"] == 0
 
-    def test_a_network_may_insist_on_a_click_of_ours(self, new_network, rows: Rows):
+    def test_a_network_can_require_a_known_click(self, new_network, rows: Rows):
         posting = new_network("generic", requireKnownClick=True)
         click_id = str(uuid.uuid4())
         assert posting.send(Request({"click_id": click_id, "payout": "5"})).status == 200
         assert rows.conversions(click_id) == []
 
-    def test_a_network_may_change_its_mind_where_it_is_allowed_to(self, new_network, plain, person, new_product):
+    def test_a_rejected_conversion_is_reapproved_only_where_allowed(self, new_network, plain, person, new_product):
         for posting, balance in ((plain, 0), (new_network("generic", allowReapproval=True), 5)):
             click_id = person.app.click(new_product().product_id).data["clickId"]
             request = {"click_id": click_id, "payout": "5", "txid": transaction()}
@@ -269,11 +273,11 @@ class TestWords:
         ("body", "status"),
         [(b"[1]", 400), (b"null", 400), (b"plain text", 400), (b"\xff\xfe=1", 400), (b"x" * (256 * 1024 + 1), 413)],
     )
-    def test_bodies_that_make_no_sense(self, plain, body, status):
+    def test_an_invalid_body_is_refused(self, plain, body, status):
         assert plain.send(Request({}, {"content-type": "application/json"}, body)).status == status
 
     @pytest.mark.parametrize("amount", ["NaN", "Infinity", "1e309", "12,50", "1.0000000001"])
-    def test_amounts_that_make_no_sense(self, plain, clicked, amount):
+    def test_an_invalid_amount_is_refused(self, plain, clicked, amount):
         person, click_id = clicked
         answer = plain.send(Request({"click_id": click_id, "payout": amount, "txid": transaction()}))
         assert (answer.status, answer.code) == (400, "INVALID_AMOUNT")
@@ -345,7 +349,7 @@ class TestClickBank:
         clickbank.send(sealed(self.notice(click_id, "CGBK", -30, receipt=receipt), self.SECRET))
         assert person.app.wallet()["balance"] == 0
 
-    def test_a_rebill_is_a_conversion_of_its_own_however_late(self, clickbank, clicked, rows: Rows):
+    def test_a_rebill_is_a_separate_conversion_however_late(self, clickbank, clicked, rows: Rows):
         person, click_id = clicked
         receipt = transaction()
         clickbank.send(sealed(self.notice(click_id, receipt=receipt), self.SECRET))
@@ -366,7 +370,7 @@ class TestClickBank:
             {"affiliate": "somebody"},
         ],
     )
-    def test_what_is_not_ours_is_a_receipt_and_nothing_else(self, clickbank, clicked, rows: Rows, more):
+    def test_an_irrelevant_notice_only_leaves_a_receipt(self, clickbank, clicked, rows: Rows, more):
         person, click_id = clicked
         answer = clickbank.send(sealed(self.notice(click_id, receipt=transaction()) | more, self.SECRET))
         assert answer.status == 200
@@ -377,11 +381,11 @@ class TestClickBank:
         "body",
         [b'{"notification":"!","iv":"!"}', b'{"notification":"","iv":""}', b"[1]", b"null", b"plain text", b"{}"],
     )
-    def test_what_cannot_be_read_is_refused(self, clickbank, body):
+    def test_an_unreadable_body_is_refused(self, clickbank, body):
         answer = clickbank.send(Request({}, {"content-type": "application/json"}, body))
         assert (answer.status, answer.code) == (400, "INVALID_BODY")
 
-    def test_a_notice_with_another_secret_is_refused(self, clickbank, clicked):
+    def test_a_notice_encrypted_with_another_secret_is_refused(self, clickbank, clicked):
         person, click_id = clicked
         answer = clickbank.send(sealed(self.notice(click_id), "ANOTHERSECRET999"))
         assert answer.status == 400
@@ -395,13 +399,13 @@ class TestClickBank:
         assert clickbank.send(Request({}, {"content-type": content_type}, body)).status == 200
         assert person.app.wallet()["balance"] == 40.25
 
-    def test_a_click_may_come_in_the_tracking_parameters(self, clickbank, clicked):
+    def test_a_click_can_be_in_the_tracking_parameters(self, clickbank, clicked):
         person, click_id = clicked
         notice = self.notice(None, receipt=transaction(), affiliateTrackingParameters={"extclid": click_id})
         clickbank.send(sealed(notice, self.SECRET))
         assert person.app.wallet()["balance"] == 40.25
 
-    def test_the_published_vectors_are_understood(self, clickbank, rows: Rows):
+    def test_the_published_vectors_are_processed(self, clickbank, rows: Rows):
         for name in ("clickbank_sale", "clickbank_refund", "clickbank_test"):
             body = json.dumps(VECTORS[name]["body"]).encode()
             assert clickbank.send(Request({}, {"content-type": "application/json"}, body)).status == 200
@@ -410,8 +414,8 @@ class TestClickBank:
 
 
 class TestAttacks:
-    def test_a_body_adds_nothing_to_a_signed_url(self, postings, clicked, new_person):
-        """A signature over the URL says nothing of a body that was put beside it."""
+    def test_a_body_beside_a_signed_url_is_ignored(self, postings, clicked, new_person):
+        """A signature of the URL does not cover a body."""
         thief = new_person()
         person, click_id = clicked
         posting = postings["bitlabs"]
@@ -422,7 +426,7 @@ class TestAttacks:
         posting.send(dataclasses.replace(signed, body=forged, headers={"content-type": "application/json"}))
         assert (person.app.wallet()["balance"], thief.app.wallet()["balance"]) == (5, 0)
 
-    def test_a_parameter_behind_the_signature_breaks_it(self, postings, clicked):
+    def test_a_parameter_after_the_signature_invalidates_it(self, postings, clicked):
         person, click_id = clicked
         posting = postings["bitlabs"]
         assert posting.network is not None
@@ -432,7 +436,7 @@ class TestAttacks:
         assert answer.status == 403
         assert person.app.wallet()["balance"] == 0
 
-    def test_a_purchase_without_its_click_escapes_no_rule(self, plain, clicked, rows: Rows):
+    def test_a_purchase_without_its_click_does_not_bypass_the_cap(self, plain, clicked, rows: Rows):
         person, click_id = clicked
         number = transaction()
         plain.send(Request({"click_id": click_id, "txid": number, "payout": "20", "status": "lead"}))
@@ -442,21 +446,21 @@ class TestAttacks:
         (conversion,) = rows.conversions(click_id)
         assert (conversion["status"], conversion["holdReason"]) == ("pending", "amount_over_cap")
 
-    def test_a_network_that_turns_to_clickbank_gets_a_secret(self, new_network, admin):
+    def test_a_network_changed_to_clickbank_gets_a_secret(self, new_network, admin):
         network_id = new_network("generic").data["networkId"]
         changed = eventually(
             lambda: (a := admin.patch("networks", network_id, preset="clickbank")).status == 200 and a, "the change"
         )
         assert len(changed.data["secret"]) == 16
 
-    def test_a_monstrous_number_costs_no_time(self, postings):
+    def test_an_enormous_number_is_refused_quickly(self, postings):
         query = {"user_id": "x", "value": "1e1000000", "token": "t", "signature": "s"}
         assert postings["pubscale"].send(Request(query)).status == 403
 
-    def test_a_key_too_long_to_be_one_is_not_found(self, public):
+    def test_a_key_that_is_too_long_is_not_found(self, public):
         assert public.call("GET", f"/postback/{'k' * 3000}").code == "NETWORK_NOT_FOUND"
 
-    def test_a_refund_is_taken_even_where_clicks_must_be_known(self, new_network, clicked):
+    def test_a_refund_without_its_click_is_applied_even_where_clicks_are_required(self, new_network, clicked):
         person, click_id = clicked
         posting = new_network("generic", requireKnownClick=True)
         number = transaction()
@@ -465,7 +469,7 @@ class TestAttacks:
         posting.send(Request({"txid": number, "status": "refund"}))
         assert person.app.wallet()["balance"] == 0
 
-    def test_a_refund_before_its_rebill_takes_the_rebill_back(self, clickbank, clicked):
+    def test_a_refund_before_its_rebill_reverses_the_rebill(self, clickbank, clicked):
         person, click_id = clicked
         sale, number = transaction(), transaction()
         notice = TestClickBank().notice
@@ -476,7 +480,7 @@ class TestAttacks:
 
 
 class TestSignedAdvertisers:
-    def test_standard_webhooks_headers_are_asked_for(self, person, public, new_product):
+    def test_standard_webhooks_signatures_are_required(self, person, public, new_product):
         product = new_product(postbackAuth={"mode": "signature"})
         assert product.token.startswith("whsec_")
         body = '{"amount": 5, "transactionId": "signed"}'
@@ -504,7 +508,7 @@ class TestSignedAdvertisers:
 
 
 class TestReceipts:
-    def test_operators_find_what_arrived(self, admin, new_network, clicked):
+    def test_operators_can_find_receipts(self, admin, new_network, clicked):
         _, click_id = clicked
         posting = new_network("generic")
         posting.send(Request({"click_id": click_id, "payout": "5", "status": "nonsense"}))
@@ -522,7 +526,7 @@ class TestReceipts:
         assert "payout=5" in whole["query"]
         assert whole["conversionId"]
 
-    def test_a_receipt_is_replayed_through_the_same_intake(self, admin, new_network, clicked):
+    def test_a_receipt_can_be_reprocessed(self, admin, new_network, clicked):
         person, click_id = clicked
         posting = new_network("generic")
         posting.send(Request({"click_id": click_id, "payout": "5", "status": "paid", "txid": transaction()}))
@@ -543,7 +547,9 @@ class TestReceipts:
         assert admin.call("POST", f"{path}/replay").data["outcome"] == "repeat"
         assert person.app.wallet()["balance"] == 5
 
-    def test_what_a_replayed_receipt_approves_counts_towards_the_caps(self, admin, new_network, new_product, person):
+    def test_a_conversion_approved_by_reprocessing_counts_towards_the_caps(
+        self, admin, new_network, new_product, person
+    ):
         posting = new_network("generic")
         network_id, product = posting.data["networkId"], new_product(caps={"perUser": 1})
         for _ in range(2):
@@ -560,11 +566,11 @@ class TestReceipts:
             ),
             "both receipts",
         )
-        done = [admin.call("POST", f"/api/v1/admin/receipts/{one['receiptId']}/replay").data for one in refused]
-        assert [one["outcome"] for one in done] == ["credited", "held"]
+        replayed = [admin.call("POST", f"/api/v1/admin/receipts/{one['receiptId']}/replay").data for one in refused]
+        assert [one["outcome"] for one in replayed] == ["credited", "held"]
         assert (person.app.wallet()["balance"], person.app.wallet()["pending"]) == (5, 5)
 
-    def test_questions_that_make_no_sense(self, admin, person):
+    def test_an_invalid_receipt_query_is_refused(self, admin, person):
         for query in (
             {},
             {"networkId": "x"},
@@ -581,7 +587,7 @@ class TestReceipts:
 
 
 class TestQuietNetworks:
-    def test_a_network_that_usually_posts_and_is_silent_now_is_found(self, stack, new_network, admin):
+    def test_a_network_that_stopped_posting_is_found(self, stack, new_network, admin):
         silent, paused, posting = (new_network("generic").data["networkId"] for _ in range(3))
         receipts, now = ReceiptsTable(stack.aws.dynamodb, stack.table("Receipts")), times.now()
         for network_id, days in ((silent, range(2, 9)), (paused, range(2, 9)), (posting, range(9))):
@@ -590,10 +596,7 @@ class TestQuietNetworks:
         admin.patch("networks", paused, status="paused")
 
         def found() -> list[str]:
-            asked = json.dumps({"hours": 24}).encode()
-            reply = stack.aws.lambda_.invoke(FunctionName=stack.function("FindQuietNetworks"), Payload=asked)
-            assert "FunctionError" not in reply
-            return json.loads(reply["Payload"].read())["quiet"]
+            return invoke(stack, "FindQuietNetworks", hours=24)["quiet"]
 
         assert eventually(lambda: paused not in found() and found(), "the silent network") == [silent]
 
@@ -613,14 +616,14 @@ def put_receipt(receipts: ReceiptsTable, source: str, moment: str) -> None:
 
 
 class TestManaging:
-    def test_a_network_shows_what_to_paste_and_its_secret_once(self, admin):
+    def test_a_network_shows_its_postback_url_and_its_secret_only_once(self, admin):
         created = admin.create("networks", name="BitLabs", preset="bitlabs").data
         assert created["postbackUrl"].partition("?")[0].endswith(f"/postback/{created['uniqueKey']}")
         assert "uid={uid}" in created["postbackUrl"]
         secret = created["secret"]
         read = eventually(
             lambda: (a := admin.get(f"/api/v1/admin/networks/{created['networkId']}")).status == 200 and a,
-            "it to be found",
+            "the network",
         )
         assert secret not in str(read.body)
         assert "secret" not in read.data
@@ -640,21 +643,21 @@ class TestManaging:
             ("name", None),
         ],
     )
-    def test_what_is_wrong_is_named(self, admin, field, value):
+    def test_the_error_names_the_invalid_field(self, admin, field, value):
         answer = admin.create("networks", **{"name": "x", field: value})
         assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
         assert answer.body["error"]["details"][0].startswith(field)
 
-    def test_a_weak_signature_must_be_vouched_for(self, admin):
+    def test_a_preset_with_a_weak_signature_requires_allowed_addresses(self, admin):
         answer = admin.create("networks", name="x", preset="torox", creditBy="user")
         assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
         fields = {"name": "x", "preset": "torox", "creditBy": "user", "allowedCidrs": ["203.0.113.0/24"]}
         assert admin.create("networks", **fields).status == 201
 
-    def test_a_key_may_be_given_once(self, admin):
+    def test_a_given_key_can_be_used_only_once(self, admin):
         fields = {"name": "x", "uniqueKey": "a-key-that-is-given_0001"}
         assert admin.create("networks", **fields).data["uniqueKey"] == fields["uniqueKey"]
         assert admin.create("networks", **fields).code == "NETWORK_EXISTS"
 
-    def test_users_are_kept_out(self, person):
+    def test_users_are_forbidden(self, person):
         assert person.app.create("networks", name="x").code == "FORBIDDEN"

@@ -1,4 +1,4 @@
-"""What a partner's server really reads of the requests that we compose, and where they never go."""
+"""The requests that a partner's server really receives, and addresses that are never requested."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ LIMITS = Limits(connect=2, total=10)
 
 
 class RawServer(ThreadingHTTPServer):
-    """Keeps of each request what was signed, exactly as it came: the body, or the target of the first line."""
+    """Records the signed part of each request exactly as received: the body, or the target of the first line."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.came: list[tuple[dict[str, str], bytes]] = []
+        self.signed: list[tuple[dict[str, str], bytes]] = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
@@ -44,7 +44,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(self.rfile.read(int(self.headers["content-length"])))
 
     def _answer(self, payload: bytes) -> None:
-        self.server.came.append(({name.lower(): value for name, value in self.headers.items()}, payload))
+        self.server.signed.append(({name.lower(): value for name, value in self.headers.items()}, payload))
         self.send_response(204)
         self.end_headers()
 
@@ -86,7 +86,7 @@ TARGETS = [
 
 
 @pytest.mark.parametrize("partner", [*({"path": target} for target in TARGETS), *POSTED])
-def test_what_arrives_is_what_was_signed_by_both_secrets(server, sender, partner):
+def test_both_signatures_match_the_received_request(server, sender, partner):
     new, old = new_secret(), new_secret()
     moment = times.now()
     partner = dict(partner)
@@ -95,7 +95,7 @@ def test_what_arrives_is_what_was_signed_by_both_secrets(server, sender, partner
     notice = a_notice(sub1=NASTY, transaction_id=NASTY)
     outbound = compose(a_delivery(notice), a_partner(postback_url=url, **partner, **rotating), moment)
     assert sender.send(outbound).attempt.status_code == 204
-    headers, payload = server.came[-1]
+    headers, payload = server.signed[-1]
     for secret in (new, old):
         Webhook(secret).verify(payload, headers, json_parse=False)
     ours = {"user-agent", "accept", "webhook-id", "webhook-timestamp", "webhook-signature"}
@@ -104,8 +104,8 @@ def test_what_arrives_is_what_was_signed_by_both_secrets(server, sender, partner
 
 
 @pytest.mark.parametrize("host", [host for host in INSIDE_IN_ANY_NOTATION if not host.endswith(".")])
-def test_an_address_inside_is_refused_when_it_is_sent_whatever_its_notation(host):
-    """All of these are numbers, also to the resolver, which asks nobody."""
+def test_a_private_address_in_any_notation_is_refused(host):
+    """All of these are numbers, which are resolved without DNS."""
     outbound = compose(a_delivery(), a_partner(postback_url=f"http://{host}/cb"), times.now())
     attempt = Sender(AllowedTargets(), LIMITS).send(outbound).attempt
     assert attempt.status_code is None
@@ -113,7 +113,7 @@ def test_an_address_inside_is_refused_when_it_is_sent_whatever_its_notation(host
 
 
 @pytest.mark.parametrize("host", FOLDED)
-def test_a_host_that_folds_into_an_address_goes_nowhere(host):
+def test_a_host_that_normalises_to_an_address_is_refused(host):
     try:
         outbound = compose(a_delivery(), a_partner(postback_url=f"http://{host}/cb"), times.now())
     except CompositionError:

@@ -1,4 +1,4 @@
-"""A partner sets up itself what it receives and sees what it was sent, and nothing of anybody else's."""
+"""Partners change their own settings and see their own deliveries, and nothing of any other partner."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from ricochet.delivery.partners.partner_setups import PartnerSetups
 from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.errors import ChangedMeanwhileError
 from ricochet.values.lifecycle import Lifecycle
-from tests.integration.conftest import eventually
-from tests.integration.described import described
-from tests.integration.telling import DistributionResult, path
+from tests.integration.api_description import checked
+from tests.integration.campaign import Campaign, path
+from tests.waiting import eventually
 
 PROFILE, DELIVERIES = "/api/v1/partner/profile", "/api/v1/partner/deliveries"
 ROUTES = [
@@ -47,28 +47,28 @@ class Login:
 
 @pytest.fixture
 def new_login(stack):
-    """Somebody of the group partners who belongs to none yet."""
+    """A user of the group partners that belongs to no partner yet."""
 
     def make() -> Login:
         account = sign_in(stack, f"login-{next(numbers)}", "partners")
-        return Login(account.user_id, described(Client(stack.api_url, account.token)))
+        return Login(account.user_id, checked(Client(stack.api_url, account.token)))
 
     return make
 
 
 @pytest.fixture
-def mine(told, new_login):
-    """The login of a partner that is told at a path, and its id."""
+def mine(campaign, new_login):
+    """Create a partner that receives at a path; return its login and its id."""
 
     def make(where: str, **fields) -> tuple[Login, str]:
         login = new_login()
-        return login, told.partner(where, logins=[login.user_id], **fields)["partnerId"]
+        return login, campaign.add_partner(where, logins=[login.user_id], **fields)["partnerId"]
 
     return make
 
 
 def is_signed(request: dict, secret: str) -> bool:
-    """By any of the signatures, as a receiver would check."""
+    """Return whether any of the signatures is valid, as a receiver would check."""
     parts, headers = urlsplit(request["url"]), request["headers"]
     payload = request.get("body", f"{parts.path}?{parts.query}")
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.{payload}".encode()
@@ -77,41 +77,41 @@ def is_signed(request: dict, secret: str) -> bool:
     return f"v1,{digest}" in headers["webhook-signature"].split()
 
 
-class TestWhoMay:
+class TestAccess:
     @pytest.mark.parametrize(("method", "where"), ROUTES)
-    def test_without_the_group_nobody_not_even_an_operator(self, person, admin, told, method, where):
-        told.partner(path("ok"), logins=[person.user_id])
+    def test_the_group_partners_is_required_even_of_operators(self, person, admin, campaign, method, where):
+        campaign.add_partner(path("ok"), logins=[person.user_id])
         for client in (person.app, admin):
             answer = client.call(method, where)
             assert (answer.status, answer.body["message"]) == (403, "this needs the group partners")
 
     @pytest.mark.parametrize(("method", "where"), ROUTES)
-    def test_a_login_that_belongs_to_no_partner_sees_nothing(self, new_login, method, where):
+    def test_a_login_without_a_partner_is_forbidden(self, new_login, method, where):
         answer = new_login().app.call(method, where)
         assert (answer.status, answer.body["message"]) == (403, "this login belongs to no partner")
 
-    def test_the_group_partners_opens_nothing_of_the_operators(self, mine):
+    def test_the_group_partners_gives_no_access_to_the_admin_api(self, mine):
         login, partner_id = mine(path("ok"))
         for where in ("deliveries/undelivered", f"partners/{partner_id}", "partners"):
             assert login.app.get(f"/api/v1/admin/{where}").status == 403
 
-    def test_the_user_and_the_partner_must_name_each_other(self, mine, admin, rows, new_login):
+    def test_the_user_and_the_partner_must_refer_to_each_other(self, mine, admin, rows, new_login):
         login, partner_id = mine(path("ok"))
         assert login.app.get(PROFILE).data["partnerId"] == partner_id
         rows.set("Partners", {"partnerId": partner_id}, logins=[])
         assert login.app.get(PROFILE).status == 403
-        stranger = new_login()
-        rows.set("Partners", {"partnerId": partner_id}, logins=[stranger.user_id])
-        assert stranger.app.get(PROFILE).status == 403
+        another = new_login()
+        rows.set("Partners", {"partnerId": partner_id}, logins=[another.user_id])
+        assert another.app.get(PROFILE).status == 403
 
-    def test_a_login_that_is_taken_away_ends_at_once(self, mine, admin):
+    def test_a_removed_login_is_forbidden_at_once(self, mine, admin):
         login, partner_id = mine(path("ok"))
         admin.patch("partners", partner_id, logins=[])
         assert login.app.get(PROFILE).status == 403
 
-    def test_a_new_partner_with_somebody_elses_login_is_not_there_at_all(self, mine, admin, new_login, rows, partners):
+    def test_a_partner_with_a_taken_login_is_not_created_at_all(self, mine, admin, new_login, rows, partners):
         login, partner_id = mine(path("ok"))
-        free, name = new_login(), path("half done")
+        free, name = new_login(), path("not created")
         fields = {"name": name, "postbackUrl": f"{partners.url}/ok", "filters": {"productIds": ["none"]}}
         answer = admin.create("partners", **fields, logins=[free.user_id, login.user_id])
         assert (answer.status, answer.code) == (409, "LOGIN_TAKEN")
@@ -122,32 +122,32 @@ class TestWhoMay:
         created = admin.create("partners", **fields, logins=[free.user_id]).data
         assert free.app.get(PROFILE).data["partnerId"] == created["partnerId"]
 
-    def test_a_change_that_is_refused_leaves_logins_and_health_as_they_were(self, mine, admin, new_login, rows, stack):
+    def test_a_refused_change_leaves_logins_and_health_unchanged(self, mine, admin, new_login, rows, stack):
         (login, partner_id), (taken, _), free = mine(path("ok")), mine(path("ok")), new_login()
         admin.patch("partners", partner_id, status="paused")
         health = {"kind": PARTNER, "subject": partner_id}
         rows.set("Health", health, failures=9, revision=1, updatedAt="2026-03-01T12:00:00.000Z", ttl=2**32)
         answer = admin.patch("partners", partner_id, logins=[free.user_id, taken.user_id], status="active")
         assert (answer.status, answer.code) == (409, "LOGIN_TAKEN")
-        partners, users, unwell = (
+        partners, users, health_table = (
             kind(stack.aws.dynamodb, stack.table(kind.__name__.removesuffix("Table")))
             for kind in (PartnersTable, UsersTable, HealthTable)
         )
         seen = partners.get(partner_id)
-        admin.patch("partners", partner_id, name="changed meanwhile")
+        admin.patch("partners", partner_id, name="changed since then")
         after = seen.with_changes(logins=(free.user_id,), status=Lifecycle.ACTIVE, revision=seen.revision + 1)
         with pytest.raises(ChangedMeanwhileError):
-            PartnerSetups(partners, users, unwell).replace(after, seen, forgiving=True)
+            PartnerSetups(partners, users, health_table).replace(after, seen, forgiving=True)
         assert login.app.get(PROFILE).data["status"] == "paused"
         assert free.app.get(PROFILE).status == 403
-        assert unwell.of_partner(partner_id).failures == 9
+        assert health_table.of_partner(partner_id).failures == 9
         changed = admin.patch("partners", partner_id, logins=[free.user_id], status="active")
         assert changed.status == 200
         assert free.app.get(PROFILE).data["status"] == "active"
         assert login.app.get(PROFILE).status == 403
-        assert unwell.of_partner(partner_id).failures == 0
+        assert health_table.of_partner(partner_id).failures == 0
 
-    def test_a_partner_that_left_is_kept_out_and_a_paused_one_is_not(self, mine, admin):
+    def test_an_archived_partner_is_forbidden_and_a_paused_one_is_not(self, mine, admin):
         login, partner_id = mine(path("ok"))
         admin.patch("partners", partner_id, status="paused")
         assert login.app.get(PROFILE).data["status"] == "paused"
@@ -156,7 +156,7 @@ class TestWhoMay:
 
 
 class TestProfile:
-    def test_it_shows_what_is_set_and_no_secret(self, mine, admin):
+    def test_the_profile_shows_all_settings_but_no_secret(self, mine, admin):
         login, partner_id = mine(path("ok"), statusWords={"Purchase": "sold"}, maxPerSecond=5)
         shown = login.app.get(PROFILE).data
         known = admin.get(f"/api/v1/admin/partners/{partner_id}").data
@@ -164,7 +164,7 @@ class TestProfile:
         assert (shown["statusWords"], shown["maxPerSecond"]) == ({"approved": "sold"}, 5)
         assert "ecret" not in str(shown)
 
-    def test_what_is_named_changes_and_the_rest_stays(self, mine, admin, partners):
+    def test_only_the_given_fields_change(self, mine, admin, partners):
         login, _ = mine(path("ok"), events=["Lead"])
         before = login.app.get(PROFILE).data
         changes = {
@@ -181,7 +181,7 @@ class TestProfile:
         renamed = login.put(status_words={"approved": "bought"})
         assert (renamed.data["statusWords"], "warnings" in renamed.body) == ({"approved": "bought"}, False)
 
-    def test_what_is_for_operators_to_say_stays_as_it_is(self, mine, admin, new_login):
+    def test_a_partner_cannot_change_the_operators_fields(self, mine, admin, new_login):
         login, partner_id = mine(path("ok"), maxPerSecond=2)
         given = {"maxPerSecond": 100, "logins": [], "status": "archived", "replyUpdatesStatus": True, "name": "x"}
         answer = login.put(events=["Purchase"], **given, signingSecret="mine", partnerId="other")
@@ -191,7 +191,7 @@ class TestProfile:
         assert (known["maxPerSecond"], known["logins"], known["status"]) == (2, [login.user_id], "active")
         assert (known["replyUpdatesStatus"], known["events"]) == (False, ["Purchase"])
 
-    def test_whose_clicks_are_the_partners_is_for_operators_to_say(self, mine, admin):
+    def test_a_partner_cannot_change_its_own_click_filter(self, mine, admin):
         login, partner_id = mine(path("ok"))
         own = {"ownClicks": {"sub1": ["acme"]}}
         admin.patch("partners", partner_id, filters={"productIds": ["p-1"]} | own)
@@ -214,7 +214,7 @@ class TestProfile:
             ("method", "DELETE"),
         ],
     )
-    def test_what_is_wrong_is_named(self, mine, field, value):
+    def test_the_error_names_the_invalid_field(self, mine, field, value):
         login, _ = mine(path("ok"))
         answer = login.put(**{field: value})
         assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
@@ -223,7 +223,7 @@ class TestProfile:
     @pytest.mark.parametrize(
         "url", ["http://localhost/", "http://169.254.169.254/", "http://127.0.0.1:9001/", "http://0/"]
     )
-    def test_a_url_that_leads_inside_is_refused(self, mine, url):
+    def test_a_url_of_a_private_address_is_refused(self, mine, url):
         login, _ = mine(path("ok"))
         answer = login.put(postbackUrl=url)
         assert (answer.status, answer.code) == (400, "PARTNER_URL_NOT_ALLOWED")
@@ -231,7 +231,7 @@ class TestProfile:
             assert "127.0.0.1" not in str(answer.body)
             assert "::1" not in str(answer.body)
 
-    def test_a_new_secret_is_shown_once_and_signs_from_then_on(self, mine):
+    def test_a_rotated_secret_is_shown_once_and_signs_at_once(self, mine):
         login, _ = mine(path("ok"), method="POST")
         secret = login.post("secret").data["signingSecret"]
         assert secret.startswith("whsec_")
@@ -263,22 +263,22 @@ class TestTestPostback:
         assert request["body"] == received.body
         assert request["body"].startswith('{"id": "test_')
 
-    def test_a_server_that_fails_is_shown_with_what_it_says(self, mine, partners):
-        where = path("as-told")
+    def test_a_failing_server_is_shown_with_its_reply(self, mine, partners):
+        where = path("scripted")
         partners.answers[where], partners.replies[where] = 500, "x" * 5000
         login, _ = mine(where)
         response = login.post("test").data["response"]
         assert (response["statusCode"], response["reply"]) == (500, "x" * 1024)
         assert response["ms"] >= 0
 
-    def test_a_secret_in_the_url_is_starred_out(self, mine, partners):
+    def test_a_secret_in_the_url_is_masked(self, mine, partners):
         where = path("ok")
         login, _ = mine(where, query="click_id={click_id}&token=s3cret")
         assert "s3cret" not in str(login.post("test").body)
         assert partners.at(where)[0].query["token"] == "s3cret"
 
     @pytest.mark.parametrize("url", ["http://localhost:9/{sub1}", "http://localhost:9001/", "http://169.254.169.254/"])
-    def test_a_name_that_leads_inside_by_now_is_not_asked(self, mine, rows, url):
+    def test_a_name_that_now_resolves_to_a_private_address_is_not_requested(self, mine, rows, url):
         login, partner_id = mine(path("ok"))
         rows.set("Partners", {"partnerId": partner_id}, postbackUrl=url)
         answer = login.post("test").data
@@ -287,16 +287,13 @@ class TestTestPostback:
         assert "::1" not in str(answer)
         assert "statusCode" not in answer["response"]
 
-    def test_a_server_that_takes_its_time_is_given_five_seconds(self, mine, partners):
+    def test_a_slow_server_is_given_five_seconds(self, mine, partners):
         login, _ = mine(path("held"))
-        partners.release.clear()
-        try:
+        with partners.holding():
             response = login.post("test").data["response"]
-        finally:
-            partners.release.set()
         assert response["error"] == "no complete answer within 5 s"
 
-    def test_it_is_recorded_nowhere(self, mine, partners, rows):
+    def test_a_test_postback_is_not_recorded(self, mine, partners, rows):
         where = path("down")
         login, partner_id = mine(where)
         for _ in range(3):
@@ -305,25 +302,25 @@ class TestTestPostback:
         assert not rows.find("Health", subject=partner_id)
 
     @pytest.mark.parametrize("status", ["Sale", 5, None])
-    def test_it_tells_of_a_status_that_there_is(self, mine, status):
+    def test_an_unknown_status_is_refused(self, mine, status):
         login, _ = mine(path("ok"))
         assert login.post("test", status=status).status == 400
 
 
 class TestDeliveries:
     @pytest.fixture
-    def two(self, mine, told):
-        """Two partners that are told of the same conversions, one of them of purchases only."""
+    def two(self, mine, campaign):
+        """Two partners that receive the same conversions, one of them purchases only."""
         first, _ = mine(path("ok"), query="c={click_id}&u={user_id}", statusWords={"Purchase": "sold"})
-        second, _ = mine(path("gone"), events=["Purchase"])
+        second, _ = mine(path("missing"), events=["Purchase"])
         return first, second
 
-    def test_each_sees_its_own(self, two, told, person):
+    def test_each_partner_sees_its_own_deliveries(self, two, campaign, person):
         first, second = two
-        told.convert("Lead")
-        eventually(lambda: len(told.rows()) == 1, "the Lead")
-        told.convert("Purchase", amount=7)
-        rows = ended(told, 3)
+        campaign.report("Lead")
+        eventually(lambda: len(campaign.deliveries()) == 1, "the Lead")
+        campaign.report("Purchase", amount=7)
+        rows = ended(campaign, 3)
         assert [item["status"] for item in listed(first)] == ["sold", "Lead"]
         assert [(item["status"], item["state"]) for item in listed(second)] == [("Purchase", "parked")]
         own = {row.delivery_id for row in rows if row.state is DeliveryState.DELIVERED}
@@ -338,41 +335,41 @@ class TestDeliveries:
             "status": "sold",
             "payout": "7",
             "currency": "USD",
-            "clickId": told.click_id,
-            "subid": told.click_id,
+            "clickId": campaign.click_id,
+            "subid": campaign.click_id,
             "attemptCount": 1,
             "createdAt": newest["createdAt"],
             "updatedAt": newest["updatedAt"],
         }
 
-    def test_one_is_shown_with_its_attempts_and_nothing_of_the_user_beyond_ones_own_url(self, two, told, person):
+    def test_a_delivery_shows_its_attempts_but_no_user_data_outside_the_partners_url(self, two, campaign, person):
         first, second = two
-        told.convert("Purchase")
-        rows = ended(told, 2)
+        campaign.report("Purchase")
+        rows = ended(campaign, 2)
         where = f"{DELIVERIES}/{rows[0].conversion_id}/1"
         mine, other = first.app.get(where).data, second.app.get(where).data
         assert [attempt["statusCode"] for attempt in mine["attempts"]] == [200]
         assert mine["attempts"][0]["reply"] == "OK"
         assert [attempt["statusCode"] for attempt in other["attempts"]] == [404] * 4
         assert mine["deliveryId"] != other["deliveryId"]
-        assert mine.pop("url").endswith(f"?c={told.click_id}&u={person.user_id}")
+        assert mine.pop("url").endswith(f"?c={campaign.click_id}&u={person.user_id}")
         assert person.user_id not in str([mine, other, listed(first), listed(second)])
         assert {"notice", "ip", "userId", "partnerId"}.isdisjoint(mine)
 
-    def test_what_only_another_partner_was_sent_is_not_there(self, two, told):
+    def test_a_delivery_of_another_partner_is_not_found(self, two, campaign):
         first, second = two
-        told.convert("Lead")
-        (row,) = eventually(told.rows, "the Lead")
+        campaign.report("Lead")
+        (row,) = eventually(campaign.deliveries, "the Lead")
         assert first.app.get(f"{DELIVERIES}/{row.conversion_id}/1").status == 200
         for guess in (f"{row.conversion_id}/1", f"{row.conversion_id}/000001", f"{row.conversion_id}/2", "CONV-1/1"):
             answer = second.app.get(f"{DELIVERIES}/{guess}")
             assert (answer.status, answer.code) == (404, "DELIVERY_NOT_FOUND")
         assert second.app.get(f"{DELIVERIES}/{row.conversion_id}/1/{row.partner_id}").status == 404
 
-    def test_a_query_cannot_name_another_partner(self, two, told):
+    def test_a_query_for_another_partner_finds_nothing(self, two, campaign):
         _, second = two
-        told.convert("Lead")
-        (row,) = eventually(told.rows, "the Lead")
+        campaign.report("Lead")
+        (row,) = eventually(campaign.deliveries, "the Lead")
         for query in (
             {"partnerId": row.partner_id},
             {"conversionId": row.conversion_id},
@@ -380,19 +377,19 @@ class TestDeliveries:
         ):
             assert second.app.get(DELIVERIES, **query).data["items"] == []
 
-    def test_a_cursor_of_anothers_listing_is_refused(self, two, told):
+    def test_a_cursor_of_another_partner_is_refused(self, two, campaign):
         first, second = two
-        told.convert("Lead")
-        eventually(told.rows, "the Lead")
+        campaign.report("Lead")
+        eventually(campaign.deliveries, "the Lead")
         cursor = first.app.get(DELIVERIES, limit=1).data["nextCursor"]
         assert first.app.get(DELIVERIES, limit=1, cursor=cursor).data == {"items": [], "nextCursor": None}
         answer = second.app.get(DELIVERIES, limit=1, cursor=cursor)
         assert (answer.status, answer.code) == (400, "INVALID_CURSOR")
 
-    def test_they_can_be_asked_for_by_state_and_time(self, two, told):
+    def test_deliveries_can_be_filtered_by_state_and_time(self, two, campaign):
         first, second = two
-        told.convert("Purchase")
-        rows = ended(told, 2)
+        campaign.report("Purchase")
+        rows = ended(campaign, 2)
         for state in DeliveryState:
             assert len(listed(first, state=state)) == (state is DeliveryState.DELIVERED)
             assert len(listed(second, state=state)) == (state is DeliveryState.PARKED)
@@ -402,11 +399,11 @@ class TestDeliveries:
         assert first.app.get(DELIVERIES, state="lost").status == 400
 
 
-def ended(told: DistributionResult, number: int) -> list[Delivery]:
-    """The deliveries, once so many have come to their end."""
+def ended(campaign: Campaign, number: int) -> list[Delivery]:
+    """Return the deliveries, once so many have ended."""
 
     def look() -> list[Delivery]:
-        rows = [row for row in told.rows() if row.state.is_terminal]
+        rows = [row for row in campaign.deliveries() if row.state.is_terminal]
         return rows if len(rows) == number else []
 
     return eventually(look, f"the end of {number} deliveries")

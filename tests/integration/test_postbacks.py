@@ -1,4 +1,4 @@
-"""Conversions come in: who may report them, what they are worth, and that they count once."""
+"""Conversions are reported: who can report them, how much they are worth, and that each counts once."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ import pytest
 
 from local.client import Client
 from ricochet.values import times
-from tests.integration.conftest import Rows, eventually
+from tests.integration.rows import Rows
+from tests.waiting import eventually
 
 POSTBACK = "/api/v1/earn/postback"
 
 
 @pytest.fixture
 def paying(person, new_product):
-    """A click on a product that believes anyone: the user, and the click's id."""
+    """A click on a product that accepts reports of anyone: the user, and the click's id."""
     product = new_product(postbackAuth={"mode": "open"}, approval="auto")
     return person, person.app.click(product.product_id, offerId="offer-1").data["clickId"]
 
 
-def test_a_conversion_is_credited_as_advertisers_and_apps_expect(paying, public):
+def test_a_credited_conversion_is_what_advertisers_and_apps_expect(paying, public):
     person, click_id = paying
     answer = public.postback(
         click_id, amount=50.00, status="completed", transactionId="txn_123456", conversionId="conv_789012"
@@ -49,7 +50,7 @@ def test_a_conversion_is_credited_as_advertisers_and_apps_expect(paying, public)
     assert (click["status"], click["postbackReceived"], click["conversionId"]) == ("converted", True, "conv_789012")
 
 
-def test_an_empty_wallet_is_a_wallet(person):
+def test_a_new_user_has_an_empty_wallet(person):
     assert person.app.wallet() == {
         "balance": 0,
         "currency": "USD",
@@ -59,24 +60,24 @@ def test_an_empty_wallet_is_a_wallet(person):
     }
 
 
-def test_a_get_with_everything_in_the_query_is_a_postback_too(paying, public):
+def test_a_get_with_everything_in_the_query_is_a_postback(paying, public):
     person, click_id = paying
     answer = public.get(POSTBACK, click_id=click_id, amount="12.345678", status="approved", transaction_id="t")
     assert answer.data["amount"] == 12.345678
     assert person.app.wallet()["balance"] == 12.345678
 
 
-def test_a_form_is_a_postback_too(paying, public):
+def test_a_form_is_a_postback(paying, public):
     _, click_id = paying
     answer = public.call("POST", POSTBACK, params={"click_id": click_id}, data={"amount": "7.50", "status": "sale"})
     assert answer.data["amount"] == 7.5
 
 
-def test_the_body_wins_but_the_click_is_the_one_in_the_url(paying, public):
+def test_the_body_overrides_the_query_except_for_the_click(paying, public):
     _, click_id = paying
-    stranger = str(uuid.uuid4())
+    another = str(uuid.uuid4())
     answer = public.call(
-        "POST", POSTBACK, params={"click_id": click_id, "amount": "1"}, json={"amount": 2, "click_id": stranger}
+        "POST", POSTBACK, params={"click_id": click_id, "amount": "1"}, json={"amount": 2, "click_id": another}
     )
     assert (answer.data["clickId"], answer.data["amount"]) == (click_id, 2)
 
@@ -86,18 +87,18 @@ def test_a_click_id_without_dashes_is_the_same_click(paying, public):
     assert public.postback(click_id.replace("-", ""), amount=1).data["clickId"] == click_id
 
 
-def test_without_an_amount_the_product_pays_what_it_promised(paying, public):
+def test_without_an_amount_the_products_maximum_is_credited(paying, public):
     person, click_id = paying
     assert public.postback(click_id).data["amount"] == 100
     assert person.app.wallet()["balance"] == 100
 
 
-def test_a_macro_that_was_never_filled_in_counts_as_missing(paying, public):
+def test_an_unexpanded_macro_counts_as_missing(paying, public):
     _, click_id = paying
     assert public.get(POSTBACK, click_id=click_id, amount="{payout}", status="[status]").data["amount"] == 100
 
 
-def test_more_than_the_product_promised_waits_for_a_person(paying, public, rows: Rows):
+def test_an_amount_above_the_products_maximum_is_held_for_review(paying, public, rows: Rows):
     person, click_id = paying
     data = public.postback(click_id, amount=100.01).data
     assert data["status"] == "pending"
@@ -107,7 +108,7 @@ def test_more_than_the_product_promised_waits_for_a_person(paying, public, rows:
     assert (conversion["status"], conversion["holdReason"]) == ("pending", "amount_over_cap")
 
 
-def test_an_open_product_pays_nothing_by_itself(person, public, new_product):
+def test_an_open_product_credits_nothing_automatically(person, public, new_product):
     product = new_product(postbackAuth={"mode": "open"})
     click_id = person.app.click(product.product_id).data["clickId"]
     assert public.postback(click_id, amount=5).data["status"] == "pending"
@@ -116,14 +117,14 @@ def test_an_open_product_pays_nothing_by_itself(person, public, new_product):
     assert person.app.wallet()["balance"] == 0
 
 
-def test_opening_a_product_to_anyone_is_warned_about(admin):
+def test_automatic_approval_of_an_open_product_returns_a_warning(admin):
     fields = {"name": "Open", "taskUrl": "https://example.com/", "earnUpTo": 5, "postbackAuth": {"mode": "open"}}
     assert "warnings" not in admin.create("products", **fields).body
     assert admin.create("products", **fields, approval="auto").body["warnings"]
 
 
-class TestWhoMayReport:
-    def test_a_secret_is_taken_from_the_header_or_the_parameters(self, person, public, new_product):
+class TestAuthentication:
+    def test_a_secret_is_accepted_in_the_header_the_query_or_the_body(self, person, public, new_product):
         product = new_product(postbackAuth={"mode": "secret"}, multipleConversions=True)
         click_id = person.app.click(product.product_id).data["clickId"]
         assert public.postback(click_id, token=product.token, transactionId="1", amount=1).status == 200
@@ -133,7 +134,7 @@ class TestWhoMayReport:
         assert person.app.wallet()["balance"] == 3
 
     @pytest.mark.parametrize("token", [None, "", "pbt_wrong", "{token}"])
-    def test_who_knows_only_the_click_cannot_pay_himself(self, person, public, new_product, rows: Rows, token):
+    def test_a_click_id_alone_does_not_authenticate_a_postback(self, person, public, new_product, rows: Rows, token):
         product = new_product()
         click_id = person.app.click(product.product_id).data["clickId"]
         answer = public.postback(click_id, token=token, amount=5)
@@ -142,7 +143,7 @@ class TestWhoMayReport:
         (receipt,) = rows.receipts(click_id)
         assert receipt.outcome == "postback_not_authenticated"
 
-    def test_a_receipt_keeps_no_secret(self, person, public, new_product, rows: Rows):
+    def test_a_receipt_contains_no_secret(self, person, public, new_product, rows: Rows):
         product = new_product()
         click_id = person.app.click(product.product_id).data["clickId"]
         public.get(POSTBACK, click_id=click_id, token=product.token, amount=1)
@@ -150,14 +151,14 @@ class TestWhoMayReport:
         assert product.token not in str(receipt)
         assert receipt.outcome == "credited"
 
-    def test_a_renewed_token_counts_at_once(self, person, public, admin, new_product):
+    def test_a_rotated_token_is_accepted_at_once(self, person, public, admin, new_product):
         product = new_product(multipleConversions=True)
         click_id = person.app.click(product.product_id).data["clickId"]
         assert public.postback(click_id, token=product.token, transactionId="1").status == 200
         renewed = admin.patch("products", product.product_id, rotatePostbackToken=True).data["postbackToken"]
         assert public.postback(click_id, token=renewed, transactionId="2").status == 200
 
-    def test_addresses_are_taken_from_the_connection_never_from_a_header(self, person, public, new_product):
+    def test_the_address_comes_from_the_connection_and_never_from_a_header(self, person, public, new_product):
         ours = new_product(postbackAuth={"mode": "ip", "allowedCidrs": ["127.0.0.0/8"]})
         theirs = new_product(postbackAuth={"mode": "ip", "allowedCidrs": ["203.0.113.0/24"]})
         click_id = person.app.click(ours.product_id).data["clickId"]
@@ -179,7 +180,7 @@ class TestRefusals:
             ({"click_id": str(uuid.uuid4())}, 404, "CLICK_NOT_FOUND"),
         ],
     )
-    def test_a_click_that_is_none_leaves_a_receipt_that_operators_find(self, public, admin, query, status, code):
+    def test_operators_can_find_the_receipt_of_an_unknown_click(self, public, admin, query, status, code):
         number = f"t-{uuid.uuid4()}"
         answer = public.call("POST", POSTBACK, params=query, json={"transactionId": number})
         assert (answer.status, answer.code) == (status, code)
@@ -192,7 +193,7 @@ class TestRefusals:
 
         assert len(eventually(found, "the receipt")) == 1
 
-    def test_receipts_of_strangers_come_page_by_page_newest_first(self, public, admin):
+    def test_receipts_of_unidentified_senders_are_listed_newest_first(self, public, admin):
         for _ in range(5):
             public.call("POST", POSTBACK, params={"click_id": str(uuid.uuid4())})
         wanted = {"strangers": "true", "day": times.now()[:10]}
@@ -233,7 +234,7 @@ class TestRefusals:
             ('{"amount": 5', 400, "INVALID_BODY"),
         ],
     )
-    def test_what_makes_no_sense_changes_nothing(self, paying, public, rows: Rows, body, status, code):
+    def test_an_invalid_postback_changes_nothing(self, paying, public, rows: Rows, body, status, code):
         person, click_id = paying
         answer = public.call(
             "POST", POSTBACK, params={"click_id": click_id}, data=body, headers={"content-type": "application/json"}
@@ -244,14 +245,14 @@ class TestRefusals:
         (receipt,) = rows.receipts(click_id)
         assert receipt.outcome == code.lower()
 
-    def test_a_body_over_256_kib(self, paying, public, rows: Rows):
+    def test_a_body_over_256_kib_is_refused(self, paying, public, rows: Rows):
         _, click_id = paying
         answer = public.call("POST", POSTBACK, params={"click_id": click_id}, data=b"x" * (256 * 1024 + 1))
         assert (answer.status, answer.code) == (413, "BODY_TOO_LARGE")
         (receipt,) = rows.receipts(click_id)
         assert (receipt.body_size, len(receipt.body)) == (256 * 1024 + 1, 2048)
 
-    def test_a_body_of_exactly_256_kib_is_kept_whole(self, paying, public, rows: Rows):
+    def test_a_body_of_exactly_256_kib_is_recorded_whole(self, paying, public, rows: Rows):
         _, click_id = paying
         body = json.dumps({"amount": 5, "note": ""})
         body = json.dumps({"amount": 5, "note": "x" * (256 * 1024 - len(body))})
@@ -261,7 +262,7 @@ class TestRefusals:
         (receipt,) = rows.receipts(click_id)
         assert receipt.body == body.encode()
 
-    def test_an_expired_click(self, paying, public, rows: Rows):
+    def test_an_expired_click_is_refused(self, paying, public, rows: Rows):
         person, click_id = paying
         rows.set("Clicks", {"clickId": click_id}, expiresAt="2020-01-01T00:00:00.000Z")
         answer = public.postback(click_id, amount=5)
@@ -270,7 +271,7 @@ class TestRefusals:
         (receipt,) = rows.receipts(click_id)
         assert receipt.outcome == "click_expired"
 
-    def test_a_click_that_has_converted_already(self, paying, public, rows: Rows):
+    def test_a_click_that_has_already_converted_is_refused(self, paying, public, rows: Rows):
         person, click_id = paying
         public.postback(click_id, amount=5, transactionId="first")
         answer = public.postback(click_id, amount=5, transactionId="second")
@@ -279,7 +280,7 @@ class TestRefusals:
         assert [receipt.outcome for receipt in rows.receipts(click_id)] == ["credited", "click_already_converted"]
 
 
-class TestReplays:
+class TestRepeats:
     def test_an_exact_repeat_gets_the_same_answer_and_changes_nothing(self, paying, public, rows: Rows):
         person, click_id = paying
         report = {"amount": 5, "status": "completed", "transactionId": "t-1", "conversionId": "c-1"}
@@ -329,10 +330,10 @@ class TestReplays:
         assert statuses <= {200, 202}
         expected = sum(Decimal(number) for number in range(1, 201)) / 1000
 
-        def all_there() -> bool:
+        def all_are_credited() -> bool:
             return Decimal(str(person.app.wallet()["balance"])) == expected
 
-        eventually(all_there, "the last credit")
+        eventually(all_are_credited, "the last credit")
         earnings, cursor = [], None
         while True:
             page = person.app.earnings(limit=77, **({"cursor": cursor} if cursor else {}))
@@ -376,7 +377,7 @@ class TestLaterStatuses:
         assert (wallet["balance"], wallet["pending"]) == (0, 0)
         assert person.app.get(f"/api/v1/earn/clicks/{click_id}").data["status"] == "rejected"
 
-    def test_a_refund_takes_back_exactly_what_was_credited(self, lead):
+    def test_a_refund_reverses_exactly_what_was_credited(self, lead):
         person, _, report = lead
         report("Purchase", amount=40)
         assert report("Refund").data["status"] == "cancelled"
@@ -393,7 +394,7 @@ class TestLaterStatuses:
         assert person.app.wallet()["balance"] == 40
         assert rows.receipts(click_id)[-1].outcome == "ignored"
 
-    def test_a_status_may_still_change_after_the_click_expired(self, lead, rows: Rows):
+    def test_a_status_can_still_change_after_the_click_expired(self, lead, rows: Rows):
         person, click_id, report = lead
         report("Lead", amount=40)
         rows.set("Clicks", {"clickId": click_id}, expiresAt="2020-01-01T00:00:00.000Z")
@@ -401,7 +402,9 @@ class TestLaterStatuses:
         assert person.app.wallet()["balance"] == 40
 
 
-def test_earnings_come_newest_first_in_pages_that_nobody_else_can_turn(person, new_person, public, new_product):
+def test_earnings_are_paged_newest_first_and_a_cursor_is_valid_only_for_its_user(
+    person, new_person, public, new_product
+):
     product = new_product(postbackAuth={"mode": "open"}, approval="auto")
     for number in range(3):
         click_id = person.app.click(product.product_id).data["clickId"]
@@ -417,6 +420,6 @@ def test_earnings_come_newest_first_in_pages_that_nobody_else_can_turn(person, n
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "ten", "1.5", ""])
-def test_a_limit_that_is_none_is_refused(person, limit):
+def test_an_invalid_limit_is_refused(person, limit):
     answer = person.app.get("/api/v1/earn/earnings", limit=limit)
     assert (answer.status, answer.code) == (400, "INVALID_LIMIT")

@@ -26,7 +26,7 @@ from ops import stacks as ops_stacks
 from ricochet.delivery.partners.partner_health import PARTNER
 from ricochet.dynamodb.wire import to_wire
 from ricochet.values import times
-from tests.integration.conftest import Rows
+from tests.integration.rows import Rows
 from tests.waiting import eventually
 
 DEMO_PRODUCTS = ["demo-open", "demo-secret"]

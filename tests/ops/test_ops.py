@@ -533,7 +533,7 @@ class TestJournal:
         for stream in logs.describe_log_streams(logGroupName=group)["logStreams"]:
             logs.delete_log_stream(logGroupName=group, logStreamName=stream["logStreamName"])
         result = deployed.ops(f"products edit {secret_offer.product_id} rotatePostbackToken=true --yes --json")
-        assert (result.exit_code, "could not be written down" in result.stderr) == (1, True)
+        assert (result.exit_code, "could not be recorded" in result.stderr) == (1, True)
         assert json.loads(result.stdout)["resource"]["postbackToken"].startswith("pbt_")
         (kept,) = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
         assert kept["audit"]["action"] == "product.updated"

@@ -50,7 +50,10 @@ def test_the_guides_price_of_alarms_is_that_of_their_metrics():
 
 def test_the_guide_knows_the_limits_in_the_code():
     assert f"{fan_out.THREADS} sends in an invocation, {fan_out.PER_PARTNER} of them to one partner" in GUIDE
-    assert f"a day's strangers in Receipts (`bySourceDay`), of {receipt.UNIDENTIFIED_SHARDS} |" in GUIDE
+    assert (
+        f"a day's shard of unidentified senders in Receipts (`bySourceDay`), of {receipt.UNIDENTIFIED_SHARDS} |"
+        in GUIDE
+    )
     assert f"(`byDay`), of {conversion.DAY_SHARDS} |" in GUIDE
     assert f"(`byPartner`), of {delivery.SHARDS} |" in GUIDE
     assert f"(`byState`), of {delivery.SHARDS};" in GUIDE

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from ricochet.clicks.click import Click
 from ricochet.clicks.product import Product, hash_token
@@ -19,6 +20,7 @@ from ricochet.ledger.notice import Notice
 from ricochet.ledger.report import Report
 from ricochet.ledger.settlement import Settlement, credit_owed, settle
 from ricochet.ledger.terms import Terms
+from ricochet.values.change import Audit
 from ricochet.values.statuses import EarningStatus, Status
 
 NOON = "2026-03-01T12:00:00.000Z"
@@ -135,6 +137,18 @@ def a_postback(**changes) -> RawPostback:
         "source_ip": "192.0.2.7",
     }
     return RawPostback(**fields | changes)
+
+
+class RecordedAudit(Audit):
+    """The lines that were written."""
+
+    who = "op_1"
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+
+    def write(self, line, ids):
+        self.lines.append({**ids, **line})
 
 
 class OpenGate:

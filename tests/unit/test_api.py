@@ -19,6 +19,7 @@ from ricochet.errors import (
     InvalidLimitError,
     InvalidRequestError,
 )
+from ricochet.values.entity import View
 from ricochet.values.lifecycle import Lifecycle
 
 
@@ -47,19 +48,35 @@ def raising(error: Exception):
     return route
 
 
+class Empty(View):
+    pass
+
+
+class Thing(View):
+    amount: Decimal
+    n: Decimal
+    name: str
+    nothing: str | None
+    absent: str | None = None
+
+
 def test_a_success_says_so_with_its_data():
     reply, body = answer_of(
-        lambda: api.success("Found", {"amount": Decimal("1.50"), "n": Decimal(2), "name": "\u00e9"})
+        lambda: api.success("Found", Thing(amount=Decimal("1.50"), n=Decimal(2), name="\u00e9", nothing=None))
     )
-    assert body == {"success": True, "message": "Found", "data": {"amount": 1.5, "n": 2, "name": "\u00e9"}}
+    assert body == {
+        "success": True,
+        "message": "Found",
+        "data": {"amount": 1.5, "n": 2, "name": "\u00e9", "nothing": None},
+    }
     assert reply["statusCode"] == 200
     assert reply["headers"] == {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
 
 def test_warnings_stand_beside_the_data_if_there_are_any():
-    reply, body = answer_of(lambda: api.success("Created", {}, status=201, warnings=("careful",)))
+    reply, body = answer_of(lambda: api.success("Created", Empty(), status=201, warnings=("careful",)))
     assert (reply["statusCode"], body["warnings"]) == (201, ["careful"])
-    assert "warnings" not in answer_of(lambda: api.success("Created", {}))[1]
+    assert "warnings" not in answer_of(lambda: api.success("Created", Empty()))[1]
 
 
 def test_a_refusal_has_a_code_and_details():
@@ -82,8 +99,8 @@ def test_an_accident_tells_nobody_anything():
 @pytest.mark.parametrize("path", ["/nothing", "/thing/x", "/named/a/b", '/named/"', "/named/\\", "/named/\U0001f600"])
 def test_a_path_that_leads_nowhere_is_not_found(path):
     app = api.resolver()
-    app.get("/thing")(lambda: api.success("Found", {}))
-    app.get("/named/<name>")(lambda name: api.success("Found", name))
+    app.get("/thing")(lambda: api.success("Found", Empty()))
+    app.get("/named/<name>")(lambda name: api.success(name, Empty()))
     reply = app.resolve(an_event(path=path), SimpleNamespace())
     assert (reply["statusCode"], json.loads(reply["body"])["success"]) == (404, False)
 
@@ -126,7 +143,7 @@ def test_groups_are_read_as_api_gateway_writes_them(claim, groups):
 def test_a_route_for_admins_answers_only_admins(claim, status):
     app = api.resolver()
     api.admins_only(app, "roles")
-    app.get("/thing")(lambda: api.success("Found", {}))
+    app.get("/thing")(lambda: api.success("Found", Empty()))
     reply = app.resolve(an_event(claims={"sub": "u", "roles": claim}), SimpleNamespace())
     assert reply["statusCode"] == status
     assert json.loads(reply["body"])["success"] is (status == 200)
@@ -138,7 +155,7 @@ def test_a_route_for_admins_answers_only_admins(claim, status):
 def test_a_route_for_partners_answers_only_partners(claim, status):
     app = api.resolver()
     api.partners_only(app, "roles")
-    app.get("/thing")(lambda: api.success("Found", {}))
+    app.get("/thing")(lambda: api.success("Found", Empty()))
     reply = app.resolve(an_event(claims={"sub": "u", "roles": claim}), SimpleNamespace())
     assert reply["statusCode"] == status
 
@@ -146,7 +163,7 @@ def test_a_route_for_partners_answers_only_partners(claim, status):
 def test_the_claim_of_the_groups_is_the_configured_one():
     app = api.resolver()
     api.admins_only(app, "roles")
-    app.get("/thing")(lambda: api.success("Found", {}))
+    app.get("/thing")(lambda: api.success("Found", Empty()))
     reply = app.resolve(an_event(claims={"sub": "u", "cognito:groups": "[admins]"}), SimpleNamespace())
     assert reply["statusCode"] == 403
 

@@ -1,4 +1,4 @@
-"""Rules of the shared package's shape: who may import whom, and what nobody does."""
+"""Rules of the shared package's shape: what may import what, and what no module does."""
 
 import ast
 import importlib
@@ -26,7 +26,7 @@ _RESULTS = {"metrics", "records"}
 _LEDGER = _CLIENTS | _RESULTS | {"settings", "clicks", "ledger"}
 ALLOWED = {
     "errors": set(),
-    "values": {"errors"},
+    "values": {"errors", "metrics"},
     "dynamodb": _VALUES,
     "http": _VALUES,
     "clicks": _CLIENTS | {"settings"},
@@ -218,6 +218,17 @@ def test_a_function_stands_alone_and_each_of_its_definitions_is_short(path):
             assert node.end_lineno - node.lineno < MAX_HANDLER_LINES, node.name
 
 
+def test_what_handles_a_record_of_a_batch_takes_it_by_the_name_that_powertools_gives_it():
+    handlers = {}
+    for path in sorted(FUNCTIONS.glob("*/app.py")):
+        definitions = {node.name: node for node in tree_of(path).body if isinstance(node, ast.FunctionDef)}
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.keyword) and node.arg == "record_handler":
+                handlers[path.parent.name] = definitions[node.value.id]
+    assert set(handlers) == {"apply_partner_replies", "retry_postbacks"}
+    assert {handler.args.args[0].arg for handler in handlers.values()} == {"record"}
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_the_core_knows_nothing_of_who_operates_it(module):
     assert not any(name.partition(".")[0] in {"ops", "local", "functions"} for name in imports_of(path_of(module)))
@@ -236,3 +247,14 @@ def test_judging_and_formatting_in_the_command_line_look_nothing_up(name):
 def test_each_module_of_the_command_line_has_a_docstring(path):
     assert ast.get_docstring(tree_of(path))
     assert path.stem not in {"utils", "helpers", "common"}
+
+
+@pytest.mark.parametrize("path", [*sorted(FUNCTIONS.glob("*/app.py")), *sorted(OPS.rglob("*.py"))], ids=str)
+def test_audit_lines_are_written_by_use_cases_only(path):
+    assert not {
+        node.func.attr
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"record_change", "record_run"}
+    }

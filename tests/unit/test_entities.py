@@ -11,9 +11,13 @@ from ricochet.delivery.transitions import waiting
 from ricochet.dynamodb.wire import from_wire, to_wire
 from ricochet.intake.raw_postback import receipt_of
 from ricochet.ledger.conversion import day_shards
+from ricochet.values.change import Change
+from ricochet.values.entity import Entity, Masked, Secret, Shown, Unaudited, View
+from ricochet.values.masking import MASK
 from tests.unit.builders import (
     NOON,
     Books,
+    RecordedAudit,
     a_click,
     a_conversion,
     a_delivery,
@@ -70,8 +74,49 @@ def test_an_entity_cannot_be_changed_only_copied():
 def test_json_has_numbers_where_items_have_decimals():
     conversion = a_conversion(amount="2.50")
     assert (conversion.to_item()["amount"], conversion.to_json()["amount"]) == (Decimal("2.5"), 2.5)
-    assert "amount" not in conversion.to_json(leave_out={"amount"})
-    assert conversion.to_json(include_only={"amount", "sub1"}) == {"amount": 2.5}
+
+
+class Terms(Entity):
+    rate: Shown[int] = 1
+    new: str = "hidden"
+
+
+class Tariff(Entity):
+    name: Shown[str]
+    note: Masked[str] = "masked"
+    past: Unaudited[str] = "unaudited"
+    key: Secret[str] = "secret"
+    terms: Shown[tuple[Terms, ...]] = (Terms(),)
+    new: str = "hidden"
+
+
+class TariffView(Tariff):
+    also_new: str = "hidden"
+
+
+def test_only_what_is_marked_is_shown():
+    shown = {"name": "a", "note": "masked", "past": "unaudited", "terms": [{"rate": 1}]}
+    assert Tariff(name="a").to_json() == TariffView(name="a").to_json() == shown
+
+
+def test_a_new_attribute_is_in_no_audit_line():
+    audit, before = RecordedAudit(), Tariff(name="a")
+    after = Tariff(name="b", note="x", past="x", key="x", terms=(Terms(rate=2, new="x"),), new="x")
+    audit.record_change("tariff.updated", "a", Change(before, after))
+    audit.record_change("tariff.updated", "a", Change(before, before.with_changes(new="x", past="x")))
+    (line,) = audit.lines
+    assert line["before"] == {"name": "a", "note": MASK, "key": MASK, "terms": [{"rate": 1}]}
+    assert line["after"] == {"name": "b", "note": MASK, "key": MASK, "terms": [{"rate": 2}]}
+
+
+def test_a_view_shows_its_own_fields_and_null_where_it_has_no_default():
+    class Price(View):
+        tariff: Tariff
+        ends_at: str | None
+        note: str | None = None
+
+    shown = Price(tariff=Tariff(name="a"), ends_at=None).to_json()
+    assert (shown["endsAt"], "note" in shown, "new" in shown["tariff"]) == (None, False, False)
 
 
 def test_what_a_newer_release_stored_does_no_harm():

@@ -1,4 +1,4 @@
-"""The error tree, as it is drawn and as it is; and what callers are told of each."""
+"""The error tree, as it is drawn and as it is; and what callers get for each."""
 
 import inspect
 import re
@@ -64,7 +64,9 @@ def test_callers_see_the_codes_that_were_agreed(kind, code):
     assert kind("why").code == code
 
 
-@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [one for one in CLASSES if one is not errors.TargetRefusedError], ids=lambda kind: kind.__name__
+)
 def test_every_error_has_the_status_of_its_branch_and_a_code_of_its_own(kind):
     error = kind("why", ["field: wrong"])
     branch = [status for base, status in STATUSES.items() if issubclass(kind, base)]
@@ -72,6 +74,26 @@ def test_every_error_has_the_status_of_its_branch_and_a_code_of_its_own(kind):
     assert bool(branch) is (kind not in NEVER_ANSWERED)
     assert (str(error), error.message, error.details) == ("why", "why", ["field: wrong"])
     assert re.fullmatch(r"[A-Z]+(_[A-Z]+)*", error.code)
+
+
+def test_a_refused_target_says_where_it_leads_and_can_keep_it_to_itself():
+    error = errors.TargetRefusedError("x.example", "10.0.0.1:443")
+    assert error.message == "x.example leads to 10.0.0.1:443, which is not a public address"
+    assert error.without_address == "x.example leads to what is not a public address"
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_every_error_says_in_one_sentence_what_it_means(kind):
+    assert re.fullmatch(r"[^\n]+\.", kind.__doc__)
+    assert ". " not in kind.__doc__
+    assert len({one.__doc__ for one in CLASSES}) == len(CLASSES)
+
+
+def test_the_docstring_is_the_meaning_and_the_default_message():
+    assert errors.ClickExpiredError.__doc__ == "The click has expired."
+    error = errors.ClickExpiredError()
+    assert (error.meaning, error.message, str(error)) == ("the click has expired",) * 3
+    assert errors.TaskUrlNotAllowedError.meaning.startswith("taskUrl must")
 
 
 def test_no_two_errors_share_a_code():

@@ -22,19 +22,20 @@ from ricochet.errors import (
     NetworkNotFoundError,
     PostbackNotAuthenticatedError,
 )
+from ricochet.intake.claim import Claim
 from ricochet.intake.find_quiet_networks import QuietNetworks
-from ricochet.intake.intake import IntakeReply
 from ricochet.intake.postback_records import PostbackFailed, PostbackProcessed, PostbackRefused
+from ricochet.intake.reply import IntakeReply
 from ricochet.ledger import settlement as settlements
 from ricochet.ledger.consequences import click_result
 from ricochet.ledger.conversion import Conversion
-from ricochet.ledger.conversion_changes import STATUS_METRICS, ConversionChanges
+from ricochet.ledger.conversion_changes import ConversionChanges
 from ricochet.ledger.credit_held_earnings import CreditRun
 from ricochet.ledger.credit_referrals import Commission
 from ricochet.ledger.earning import Earning, EarningType
 from ricochet.ledger.outcome import Outcome
 from ricochet.metrics import Metric
-from ricochet.values.statuses import ApprovalStatus, EarningStatus, Status
+from ricochet.values.statuses import STATUSES, ApprovalStatus, EarningStatus, Status
 from tests.unit.builders import (
     CLICK_ID,
     IN_AN_HOUR,
@@ -50,9 +51,9 @@ from tests.unit.builders import (
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")  # as telemetry has it, before pytest
 KILOBYTE = 1024
-OF_NETWORK = SimpleNamespace(name="network:net_1", click_id=CLICK_ID)
-OF_PRODUCT = SimpleNamespace(name="product:prod_1", click_id=CLICK_ID)
-OF_NOBODY = SimpleNamespace(name=None, click_id=None)
+OF_NETWORK = Claim(source="network:net_1", click_id=CLICK_ID)
+OF_PRODUCT = Claim(source="product:prod_1", click_id=CLICK_ID)
+OF_NOBODY = Claim()
 CONTEXT = SimpleNamespace(
     function_name="ricochet-dev-ReceiveNetworkPostback-1ABCDEFGHIJK",
     memory_limit_in_mb=512,
@@ -198,7 +199,7 @@ def test_every_outcome_has_a_metric(outcome):
 @pytest.mark.parametrize("status", Status)
 def test_every_status_is_an_outcome_and_has_a_metric(status):
     assert Outcome(status) == status
-    assert STATUS_METRICS[status].name == f"CONVERSIONS_{status.name}"
+    assert STATUSES[status].metric.name == f"CONVERSIONS_{status.name}"
 
 
 @pytest.mark.parametrize(

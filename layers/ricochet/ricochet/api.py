@@ -1,4 +1,4 @@
-"""The HTTP contract: the envelope of every answer, who is asking, and which error is which status."""
+"""The HTTP contract: the envelope of every answer, the caller, and the status of each error."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from ricochet.errors import (
 )
 from ricochet.metrics import Metric
 from ricochet.telemetry import count, logger
+from ricochet.values.entity import Model, View
 from ricochet.values.inputs import MAX_BODY_BYTES, parse_json_object, validate
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.money import json_number
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
     from pydantic import BaseModel
 
-# The most special class of an error decides; anything that is not here is a 500.
+# The most specific class of an error decides; anything that is not here is a 500.
 STATUS_OF: Mapping[type[RicochetError], int] = {
     InvalidRequestError: 400,
     ForbiddenError: 403,
@@ -48,7 +49,7 @@ STATUS_OF: Mapping[type[RicochetError], int] = {
 
 
 def resolver() -> APIGatewayHttpResolver:
-    """A Powertools resolver that answers in our envelope whatever is raised."""
+    """Return a Powertools resolver that answers in our envelope, whatever is raised."""
     app = APIGatewayHttpResolver(serializer=to_json)
 
     @app.exception_handler(RicochetError)  # type: ignore[untyped-decorator]
@@ -57,8 +58,8 @@ def resolver() -> APIGatewayHttpResolver:
         return failure(error)
 
     @app.not_found
-    def lead_nowhere(_: Exception) -> Response[dict[str, Any]]:
-        return failure(NotFoundError("there is nothing here"))
+    def no_route(_: Exception) -> Response[dict[str, Any]]:
+        return failure(NotFoundError())
 
     @app.exception_handler(Exception)  # type: ignore[untyped-decorator]
     def fail(error: Exception) -> Response[dict[str, Any]]:
@@ -68,15 +69,21 @@ def resolver() -> APIGatewayHttpResolver:
     return app
 
 
-def success(message: str, data: Any, *, status: int = 200, warnings: Sequence[str] = ()) -> Response[dict[str, Any]]:
-    body = {"success": True, "message": message, "data": data}
+def success(message: str, data: Model, *, status: int = 200, warnings: Sequence[str] = ()) -> Response[dict[str, Any]]:
+    body = {"success": True, "message": message, "data": data.to_json()}
     return _response(status, body | {"warnings": list(warnings)} if warnings else body)
 
 
+class Queued(View):
+    """What a sender reads of a postback that is processed later."""
+
+    receipt_id: str
+
+
 def queued(receipt_id: str) -> Response[dict[str, Any]]:
-    """202 for a postback that our own side failed on and that is processed later."""
+    """Return 202 for a postback that our own side failed on, and that is processed later."""
     count(Metric.POSTBACKS_QUEUED)
-    return success("Postback accepted, to be processed shortly", {"receiptId": receipt_id}, status=202)
+    return success("Postback accepted, to be processed shortly", Queued(receipt_id=receipt_id), status=202)
 
 
 def failure(error: RicochetError, status: int | None = None) -> Response[dict[str, Any]]:
@@ -104,13 +111,13 @@ def _number(value: object) -> int | float:
 
 
 def claims_of(event: APIGatewayProxyEventV2) -> dict[str, str]:
-    """The verified token's claims. API Gateway lets nobody without one reach a function behind its authorizer."""
+    """Return the verified token's claims: without a token, API Gateway calls no function behind its authorizer."""
     claims: dict[str, str] = event["requestContext"].get("authorizer", {}).get("jwt", {}).get("claims", {})
     return claims
 
 
 def user_of(event: APIGatewayProxyEventV2) -> str:
-    """The user id (`sub`) of the caller."""
+    """Return the user id (`sub`) of the caller."""
     try:
         return claims_of(event)["sub"]
     except KeyError as error:
@@ -118,17 +125,17 @@ def user_of(event: APIGatewayProxyEventV2) -> str:
 
 
 def groups_of(event: APIGatewayProxyEventV2, claim: str) -> list[str]:
-    """The caller's groups: API Gateway writes a list claim as `[a b]`."""
+    """Return the caller's groups: API Gateway writes a list claim as `[a b]`."""
     return claims_of(event).get(claim, "").strip("[]").split()
 
 
 def admins_only(app: APIGatewayHttpResolver, claim: str) -> None:
-    """Makes every route of `app` answer 403 to callers whose `claim` does not hold the group `admins`."""
+    """Make every route of `app` answer 403 to callers whose `claim` does not hold the group `admins`."""
     _members_only(app, claim, "admins")
 
 
 def partners_only(app: APIGatewayHttpResolver, claim: str) -> None:
-    """The same for the group `partners`; which partner it is has still to be asked."""
+    """Do the same for the group `partners`; it does not say which partner the caller is."""
     _members_only(app, claim, "partners")
 
 
@@ -142,28 +149,28 @@ def _members_only(app: APIGatewayHttpResolver, claim: str, group: str) -> None:
 
 
 def page_of(event: APIGatewayProxyEventV2) -> tuple[int, str | None]:
-    """`limit` and `cursor` of a listing's query."""
+    """Return `limit` and `cursor` of a listing's query."""
     query = event.query_string_parameters
     return parse_limit(query.get("limit")), query.get("cursor")
 
 
 def status_filter_of(event: APIGatewayProxyEventV2) -> Lifecycle | None:
-    word = event.query_string_parameters.get("status")
-    if word is not None and word not in set(Lifecycle):
+    status = event.query_string_parameters.get("status")
+    if status is not None and status not in set(Lifecycle):
         detail = f"status: must be one of {', '.join(Lifecycle)}"
         raise InvalidRequestError(detail, [detail])
-    return Lifecycle(word) if word else None
+    return Lifecycle(status) if status else None
 
 
 def public_base_url(event: APIGatewayProxyEventV2) -> str:
-    """Where the API is reached, from API Gateway's own word for its domain, never from a header."""
+    """Return where the API is reached: the domain is API Gateway's own, never a header's."""
     return f"https://{event.request_context.domain_name}"
 
 
 def parse_body[M: BaseModel](event: APIGatewayProxyEventV2, model: type[M]) -> M:
-    """The body as a `model`; an empty body is an empty object.
+    """Return the body as a `model`; an empty body is an empty object.
 
-    BodyTooLargeError, InvalidBodyError, and InvalidRequestError with one detail for each field that is wrong.
+    Raise BodyTooLargeError, InvalidBodyError, or InvalidRequestError with one detail for each field that is wrong.
     """
     return validate(json_object(event), model)
 

@@ -1,8 +1,8 @@
 """AWS clients, built once for each process by the functions that need them.
 
-Each of the shortcuts here is measured by `make bench`: botocore is used without boto3 around it, told what services
-there are (else it searches some nine hundred folders), and spared the check of parameters that our own types already
-are, and its long user agent.
+Each shortcut here is measured by `make bench`: botocore is used without boto3 around it, it is given the list of our
+services (else it searches some nine hundred folders), and it neither validates parameters, which our own types check,
+nor builds its long user agent.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _QUICK = Config(
 
 
 class _KnownServices(Loader):
-    """A botocore loader that knows which services we use; it asks itself, too."""
+    """A botocore loader that knows which services we use."""
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - the loader's own signature
         return ["dynamodb", "events", "sqs"]
@@ -63,7 +63,7 @@ def events() -> EventBridgeClient:
 
 
 def when_needed[C](make: Callable[[], C]) -> C:
-    """A client that is built by its first call: one for what seldom happens must not delay every cold start."""
+    """Return a client that is built by its first call: one that is seldom needed must not delay every cold start."""
     return cast("C", _WhenNeeded(make))
 
 

@@ -1,7 +1,7 @@
-"""Every error that callers and queues may meet. (What the ledger tells its use cases is in `tables.ledger`.)
+"""Every error that callers and queues may meet; the class docstring is the definition.
 
 RicochetError
-├── RequestError                     the caller is wrong, and is told so
+├── RequestError
 │   ├── InvalidRequestError
 │   │   ├── InvalidBodyError
 │   │   ├── InvalidCursorError
@@ -46,16 +46,17 @@ RicochetError
 │   ├── ClickExpiredError
 │   ├── BodyTooLargeError
 │   └── UnknownStatusError
-├── NotAConversionError              a postback that is kept, and that is all that is to be done with it
-├── TargetRefusedError               a delivery would have gone where none may go
-├── CompositionError                 a delivery has no request that could be sent, and patience will not change that
-└── ServerFailureError               we are wrong, and the same request may succeed later
+├── NotAConversionError
+├── TargetRefusedError
+├── CompositionError
+└── ServerFailureError
     ├── LedgerBusyError
     ├── DeliveryBusyError
     └── QueueRefusedError
 
-The `code` that callers see is the class name in capitals without its ending: `ClickExpiredError`
-is `CLICK_EXPIRED`. HTTP statuses are given in one place, `ricochet.api`.
+The `code` that callers see is the class name in capitals without its ending: `ClickExpiredError` is `CLICK_EXPIRED`.
+The docstring is what the API's description says of the code, and the default message.
+HTTP statuses are given in one place, `ricochet.api`.
 """
 
 from __future__ import annotations
@@ -67,221 +68,231 @@ from collections.abc import Iterable
 class RicochetError(Exception):
     """Root of the tree; `details` are short texts that are safe to show to the caller."""
 
-    code: str = "INTERNAL_ERROR"
+    code = "INTERNAL_ERROR"
+    meaning = "something failed on our side"
 
     def __init_subclass__(cls) -> None:
         cls.code = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__.removesuffix("Error")).upper()
+        if cls.__doc__:
+            cls.meaning = cls.__doc__[0].lower() + cls.__doc__[1:].removesuffix(".")
 
-    def __init__(self, message: str, details: Iterable[str] = ()) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, message: str = "", details: Iterable[str] = ()) -> None:
+        self.message = message or self.meaning
         self.details = list(details)
+        super().__init__(self.message)
 
 
 class RequestError(RicochetError):
-    pass
+    """The request cannot be fulfilled as it is."""
 
 
 class InvalidRequestError(RequestError):
-    pass
+    """A field does not fit; `details` names each one."""
 
 
 class InvalidBodyError(InvalidRequestError):
-    pass
+    """The body cannot be read: it must be a JSON object in UTF-8."""
 
 
 class InvalidCursorError(InvalidRequestError):
-    pass
+    """The cursor is not one of ours, or belongs to another listing."""
 
 
 class InvalidLimitError(InvalidRequestError):
-    pass
+    """The limit must be a number from 1 to 100."""
 
 
 class InvalidAmountError(InvalidRequestError):
-    pass
+    """The amount is not a plain decimal number that can be stored."""
 
 
 class InvalidCurrencyError(InvalidRequestError):
-    pass
+    """Currency must be a code such as USD."""
 
 
 class InvalidClickIdError(InvalidRequestError):
-    pass
+    """click_id must be a UUID."""
 
 
 class ClickIdRequiredError(InvalidRequestError):
-    pass
+    """click_id is missing."""
 
 
 class TaskUrlNotAllowedError(InvalidRequestError):
-    pass
+    """taskUrl must lead to one of the product's own hosts."""
 
 
 class ReferrerIsSelfError(InvalidRequestError):
-    pass
+    """Nobody refers themselves."""
 
 
 class PartnerUrlNotAllowedError(InvalidRequestError):
-    pass
+    """postbackUrl must be http(s) and lead to a public host."""
 
 
 class ForbiddenError(RequestError):
-    pass
+    """The token does not allow this."""
 
 
 class PostbackNotAuthenticatedError(ForbiddenError):
-    pass
+    """The token, the signature or the address is not the right one."""
 
 
 class NotFoundError(RequestError):
-    pass
+    """There is nothing here."""
 
 
 class ClickNotFoundError(NotFoundError):
-    pass
+    """There is no such click, or it is another user's."""
 
 
 class ProductNotFoundError(NotFoundError):
-    pass
+    """There is no such product."""
 
 
 class PartnerNotFoundError(NotFoundError):
-    pass
+    """There is no such partner."""
 
 
 class NetworkNotFoundError(NotFoundError):
+    """There is no such network, or it is not active."""
+
     network_id: str | None = None
-    """Of a network that is there, but not active; for the log only."""
+    """Set if the network exists but is not active; for the log only."""
 
 
 class DeliveryNotFoundError(NotFoundError):
-    pass
+    """There is no such delivery."""
 
 
 class ReceiptNotFoundError(NotFoundError):
-    pass
+    """There is no such receipt."""
 
 
 class EarningNotFoundError(NotFoundError):
-    pass
+    """There is no such earning."""
 
 
 class ConversionNotFoundError(NotFoundError):
-    pass
+    """There is no such conversion."""
 
 
 class ReferrerNotFoundError(NotFoundError):
-    pass
+    """Nobody has this referral code."""
 
 
 class ConflictError(RequestError):
-    pass
+    """The request does not fit the present state."""
 
 
 class ProductPausedError(ConflictError):
-    pass
+    """This product is paused."""
 
 
 class ProductExistsError(ConflictError):
-    pass
+    """A product with this id exists already."""
 
 
 class PartnerExistsError(ConflictError):
-    pass
+    """A partner with this id exists already."""
 
 
 class PartnerArchivedError(ConflictError):
-    pass
+    """The partner is archived."""
 
 
 class DeliveryUnderWayError(ConflictError):
-    pass
+    """This delivery is still being tried."""
 
 
 class LoginTakenError(ConflictError):
-    pass
+    """A login belongs to another partner."""
 
 
 class NetworkExistsError(ConflictError):
-    pass
+    """A network of this id or with this key exists already."""
 
 
 class ReceiptIncompleteError(ConflictError):
-    pass
+    """Only the beginning of this postback was kept."""
 
 
 class ReceiptNotReplayableError(ConflictError):
-    pass
+    """This receipt is of a decision, not of a postback."""
 
 
 class EarningNotWaitingError(ConflictError):
-    pass
+    """The earning has been decided already."""
 
 
 class StatusNotPossibleError(ConflictError):
-    pass
+    """A conversion with this status cannot get that one."""
 
 
 class ClickOwnerMismatchError(ConflictError):
-    pass
+    """This click is another user's."""
 
 
 class ChangedMeanwhileError(ConflictError):
-    pass
+    """Somebody changed it at the same time; read it again."""
 
 
 class ClickAlreadyConvertedError(ConflictError):
-    pass
+    """The click has led to a conversion already."""
 
 
 class ConflictingReplayError(ConflictError):
-    pass
+    """The transaction is known with another click, user or amount."""
 
 
 class ReferrerAlreadySetError(ConflictError):
-    pass
+    """Your referrer is set already."""
 
 
 class ReferrerCycleError(ConflictError):
-    pass
+    """You brought this user yourself."""
 
 
 class ClickExpiredError(RequestError):
-    pass
+    """The click has expired."""
 
 
 class BodyTooLargeError(RequestError):
-    pass
+    """The body is over 256 KiB."""
 
 
 class UnknownStatusError(RequestError):
-    pass
+    """The status is not known."""
 
 
 class NotAConversionError(RicochetError):
-    pass
+    """The postback reports no conversion: its receipt is kept, and nothing else is done."""
 
 
 class TargetRefusedError(RicochetError):
-    pass
+    """A delivery's host leads to an address that is not public."""
+
+    def __init__(self, host: str, address: str) -> None:
+        super().__init__(f"{host} leads to {address}, which is not a public address")
+        self.without_address = f"{host} leads to what is not a public address"
+        """For others than operators: what our resolver finds inside is not theirs to know."""
 
 
 class CompositionError(RicochetError):
-    pass
+    """No valid request can be composed for a delivery, now or later."""
 
 
 class ServerFailureError(RicochetError):
-    pass
+    """Something failed on our side; the same request may succeed later."""
 
 
 class LedgerBusyError(ServerFailureError):
-    pass
+    """Too many writes at once; try again."""
 
 
 class DeliveryBusyError(ServerFailureError):
-    pass
+    """Another attempt at the delivery is under way."""
 
 
 class QueueRefusedError(ServerFailureError):
-    pass
+    """A queue did not accept a message; send it again."""

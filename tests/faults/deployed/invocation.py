@@ -1,7 +1,7 @@
-"""One invocation of a deployed function in a process of its own, which dies or loses its grip where it is told to.
+"""One invocation of a deployed function in its own process, which fails at a given point.
 
-`python -m tests.faults.deployed.invocation FUNCTION FAULT` reads the event from standard input and works on the tables
-and queues that the environment names. It prints what the handler returned.
+`python -m tests.faults.deployed.invocation FUNCTION FAULT SECONDS` reads the event from standard input and uses the
+tables and queues that the environment names. It prints what the handler returned.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ from ricochet.delivery.deliveries_table import DeliveriesTable
 from ricochet.delivery.queues import DeliveryQueue
 from ricochet.http.client import Sender
 
-SECONDS = 30
-
 
 def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
@@ -45,21 +43,21 @@ def _after(owner: type, name: str) -> None:
 
 
 def _refuse(client: Any, operation: str, error: str, times: int) -> None:
-    """The next so many calls are answered with an error, as the service would; botocore retries what it may."""
+    """Answer the next calls with an error of the service; botocore retries where that is allowed."""
     left = [times]
 
     def answer(request: Any, **_: Any) -> AWSResponse | None:
         if not left[0]:
             return None
         left[0] -= 1
-        return _reply(request, 400, {"__type": error, "message": "as the test wants it"})
+        return _reply(request, 400, {"__type": error, "message": "a fault of the test"})
 
     service = client.meta.service_model.service_name
     client.meta.events.register(f"before-send.{service}.{operation}", answer)
 
 
 def _refuse_the_first_messages() -> None:
-    """SQS takes the call and refuses what is in it, twice; after that it takes all."""
+    """Accept two calls of SQS but refuse all their messages; after that accept everything."""
     calls = []
 
     def answer(request: Any, **_: Any) -> AWSResponse | None:
@@ -122,4 +120,4 @@ def main(function: str, fault: str, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], float(sys.argv[3]) if len(sys.argv) > 3 else SECONDS)
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]))

@@ -48,7 +48,7 @@ def send_out(*versions, **fields) -> tuple[dict, ClicksInMemory]:
     data = create(
         "user_1", "prod_1", request, ip="203.0.113.9", user_agent="x" * 500, public_base_url="https://api.example"
     )
-    return data, clicks
+    return data.to_json(), clicks
 
 
 def test_a_click_redirects_to_the_products_url_with_our_parameters():
@@ -112,7 +112,9 @@ def test_a_wrong_field_is_named(field, value):
 
 
 def read(click, moment=IN_AN_HOUR, user_id="user_1", click_id=CLICK_ID) -> dict:
-    return ReadClick(ClicksInMemory(click), clock=lambda: moment).own(user_id, click_id, "https://api.example")
+    return (
+        ReadClick(ClicksInMemory(click), clock=lambda: moment).own(user_id, click_id, "https://api.example").to_json()
+    )
 
 
 def test_a_user_reads_the_click_log_without_internal_fields():
@@ -163,12 +165,12 @@ def test_another_users_click_is_not_found(user_id, click_id):
     ],
 )
 def test_only_a_click_without_a_result_expires(click, moment, shown):
-    assert click.shown_status(moment) == shown
+    assert click.status_at(moment) == shown
 
 
 def test_a_visit_returns_the_clicks_status():
     visits = ReadClick(ClicksInMemory(a_click()), clock=lambda: IN_AN_HOUR)
-    assert visits.visited(CLICK_ID.upper()) == {"clickId": CLICK_ID, "status": "pending"}
+    assert visits.visited(CLICK_ID.upper()).to_json() == {"clickId": CLICK_ID, "status": "pending"}
     for unknown in ("0" * 32, "nonsense", ""):
         with pytest.raises(ClickNotFoundError):
             visits.visited(unknown)

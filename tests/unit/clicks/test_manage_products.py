@@ -4,12 +4,12 @@ from decimal import Decimal
 
 import pytest
 
-from ricochet.clicks.manage_products import ManageProducts, ProductInput, shown, shown_to_users, warnings
-from ricochet.clicks.product import Approval, Caps, hash_token
+from ricochet.clicks.manage_products import OPEN_AND_AUTO, ManageProducts, ProductInput, ProductView
+from ricochet.clicks.product import Approval, Caps, Offer, hash_token
 from ricochet.errors import ChangedMeanwhileError, InvalidRequestError, ProductExistsError, ProductNotFoundError
 from ricochet.intake.advertiser_authentication import is_authentic
 from ricochet.values.inputs import validate
-from tests.unit.builders import NOON, a_postback, a_product
+from tests.unit.builders import NOON, RecordedAudit, a_postback, a_product
 
 LEAST = {"name": "Shop", "taskUrl": "https://shop.example/offer", "earnUpTo": Decimal(5)}
 
@@ -33,15 +33,26 @@ class ProductsInMemory:
 
 @pytest.fixture
 def manage():
-    return ManageProducts(ProductsInMemory(), "USD", clock=lambda: NOON)
+    return ManageProducts(ProductsInMemory(), RecordedAudit(), "USD", clock=lambda: NOON)
 
 
 def given(**fields) -> ProductInput:
     return validate(LEAST | fields, ProductInput)
 
 
+def create(manage, **fields):
+    """The product, and its token or secret in clear."""
+    change = manage.create(LEAST | fields)
+    return change.after, change.secret
+
+
+def update(manage, product_id, patch):
+    change = manage.update(product_id, patch)
+    return change.after, change.secret
+
+
 def test_a_name_a_url_and_a_price_are_sufficient(manage):
-    product, token = manage.create(given())
+    product, token = create(manage)
     assert product.product_id.startswith("prod_")
     assert (product.allowed_hosts, product.currency, product.click_ttl_hours) == (("shop.example",), "USD", 24)
     assert (product.status, product.revision, product.created_at, product.updated_at) == ("active", 1, NOON, NOON)
@@ -83,18 +94,18 @@ def test_an_unknown_cap_is_refused_and_not_ignored():
 
 
 def test_caps_are_stored_and_replaced_as_a_whole(manage):
-    product, _ = manage.create(given(caps={"perUser": 3, "minSeconds": 30}, holdDays=7))
+    product, _ = create(manage, caps={"perUser": 3, "minSeconds": 30}, holdDays=7)
     assert (product.caps, product.hold_days) == (Caps(per_user=3, min_seconds=30), 7)
-    product, _ = manage.update(manage.get(product.product_id), {"caps": {"perDay": 5}})
+    product, _ = update(manage, product.product_id, {"caps": {"perDay": 5}})
     assert (product.caps, product.hold_days) == (Caps(per_day=5), 7)
 
 
 def test_a_product_has_the_deployments_currency_by_default():
-    manage = ManageProducts(ProductsInMemory(), "COINS", clock=lambda: NOON)
-    product, _ = manage.create(given())
+    manage = ManageProducts(ProductsInMemory(), RecordedAudit(), "COINS", clock=lambda: NOON)
+    product, _ = create(manage)
     assert product.currency == "COINS"
-    assert manage.update(manage.get(product.product_id), {"currency": "EUR"})[0].currency == "EUR"
-    assert manage.update(manage.get(product.product_id), {"name": "x"})[0].currency == "EUR"
+    assert update(manage, product.product_id, {"currency": "EUR"})[0].currency == "EUR"
+    assert update(manage, product.product_id, {"name": "x"})[0].currency == "EUR"
 
 
 @pytest.mark.parametrize(
@@ -115,7 +126,7 @@ def test_an_invalid_address_block_is_named_by_its_position(block):
 
 @pytest.mark.parametrize("rate", [None, 0, 1, "0.25"])
 def test_a_commission_rate_is_between_0_and_1(manage, rate):
-    product, _ = manage.create(given(referralRate=rate))
+    product, _ = create(manage, referralRate=rate)
     assert product.referral_rate == (None if rate is None else Decimal(rate))
 
 
@@ -125,14 +136,13 @@ def test_an_error_across_fields_is_reported_for_the_body():
 
 
 def test_values_are_stored_in_one_spelling(manage):
-    product, _ = manage.create(
-        given(
-            name=" Shop ",
-            taskUrl="https://Pay.Shop.example:8443/x",
-            allowedHosts=["PAY.shop.example:8443"],
-            currency="eur",
-            postbackAuth={"mode": "ip", "allowedCidrs": ["192.0.2.7", "2001:DB8::/32"]},
-        )
+    product, _ = create(
+        manage,
+        name=" Shop ",
+        taskUrl="https://Pay.Shop.example:8443/x",
+        allowedHosts=["PAY.shop.example:8443"],
+        currency="eur",
+        postbackAuth={"mode": "ip", "allowedCidrs": ["192.0.2.7", "2001:DB8::/32"]},
     )
     assert (product.name, product.currency) == ("Shop", "EUR")
     assert product.allowed_hosts == ("pay.shop.example:8443",)
@@ -141,23 +151,30 @@ def test_values_are_stored_in_one_spelling(manage):
 
 @pytest.mark.parametrize("mode", ["ip", "open"])
 def test_only_a_product_with_a_secret_has_a_token(manage, mode):
-    product, token = manage.create(given(postbackAuth={"mode": mode, "allowedCidrs": ["192.0.2.0/24"]}))
+    product, token = create(manage, postbackAuth={"mode": mode, "allowedCidrs": ["192.0.2.0/24"]})
     assert (token, product.postback_token_hash) == (None, None)
 
 
 def test_a_product_is_shown_without_its_token(manage):
-    product, token = manage.create(given(productId="mine"))
-    for view in (shown(product), shown_to_users(product)):
+    product, token = create(manage, productId="mine")
+    for view in (ProductView.of(product).to_json(), Offer.from_entity(product).to_json()):
         assert view["productId"] == "mine"
         assert token not in str(view)
         assert hash_token(token) not in str(view)
-    assert shown(product)["approval"] == "auto"
-    assert set(shown_to_users(product)) == {"productId", "name", "taskUrl", "earnUpTo", "currency", "clickTtlHours"}
+    assert ProductView.of(product).to_json()["approval"] == "auto"
+    assert set(Offer.from_entity(product).to_json()) == {
+        "productId",
+        "name",
+        "taskUrl",
+        "earnUpTo",
+        "currency",
+        "clickTtlHours",
+    }
 
 
 def test_neither_hash_nor_secret_nor_revision_is_shown():
     product = a_product(postback_secret="whsec_AAAA", revision=7)
-    for view in (shown(product), shown_to_users(product)):
+    for view in (ProductView.of(product).to_json(), Offer.from_entity(product).to_json()):
         assert {"postbackTokenHash", "postbackSecret", "revision"}.isdisjoint(view)
         assert "whsec_" not in str(view)
 
@@ -166,15 +183,22 @@ def test_neither_hash_nor_secret_nor_revision_is_shown():
     ("mode", "approval", "warned"),
     [("open", "auto", True), ("open", None, False), ("open", "manual", False), ("secret", "auto", False)],
 )
-def test_an_open_product_with_auto_approval_causes_a_warning(mode, approval, warned):
-    product = a_product(postback_auth={"mode": mode}, approval=approval)
-    assert bool(warnings(product)) is warned
+def test_an_open_product_with_auto_approval_causes_a_warning(manage, mode, approval, warned):
+    change = manage.create(LEAST | {"postbackAuth": {"mode": mode}, "approval": approval})
+    assert list(change.warnings) == ([OPEN_AND_AUTO] if warned else [])
+    assert list(manage.update(change.after.product_id, {"name": "x"}).warnings) == list(change.warnings)
+
+
+def test_a_field_that_does_not_exist_is_warned_of(manage):
+    (warning,) = manage.create(LEAST | {"productId": "mine", "earnUpto": 5}).warnings
+    assert warning == "earnUpto is not a field and was ignored; did you mean earnUpTo?"
+    assert list(manage.update("mine", {"earnUpto": 5}).warnings) == [warning]
 
 
 def test_a_taken_id_is_refused(manage):
-    manage.create(given(productId="mine"))
+    create(manage, productId="mine")
     with pytest.raises(ProductExistsError):
-        manage.create(given(productId="mine", name="Other"))
+        create(manage, productId="mine", name="Other")
     assert manage.get("mine").name == "Shop"
 
 
@@ -182,23 +206,23 @@ def test_a_missing_product_is_not_found(manage):
     with pytest.raises(ProductNotFoundError):
         manage.get("nobody")
     with pytest.raises(ProductNotFoundError):
-        manage.update(manage.get("nobody"), {})
+        update(manage, "nobody", {})
 
 
 @pytest.fixture
 def mine(manage):
-    product, _ = manage.create(given(productId="mine", approval="manual"))
+    product, _ = create(manage, productId="mine", approval="manual")
     return product
 
 
 def test_a_patch_changes_what_it_names_and_nothing_else(manage, mine):
-    after, token = manage.update(manage.get("mine"), {"name": "New", "earnUpTo": Decimal("7.5")})
+    after, token = update(manage, "mine", {"name": "New", "earnUpTo": Decimal("7.5")})
     assert after == mine.with_changes(name="New", earn_up_to=Decimal("7.5"), revision=2)
     assert (token, manage.get("mine")) == (None, after)
 
 
 def test_a_patch_can_remove_a_value(manage, mine):
-    after, _ = manage.update(manage.get("mine"), {"approval": None})
+    after, _ = update(manage, "mine", {"approval": None})
     assert (mine.approval, after.approval) == (Approval.MANUAL, None)
 
 
@@ -207,41 +231,41 @@ def test_a_patch_can_remove_a_value(manage, mine):
 )
 def test_a_bad_patch_changes_nothing(manage, mine, patch):
     with pytest.raises(InvalidRequestError):
-        manage.update(manage.get("mine"), patch)
+        update(manage, "mine", patch)
     assert manage.get("mine") == mine
 
 
 def test_a_patch_cannot_move_a_product_to_another_id_or_set_its_hash(manage, mine):
-    after, _ = manage.update(
-        manage.get("mine"), {"productId": "other", "postbackTokenHash": "x", "revision": 99, "createdAt": "x"}
+    after, _ = update(
+        manage, "mine", {"productId": "other", "postbackTokenHash": "x", "revision": 99, "createdAt": "x"}
     )
     assert after == mine.with_changes(revision=2)
 
 
 def test_hosts_derived_from_the_url_follow_a_new_url(manage, mine):
-    after, _ = manage.update(manage.get("mine"), {"taskUrl": "https://new.example/x"})
+    after, _ = update(manage, "mine", {"taskUrl": "https://new.example/x"})
     assert after.allowed_hosts == ("new.example",)
 
 
 def test_configured_hosts_stay_until_they_are_changed(manage):
-    manage.create(given(productId="mine", allowedHosts=["shop.example", "b.example"]))
+    create(manage, productId="mine", allowedHosts=["shop.example", "b.example"])
     with pytest.raises(InvalidRequestError, match=r"allowedHosts must hold the host of taskUrl, new\.example"):
-        manage.update(manage.get("mine"), {"taskUrl": "https://new.example/x"})
-    assert manage.update(manage.get("mine"), {"taskUrl": "https://b.example/x"})[0].allowed_hosts == (
+        update(manage, "mine", {"taskUrl": "https://new.example/x"})
+    assert update(manage, "mine", {"taskUrl": "https://b.example/x"})[0].allowed_hosts == (
         "shop.example",
         "b.example",
     )
 
 
 def test_a_token_is_renewed_on_request_and_the_old_one_is_void(manage):
-    _, old = manage.create(given(productId="mine"))
-    after, new = manage.update(manage.get("mine"), {"rotatePostbackToken": True})
+    _, old = create(manage, productId="mine")
+    after, new = update(manage, "mine", {"rotatePostbackToken": True})
     assert (is_authentic(after, new, a_postback()), is_authentic(after, old, a_postback())) == (True, False)
 
 
 def test_a_product_that_changes_to_secret_mode_gets_a_token(manage):
-    manage.create(given(productId="mine", postbackAuth={"mode": "open"}))
-    after, token = manage.update(manage.get("mine"), {"postbackAuth": {"mode": "secret"}})
+    create(manage, productId="mine", postbackAuth={"mode": "open"})
+    after, token = update(manage, "mine", {"postbackAuth": {"mode": "secret"}})
     assert is_authentic(after, token, a_postback())
 
 
@@ -249,4 +273,18 @@ def test_two_operators_do_not_overwrite_each_other(manage, mine):
     manage._products.rows["mine"] = mine.with_changes(revision=5)
     manage._products.get = lambda product_id: mine
     with pytest.raises(ChangedMeanwhileError):
-        manage.update(manage.get("mine"), {"name": "New"})
+        update(manage, "mine", {"name": "New"})
+
+
+def test_each_change_leaves_a_line_in_the_audit(manage):
+    create(manage, productId="mine")
+    update(manage, "mine", {"name": "New"})
+    with pytest.raises(InvalidRequestError):
+        update(manage, "mine", {"name": ""})
+    created, updated = manage._audit.lines
+    assert (created["action"], created["resource"], created["before"]) == ("product.created", "mine", {})
+    assert (updated["action"], updated["before"], updated["after"]) == (
+        "product.updated",
+        {"name": "Shop"},
+        {"name": "New"},
+    )

@@ -4,9 +4,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from ricochet.clicks.task_urls import postback_url, redirect_url
+from ricochet.clicks.task_urls import check_task_url, postback_url, redirect_url
 from ricochet.errors import TaskUrlNotAllowedError
-from ricochet.http.plain_url import MAX_LENGTH, check_task_url, host_of
+from ricochet.http.plain_url import MAX_LENGTH, host_of
 from tests.unit.builders import CLICK_ID
 
 OURS = ("shop.example", "Pay.Shop.example:8443")

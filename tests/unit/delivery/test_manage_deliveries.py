@@ -6,7 +6,7 @@ import pytest
 
 from ricochet.delivery.deliveries_table import Listing, Position
 from ricochet.delivery.delivery import DeliveryState
-from ricochet.delivery.manage_deliveries import DeliveryQuery, ManageDeliveries, shown, summary
+from ricochet.delivery.manage_deliveries import DeliveryQuery, DeliverySummary, ManageDeliveries
 from ricochet.dynamodb.paging import encode_cursor
 from ricochet.errors import (
     ChangedMeanwhileError,
@@ -18,7 +18,7 @@ from ricochet.errors import (
 )
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.statuses import Status
-from tests.unit.builders import IN_AN_HOUR, TOMORROW, a_delivery, a_notice, a_partner, an_attempt
+from tests.unit.builders import IN_AN_HOUR, TOMORROW, RecordedAudit, a_delivery, a_notice, a_partner, an_attempt
 
 RETRYING, DELIVERED, SUPERSEDED, PARKED = DeliveryState
 
@@ -28,7 +28,8 @@ class World:
 
     def __init__(self, *rows, partner=None):
         self.rows, self.partner, self.refuse = list(rows), partner, False
-        self.manage = ManageDeliveries(self, self, clock=lambda: TOMORROW)
+        self.audit = RecordedAudit()
+        self.manage = ManageDeliveries(self, self, self.audit, clock=lambda: TOMORROW)
 
     def get(self, *key):
         if len(key) == 1:
@@ -105,9 +106,13 @@ def test_two_listings_never_share_a_cursor():
 def test_a_delivery_is_replayed_under_its_id_with_a_schedule_of_its_own():
     row = a_row(state=PARKED, attempt_count=11, detail="the partner was archived")
     world = World(row, partner=a_partner())
-    again = world.manage.replay("CONV-1", "1", "part_1")
+    again = world.manage.replay("CONV-1", "1", "part_1").after
     assert (again.state, again.delivery_id, again.tries, again.due_at) == (RETRYING, row.delivery_id, 0, TOMORROW)
     assert (again.detail, world.rows) == (None, [again])
+    (line,) = world.audit.lines
+    assert (line["action"], line["resource"]) == ("delivery.replayed", row.delivery_id)
+    assert (line["delivery_id"], line["conversion_id"], line["partner_id"]) == (row.delivery_id, "CONV-1", "part_1")
+    assert (line["before"]["state"], line["after"]["state"]) == ("parked", "retrying")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +128,7 @@ def test_a_delivery_that_cannot_be_replayed_stays_as_it_is(row, partner, refusal
     world = World(row, partner=partner)
     with pytest.raises(refusal):
         world.manage.replay("CONV-1", "1", "part_1")
-    assert world.rows == [row]
+    assert (world.rows, world.audit.lines) == ([row], [])
 
 
 def test_whoever_is_slower_is_told_so():
@@ -172,7 +177,7 @@ def test_where_time_runs_out_the_rest_is_added_up_from_there(rows_at_once):
         ticks = count(1)
         part = world.manage.undelivered(cursor, lambda ticks=ticks: next(ticks) < rows_at_once)
         counted += sum(item["count"] for item in part.to_json()["items"])
-        cursor = part.cursor
+        cursor = part.next_cursor
         if cursor is None:
             break
     assert (counted, cursor) == (5, None)
@@ -202,5 +207,8 @@ def test_a_forged_cursor_is_refused(key):
 
 def test_what_an_operator_sees_has_nothing_of_our_bookkeeping():
     row = a_row(state=PARKED, attempts=(an_attempt(500),), tries_from=1, lease_until=IN_AN_HOUR)
-    assert {"ttl", "partnerShard", "stateShard", "triesFrom", "leaseUntil"}.isdisjoint(shown(row))
-    assert (shown(row)["attempts"][0]["statusCode"], "attempts" in summary(row)) == (500, False)
+    assert {"ttl", "partnerShard", "stateShard", "triesFrom", "leaseUntil"}.isdisjoint(row.to_json())
+    assert (row.to_json()["attempts"][0]["statusCode"], "attempts" in DeliverySummary.from_entity(row).to_json()) == (
+        500,
+        False,
+    )

@@ -17,7 +17,7 @@ from ricochet.values import times
 from ricochet.values.inputs import validate
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.statuses import Status
-from tests.unit.builders import IN_AN_HOUR, NOON, TOMORROW, a_conversion, a_notice, a_partner
+from tests.unit.builders import IN_AN_HOUR, NOON, TOMORROW, RecordedAudit, a_conversion, a_notice, a_partner
 
 RETRYING, DELIVERED, SUPERSEDED, PARKED = DeliveryState
 GAP = {"partnerId": "part_1", "from": NOON, "to": TOMORROW, "state": "missing"}
@@ -32,7 +32,8 @@ class World:
         self.conversions = list(conversions)
         self.partner = partner or a_partner()
         self.days, self.lost_races = [], set()
-        self.replay = ReplayDeliveries(self, self, self, clock=lambda: TOMORROW)
+        self.audit = RecordedAudit()
+        self.replay = ReplayDeliveries(self, self, self, self.audit, clock=lambda: TOMORROW)
 
     def __call__(self, given, has_time=lambda: True, **more):
         return self.replay(validate(given | more, ReplayRequest), has_time)
@@ -110,7 +111,7 @@ def test_a_row_that_goes_on_meanwhile_is_left_alone_and_not_counted_as_replayed(
 def test_only_purchases_have_a_value():
     told = [{"status": Status.APPROVED}, {"status": Status.PENDING}, {"status": Status.REVERSED, "currency": "EUR"}]
     report = World(rows=[a_row(number, **one) for number, one in enumerate(told)])(PARKED_ONES)
-    assert (report.matched, report.to_json()["value"]) == (3, {"USD": Decimal("2.5")})
+    assert (report.matched, report.value) == (3, {"USD": Decimal("2.5")})
 
 
 @pytest.mark.parametrize("kind", ["parked", "missing"])
@@ -119,10 +120,10 @@ def test_a_call_replays_so_many_and_says_where_to_go_on(monkeypatch, kind):
     world = World(rows=[a_row(number) for number in range(5)]) if kind == "parked" else World(conversions=several(5))
     given = GAP | {"state": kind, "dryRun": False}
     reports = [world(given)]
-    while reports[-1].cursor:
-        reports.append(world(given, cursor=reports[-1].cursor))
+    while reports[-1].next_cursor:
+        reports.append(world(given, cursor=reports[-1].next_cursor))
     assert [report.replayed for report in reports] == [2, 2, 1]
-    assert [report.to_json()["complete"] for report in reports] == [False, False, True]
+    assert [report.complete for report in reports] == [False, False, True]
     assert [row.state for row in world.rows.values()] == [RETRYING] * 5
 
 
@@ -134,14 +135,14 @@ def test_where_time_runs_out_the_next_call_goes_on(kind, looks):
     while calls == 0 or cursor:
         ticks = count(1)
         report = world(GAP | {"state": kind}, lambda ticks=ticks: next(ticks) < looks, cursor=cursor)
-        matched, cursor, calls = matched + report.matched, report.cursor, calls + 1
+        matched, cursor, calls = matched + report.matched, report.next_cursor, calls + 1
     assert matched == 7
     assert calls == 7 // looks + 1
 
 
 def test_a_cursor_belongs_to_one_replay():
     world = World(rows=[a_row(1), a_row(2)])
-    cursor = world(PARKED_ONES, lambda: False).cursor
+    cursor = world(PARKED_ONES, lambda: False).next_cursor
     for other in ({"state": "delivered"}, {"state": "missing"}, {"to": IN_AN_HOUR}, {"from": IN_AN_HOUR}):
         with pytest.raises(InvalidCursorError):
             world(PARKED_ONES | other, cursor=cursor)
@@ -248,3 +249,32 @@ def test_a_request_that_says_too_little_is_refused_by_name(change, named):
     with pytest.raises(InvalidRequestError) as refused:
         World()(GAP | change)
     assert refused.value.details[0].startswith(named)
+
+
+@pytest.fixture
+def no_time(monkeypatch):
+    monkeypatch.setattr(replay_deliveries, "SECONDS_BETWEEN_PROGRESS", -1.0)
+
+
+@pytest.mark.usefixtures("no_time")
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_everything_is_replayed_in_as_many_calls_as_it_takes_and_adds_up(dry_run):
+    world, found = World(rows=[a_row(1), a_row(2, currency="EUR"), a_row(3), a_row(4, DELIVERED)]), []
+    report = world.replay.everything(validate(PARKED_ONES | {"dryRun": dry_run}, ReplayRequest), found.append)
+    assert (report.matched, report.replayed, report.complete) == (3, 0 if dry_run else 3, True)
+    assert (report.value, sum(found), len(found) > 1) == ({"USD": 5, "EUR": Decimal("2.5")}, 3, True)
+    assert [line["result"] for line in world.audit.lines] == ([] if dry_run else [report.to_json()])
+
+
+@pytest.mark.usefixtures("no_time")
+def test_a_replay_that_is_interrupted_is_audited_as_far_as_it_came():
+    world = World(rows=[a_row(1), a_row(2)])
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        world.replay.everything(validate(PARKED_ONES | {"dryRun": False}, ReplayRequest), interrupt)
+    (line,) = world.audit.lines
+    assert (line["action"], line["resource"]) == ("deliveries.replayed", "part_1")
+    assert (line["result"]["matched"], line["result"]["replayed"], line["result"]["complete"]) == (1, 1, False)

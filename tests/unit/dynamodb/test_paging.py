@@ -5,9 +5,11 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
+from pydantic import Field
 
 from ricochet.dynamodb.paging import Page, checked_key, decode_cursor, encode_cursor, parse_limit, starting_at
 from ricochet.errors import InvalidCursorError, InvalidLimitError
+from ricochet.values.entity import PageView
 
 KEY = {"userId": "user_1", "earningId": "EARN-1"}
 SCOPE = "earnings:user_1"
@@ -117,6 +119,14 @@ def test_leading_zeros_do_not_hide_a_limit_that_is_too_high(text):
         parse_limit(text)
 
 
+class Numbers(PageView[str]):
+    pass
+
+
+class NamedNumbers(PageView[str]):
+    items: tuple[str, ...] = Field(alias="numbers")
+
+
 def test_a_page_has_its_items_and_the_next_cursor():
-    assert Page([1, 2], "next").to_json("items", str) == {"items": ["1", "2"], "nextCursor": "next"}
-    assert Page([], None).to_json("earnings", str) == {"earnings": [], "nextCursor": None}
+    assert Page([1, 2], "next").shown_as(Numbers, str).to_json() == {"items": ["1", "2"], "nextCursor": "next"}
+    assert Page([], None).shown_as(NamedNumbers).to_json() == {"numbers": [], "nextCursor": None}

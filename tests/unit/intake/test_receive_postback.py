@@ -18,8 +18,9 @@ from ricochet.errors import (
     RequestError,
     UnknownStatusError,
 )
-from ricochet.intake.advertiser_source import AdvertiserDirectory
+from ricochet.intake.advertiser_source import AdvertiserSource
 from ricochet.intake.intake import Intake
+from ricochet.intake.reply import Reported
 from ricochet.ledger.conversion import HoldReason
 from ricochet.ledger.transaction import CapReachedError, ClickTakenError, ConversionMovedError, Ledger
 from ricochet.values.statuses import ClickStatus, Status
@@ -61,14 +62,14 @@ class Tables:
         return self.take(a_postback(query=f"click_id={CLICK_ID}&token=pbt_right&{query}", **postback))
 
     def take(self, raw):
-        return Intake(self, self, clock=lambda: IN_AN_HOUR)(raw, AdvertiserDirectory(self, self, RATE).source())
+        return Intake(self, self, clock=lambda: IN_AN_HOUR)(raw, AdvertiserSource(self, self, RATE))
 
 
 def test_an_authenticated_postback_is_credited_and_answered():
     tables = Tables()
     reply = tables.receive(body=b'{"status": "sale", "amount": 2.5, "transactionId": "T-1", "conversionId": "theirs"}')
     settlement, receipt = tables.written[0]
-    assert reply.to_json() == {
+    assert Reported.of(reply).to_json() == {
         "earningId": settlement.new_earning.earning_id,
         "clickId": CLICK_ID,
         "conversionId": "theirs",
@@ -114,7 +115,7 @@ def test_a_repeat_gets_the_same_answer_and_writes_nothing():
     tables = Tables()
     first = tables.receive("txid=T&status=sale")
     again = tables.receive("txid=T&status=sale")
-    assert again.to_json() == first.to_json() | {"duplicate": True}
+    assert Reported.of(again).to_json() == Reported.of(first).to_json() | {"duplicate": True}
     assert (len(tables.written), tables.receipts) == (1, [])
 
 
@@ -266,7 +267,7 @@ def test_a_conversion_over_a_cap_is_held_by_the_next_try():
     tables = Tables(a_product(caps=Caps(per_user=3)))
     tables.interrupt = [CapReachedError(HoldReason.OVER_USER_CAP)]
     reply = tables.receive("txid=T")
-    assert (reply.outcome, reply.to_json()["status"]) == ("held", "pending")
+    assert (reply.outcome, Reported.of(reply).status) == ("held", "pending")
     settlement, receipt = tables.written[0]
     assert (settlement.conversion.hold_reason, settlement.counts) == (HoldReason.OVER_USER_CAP, ())
     assert receipt.outcome == "held"
@@ -274,4 +275,4 @@ def test_a_conversion_over_a_cap_is_held_by_the_next_try():
 
 def test_a_conversion_in_its_hold_days_is_completed_for_the_advertiser():
     reply = Tables(a_product(hold_days=7)).receive("txid=T")
-    assert (reply.outcome, reply.to_json()["status"]) == ("credit_later", "completed")
+    assert (reply.outcome, Reported.of(reply).status) == ("credit_later", "completed")

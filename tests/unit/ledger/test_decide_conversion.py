@@ -8,7 +8,7 @@ from ricochet.ledger.decision import Decision
 from ricochet.ledger.manage_earnings import ManageEarnings
 from ricochet.ledger.transaction import ClickTakenError, ConversionMovedError, Ledger
 from ricochet.values.statuses import ClickStatus, Status
-from tests.unit.builders import IN_AN_HOUR, TOMORROW, Books, a_product, a_report
+from tests.unit.builders import IN_AN_HOUR, TOMORROW, Books, RecordedAudit, a_product, a_report
 
 APPROVE = Decision("operator:op_1", Status.APPROVED, "checked")
 
@@ -63,9 +63,9 @@ def test_a_conversion_changed_in_between_is_checked_and_decided_again():
     moved = tables.books.decide(tables.held.conversion_id, Status.REJECTED).conversion
     tables.books.conversions[moved.conversion_id] = tables.held
     tables.interrupt = [ConversionMovedError(moved)]
-    manage = ManageEarnings(tables, tables.decisions)
+    manage = ManageEarnings(tables, tables.decisions, RecordedAudit())
     with pytest.raises(EarningNotWaitingError):
-        manage.decide("user_1", tables.held.earning_id, APPROVE)
+        manage.decide("user_1", tables.held.earning_id, Status.APPROVED, None)
     assert tables.books.balance["USD"] == 0
 
 
@@ -96,12 +96,19 @@ def test_a_missing_earning_or_conversion_is_not_found():
     with pytest.raises(ConversionNotFoundError):
         tables.decisions(APPROVE, "CONV-NONE", lambda _: None)
     with pytest.raises(EarningNotFoundError):
-        ManageEarnings(tables, tables.decisions).decide("user_1", "EARN-NONE", APPROVE)
+        ManageEarnings(tables, tables.decisions, RecordedAudit()).decide("user_1", "EARN-NONE", Status.APPROVED, None)
 
 
 def test_an_earning_is_shown_after_the_decision():
     tables = Tables()
-    before, after = ManageEarnings(tables, tables.decisions).decide("user_1", tables.held.earning_id, APPROVE)
+    audit = RecordedAudit()
+    manage = ManageEarnings(tables, tables.decisions, audit)
+    change = manage.decide("user_1", tables.held.earning_id, Status.APPROVED, "checked")
+    before, after = change.before, change.after
     assert (before.status, after.status) == ("pending", "completed")
     assert after == tables.books.rows[tables.held.earning_id]
     assert after.credited_at == TOMORROW > IN_AN_HOUR
+    (line,) = audit.lines
+    assert (line["action"], line["resource"], line["reason"]) == ("earning.approved", after.earning_id, "checked")
+    assert line["conversion_id"] == after.conversion_id
+    assert [receipt.source for receipt in tables.receipts] == ["operator:op_1"]

@@ -3,7 +3,7 @@
 import pytest
 
 from ricochet.ledger.commission import commission_change
-from ricochet.ledger.earning import EarningType, WalletChange
+from ricochet.ledger.earning import EarningType, EarningView, WalletChange
 from ricochet.values.statuses import ApprovalStatus, ClickStatus, EarningStatus, Status
 from tests.unit.builders import IN_AN_HOUR, NOON, Books, a_product, a_report
 
@@ -128,6 +128,6 @@ def test_an_owed_row_is_in_both_indexes_and_a_credited_one_in_none(books):
 
 
 def test_users_see_when_a_row_will_be_credited_and_no_index_attributes(books):
-    shown = approve(books).new_earning.to_app()
+    shown = EarningView.of(approve(books).new_earning).to_json()
     assert (shown["status"], shown["reason"], shown["creditAfter"]) == ("pending", "hold_days", IN_A_WEEK)
     assert {"waitingShard", "creditShard"}.isdisjoint(shown)

@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections import defaultdict
 from contextlib import nullcontext
 from decimal import Decimal
 
@@ -22,8 +21,7 @@ from ricochet.clicks.manage_products import ProductInput
 from ricochet.delivery.delivery import DeliveryState
 from ricochet.delivery.partners.manage_partners import PartnerInput
 from ricochet.delivery.partners.partner_health import PARTNER, Breaker, PartnerHealth
-from ricochet.delivery.redrive_deliveries import Redriven
-from ricochet.delivery.replay_deliveries import ReplayReport, ReplayRequest
+from ricochet.delivery.redrive_deliveries import RedriveOutcome
 from ricochet.delivery.settings import PartnerSettings
 from ricochet.dynamodb.paging import Page
 from ricochet.intake.settings import NetworkPostbackSettings
@@ -220,58 +218,8 @@ class TestReplayAndRedrive:
         with pytest.raises(OperatorError, match="name a conversion, a version and a partner"):
             replay.parse_delivery_name(line.split())
 
-    def test_replay_continues_until_complete_and_adds_up_its_slices(self):
-        slices = {None: (500, "a"), "a": (0, "b"), "b": (2, None)}
-        calls = []
-
-        def use_case(request, has_time):
-            calls.append((request.cursor, request.dry_run, has_time()))
-            number, cursor = slices[request.cursor]
-            value = {"USD": Decimal(number), "EUR": Decimal(1)}
-            return ReplayReport(request.dry_run, number, number, defaultdict(Decimal, value), cursor)
-
-        advanced = []
-        given = {"partner_id": "acme", "since": NOON, "until": NOON, "state": "missing", "dry_run": False}
-        totals = ReplayReport(dry_run=False)
-        replay.run(use_case, ReplayRequest(**given), totals, advanced.append)
-        assert calls == [(None, False, True), ("a", False, True), ("b", False, True)]
-        assert (advanced, totals.matched, totals.replayed) == ([500, 0, 2], 502, 502)
-        assert totals.to_json()["value"] == {"USD": 502, "EUR": 3}
-        assert totals.to_json()["complete"]
-
-    def test_interrupted_replay_keeps_the_totals_so_far(self):
-        slices = iter([ReplayReport(dry_run=False, matched=3, replayed=2, cursor="a")])
-
-        def use_case(request, has_time):
-            return next(slices)
-
-        given = {"partner_id": "acme", "since": NOON, "until": NOON, "state": "missing", "dry_run": False}
-        totals = ReplayReport(dry_run=False)
-        with pytest.raises(StopIteration):
-            replay.run(use_case, ReplayRequest(**given), totals, lambda _: None)
-        assert (totals.matched, totals.replayed, totals.to_json()["complete"]) == (3, 2, False)
-
-    def test_redrive_works_in_batches_and_stops_at_its_limit(self):
-        calls = []
-
-        def use_case(limit, has_time):
-            calls.append((limit, has_time()))
-            return {"received": limit, Redriven.REPLAYED: limit - 1, Redriven.KEPT: 1}
-
-        advanced = []
-        totals = dict.fromkeys(["received", *Redriven], 0)
-        redrive.run(use_case, 23, totals, advanced.append)
-        assert (calls, advanced) == ([(10, True), (10, True), (3, True)], [10, 10, 3])
-        assert totals == {"received": 23, "replayed": 20, "resumed": 0, "stale": 0, "kept": 3, "unreadable": 0}
-
-    def test_redrive_ends_when_the_queue_is_empty(self):
-        received = iter([4, 0])
-        totals = {"received": 0}
-        redrive.run(lambda limit, _: {"received": next(received)}, 23, totals, lambda _: None)
-        assert (totals["received"], list(received)) == (4, [])
-
     def test_every_redrive_outcome_is_explained(self):
-        assert set(redrive.EXPLANATIONS) == set(Redriven)
+        assert set(redrive.EXPLANATIONS) == set(RedriveOutcome)
 
 
 def test_long_listing_is_read_page_by_page_and_only_as_far_as_needed():

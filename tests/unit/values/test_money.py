@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from ricochet.errors import InvalidAmountError, InvalidCurrencyError
-from ricochet.ledger.earning import Wallet
+from ricochet.ledger.earning import Wallet, WalletView
 from ricochet.values.money import json_number, parse_amount, parse_currency, plain
 
 
@@ -114,7 +114,12 @@ def test_an_entity_stores_decimals_and_shows_numbers():
     wallet = Wallet(user_id="u", currency="usd", balance="10.50", pending=Decimal("1E+1"))
     assert wallet.to_item()["balance"] == Decimal("10.5")
     assert wallet.to_item()["currency"] == "USD"
-    assert wallet.to_app() == {"currency": "USD", "balance": 10.5, "pending": 10, "lifetime": 0}
+    assert WalletView.from_entity(wallet).to_json() == {
+        "currency": "USD",
+        "balance": 10.5,
+        "pending": 10,
+        "lifetime": 0,
+    }
 
 
 def test_an_entity_refuses_floats_for_money():

@@ -1,31 +1,70 @@
-"""A click: one user's way to one product, and what became of it."""
+"""A click: one user's way to one product, and its result."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Self
 
 from ricochet.values import times
-from ricochet.values.entity import Entity
+from ricochet.values.entity import Entity, Shown, View
 from ricochet.values.money import Amount
 from ricochet.values.statuses import ClickStatus, Status
 
 KEPT_AFTER_EXPIRY_DAYS = 30
 
-NOT_FOR_APPS = {"ip", "ttl", "visits", "first_visit_at", "postback_at", "outcome", "closed"}
-
 
 class ClickResult(Entity):
     """What a click led to, so that an exact repeat of its postback is answered from the click alone."""
 
-    conversion_id: str
-    source_conversion_id: str | None = None
-    earning_id: str | None = None
-    status: Status
-    amount: Amount
-    report_key: str  # of the report that led here last
+    conversion_id: Shown[str]
+    source_conversion_id: Shown[str | None] = None
+    earning_id: Shown[str | None] = None
+    status: Shown[Status]
+    amount: Shown[Amount]
+    report_key: Shown[str]  # of the report that led here last
 
 
 class Click(Entity):
+    click_id: Shown[str]
+    user_id: Shown[str]
+    product_id: Shown[str]
+    task_url: Shown[str]
+    offer_id: Shown[str | None] = None
+    subid: Shown[str | None] = None
+    sub1: Shown[str | None] = None
+    sub2: Shown[str | None] = None
+    sub3: Shown[str | None] = None
+    sub4: Shown[str | None] = None
+    sub5: Shown[str | None] = None
+    prelanding: Shown[str | None] = None
+    landing: Shown[str | None] = None
+    px: Shown[str | None] = None
+    domain: Shown[str | None] = None
+    country: Shown[str | None] = None
+    ip: str | None = None
+    user_agent: str | None = None
+    created_at: Shown[str]
+    expires_at: Shown[str]
+    ttl: int
+    status: Shown[ClickStatus] = ClickStatus.PENDING
+    visits: Shown[int | None] = None
+    first_visit_at: Shown[str | None] = None
+    postback_at: Shown[str | None] = None
+    closed: Shown[bool | None] = None
+    """No further conversion may start from this click, although its own is still pending."""
+    outcome: Shown[ClickResult | None] = None
+
+    def is_expired(self, moment: str) -> bool:
+        return self.expires_at <= moment
+
+    def status_at(self, moment: str) -> ClickStatus:
+        if self.status is ClickStatus.PENDING and self.outcome is None and self.is_expired(moment):
+            return ClickStatus.EXPIRED
+        return self.status
+
+
+class ClickView(View):
+    """A click as its app sees it; the address it came from stays with us."""
+
     click_id: str
     user_id: str
     product_id: str
@@ -42,39 +81,29 @@ class Click(Entity):
     px: str | None = None
     domain: str | None = None
     country: str | None = None
-    ip: str | None = None
     user_agent: str | None = None
     created_at: str
     expires_at: str
-    ttl: int
-    status: ClickStatus = ClickStatus.PENDING
-    visits: int | None = None
-    first_visit_at: str | None = None
-    postback_at: str | None = None
-    closed: bool | None = None
-    """No further conversion may start from this click, although its own is still pending."""
-    outcome: ClickResult | None = None
+    status: ClickStatus
+    redirect_url: str
+    clicked_at: str
+    updated_at: str
+    postback_received: bool
+    postback_received_at: str | None = None
+    conversion_id: str | None = None
 
-    def is_expired(self, moment: str) -> bool:
-        return self.expires_at <= moment
-
-    def shown_status(self, moment: str) -> str:
-        if self.status is ClickStatus.PENDING and self.outcome is None and self.is_expired(moment):
-            return "expired"
-        return self.status
-
-    def to_app(self, moment: str, redirect_url: str) -> dict[str, Any]:
-        """The click log as apps know it; the address it came from stays with us."""
-        log = self.to_json(leave_out=NOT_FOR_APPS)
-        return log | {
-            "redirectUrl": redirect_url,
-            "clickedAt": self.created_at,
-            "updatedAt": self.postback_at or self.created_at,
-            "status": self.shown_status(moment),
-            "postbackReceived": self.postback_at is not None,
-            **({"postbackReceivedAt": self.postback_at} if self.postback_at else {}),
-            **({"conversionId": shown_conversion_id(self.outcome)} if self.outcome else {}),
-        }
+    @classmethod
+    def of(cls, click: Click, moment: str, redirect_url: str) -> Self:
+        return cls.from_entity(
+            click,
+            redirect_url=redirect_url,
+            clicked_at=click.created_at,
+            updated_at=click.postback_at or click.created_at,
+            status=click.status_at(moment),
+            postback_received=click.postback_at is not None,
+            postback_received_at=click.postback_at,
+            conversion_id=shown_conversion_id(click.outcome) if click.outcome else None,
+        )
 
 
 def shown_conversion_id(outcome: ClickResult) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import StringConstraints
 
@@ -13,9 +13,8 @@ from ricochet.clicks.clicks_table import ClicksTable
 from ricochet.clicks.product import Product
 from ricochet.clicks.products_table import ProductsTable
 from ricochet.errors import ProductNotFoundError, ProductPausedError, RequestError
-from ricochet.http.plain_url import check_task_url
 from ricochet.values import ids, times
-from ricochet.values.entity import Entity
+from ricochet.values.entity import Entity, View
 from ricochet.values.lifecycle import Lifecycle
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ _USER_AGENT_LENGTH = 160
 
 
 class ClickRequest(Entity):
-    """What an app may say when it asks for a click; all of it is optional."""
+    """What an app can set when it creates a click; all of it is optional."""
 
     task_url: Annotated[str, StringConstraints(min_length=1)] | None = None
     offer_id: Tag | None = None
@@ -48,6 +47,13 @@ class ClickRequest(Entity):
     country: Country | None = None
 
 
+class NewClick(View):
+    click_id: str
+    redirect_url: str
+    expires_at: str
+    tracking_url: str
+
+
 class CreateClick:
     def __init__(self, products: ProductsTable, clicks: ClicksTable, clock: Callable[[], str] = times.now) -> None:
         self._products = products
@@ -60,11 +66,8 @@ class CreateClick:
 
     def __call__(
         self, user_id: str, product_id: str, request: ClickRequest, *, ip: str, user_agent: str, public_base_url: str
-    ) -> dict[str, Any]:
-        """`clickId`, `redirectUrl`, `expiresAt`, `trackingUrl` of a new click.
-
-        ProductNotFoundError, ProductPausedError; TaskUrlNotAllowedError for a URL that is not the product's.
-        """
+    ) -> NewClick:
+        """ProductNotFoundError, ProductPausedError; TaskUrlNotAllowedError for a URL that is not the product's."""
         product, task_url = self._product_and_url(product_id, request.task_url)
         moment = self._clock()
         expires_at = times.plus(moment, hours=product.click_ttl_hours)
@@ -81,16 +84,16 @@ class CreateClick:
         )
         self._clicks.create(click)
         postback_url = task_urls.postback_url(public_base_url, click.click_id)
-        return {
-            "clickId": click.click_id,
-            "redirectUrl": task_urls.redirect_url(task_url, click.click_id, postback_url),
-            "expiresAt": expires_at,
-            "trackingUrl": postback_url,
-        }
+        return NewClick(
+            click_id=click.click_id,
+            redirect_url=task_urls.redirect_url(task_url, click.click_id, postback_url),
+            expires_at=expires_at,
+            tracking_url=postback_url,
+        )
 
     def _product_and_url(self, product_id: str, task_url: str | None) -> tuple[Product, str]:
         """The product and where to go, by the product as it is now if by what we remember of it there was no way."""
-        refusal: RequestError = ProductNotFoundError("there is no such product")
+        refusal: RequestError = ProductNotFoundError()
         for product in self._products.cached_then_fresh(product_id):
             try:
                 return product, _checked_url(product, task_url)
@@ -101,7 +104,7 @@ class CreateClick:
 
 def _checked_url(product: Product, task_url: str | None) -> str:
     if product.status is Lifecycle.ARCHIVED:
-        raise ProductNotFoundError("there is no such product")
+        raise ProductNotFoundError
     if product.status is Lifecycle.PAUSED:
-        raise ProductPausedError("this product is paused")
-    return check_task_url(task_url or product.task_url, product.allowed_hosts)
+        raise ProductPausedError
+    return task_urls.check_task_url(task_url or product.task_url, product.allowed_hosts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
@@ -11,11 +11,12 @@ from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_v
 from ricochet.clicks.product import Approval, AuthMode, Caps, PostbackAuth, Product, hash_token
 from ricochet.clicks.products_table import ProductsTable
 from ricochet.dynamodb.paging import Page
-from ricochet.errors import ChangedMeanwhileError, ProductExistsError, ProductNotFoundError, TaskUrlNotAllowedError
-from ricochet.http.plain_url import host_of
+from ricochet.errors import ChangedMeanwhileError, ProductExistsError, ProductNotFoundError
+from ricochet.http.plain_url import host_of, plain_url
 from ricochet.values import ids, signing, times
-from ricochet.values.entity import Entity
-from ricochet.values.inputs import Cidr, Name, RowId, as_api_names, validate
+from ricochet.values.change import Audit, Change
+from ricochet.values.entity import Model, PageView, Shown
+from ricochet.values.inputs import Cidr, Name, RowId, as_api_names, ignored_fields, validate
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.money import Currency, Price
 from ricochet.values.statuses import Status
@@ -24,38 +25,31 @@ MAX_TTL_HOURS = 24 * 90
 
 MAX_HOLD_DAYS = 90
 
-HIDDEN = {"postback_token_hash", "postback_secret", "revision"}
-
-FOR_USERS = {"product_id", "name", "task_url", "earn_up_to", "currency", "click_ttl_hours"}
-
 OPEN_AND_AUTO = (
     "anyone who knows a click id, the user included, can post this product's conversions, "
     "and they are credited without a person looking at them"
 )
 
 
-def _plain_url(url: str) -> str:
-    try:
-        host_of(url)
-    except TaskUrlNotAllowedError as error:
-        raise ValueError(error.message) from error
+def _task_url(url: str) -> str:
+    plain_url(url, "taskUrl")
     return url
 
 
 def _host(text: str) -> str:
-    if host_of(_plain_url(f"https://{text}")) != text.lower():
+    if host_of(f"https://{text}") != text.lower():
         raise ValueError("must be a host, or host:port where the port is not the scheme's own")
     return text.lower()
 
 
-TaskUrl = Annotated[str, AfterValidator(_plain_url)]
+TaskUrl = Annotated[str, AfterValidator(_task_url)]
 
 Host = Annotated[str, AfterValidator(_host)]
 
 Cap = Annotated[int, Field(ge=1, le=10**9)]
 
 
-class AuthInput(Entity):
+class AuthInput(Model):
     mode: AuthMode = AuthMode.SECRET
     allowed_cidrs: tuple[Cidr, ...] = ()
 
@@ -66,7 +60,7 @@ class AuthInput(Entity):
         return self
 
 
-class CapsInput(Entity):
+class CapsInput(Model):
     """A name that is no cap is refused and not ignored: the operator would believe in it."""
 
     model_config = ConfigDict(extra="forbid")
@@ -77,8 +71,8 @@ class CapsInput(Entity):
     min_seconds: Annotated[int, Field(ge=1, le=MAX_TTL_HOURS * 3600)] | None = None
 
 
-class ProductInput(Entity):
-    """Everything an operator may say about a product; a PATCH says it over what is there."""
+class ProductInput(Model):
+    """Everything an operator may set of a product; a PATCH changes what it names."""
 
     product_id: RowId | None = None
     name: Name
@@ -111,59 +105,71 @@ class ProductInput(Entity):
         return rate
 
 
-def shown(product: Product) -> dict[str, Any]:
-    """A product as operators see it: its token is not in it."""
-    return product.to_json(leave_out=HIDDEN) | {"approval": product.effective_approval}
+class ProductView(Product):
+    """A product as operators see it."""
+
+    approval: Shown[Approval]  # the effective one
+
+    @classmethod
+    def of(cls, product: Product, **more: object) -> Self:
+        return cls.from_entity(product, approval=product.effective_approval, **more)
 
 
-def shown_to_users(product: Product) -> dict[str, Any]:
-    return product.to_json(include_only=FOR_USERS)
+class SavedProduct(ProductView):
+    postback_token: Shown[str | None] = None  # or signing secret, if it is new
+
+    @classmethod
+    def of_change(cls, change: Change[Product]) -> Self:
+        return cls.of(change.after, postback_token=change.secret)
 
 
-def warnings(product: Product) -> list[str]:
-    if product.postback_auth.mode is AuthMode.OPEN and product.approval is Approval.AUTO:
-        return [OPEN_AND_AUTO]
-    return []
+class Products(PageView[ProductView]):
+    pass
 
 
 class ManageProducts:
-    def __init__(self, products: ProductsTable, default_currency: str, clock: Callable[[], str] = times.now) -> None:
+    def __init__(
+        self, products: ProductsTable, audit: Audit, default_currency: str, clock: Callable[[], str] = times.now
+    ) -> None:
         self._products = products
+        self._audit = audit
         self._default_currency = default_currency
         self._clock = clock
 
-    def create(self, given: ProductInput) -> tuple[Product, str | None]:
-        """The product, and its postback token or signing secret in clear if it has one: the only time it is shown."""
-        moment = self._clock()
+    def create(self, fields: Mapping[str, Any]) -> Change[Product]:
+        """InvalidRequestError; ProductExistsError if the id is taken."""
+        given, moment = validate(fields, ProductInput), self._clock()
         proof = _new_proof(given.postback_auth.mode)
         product = self._product(given, given.product_id or ids.new_id("prod"), moment, moment)
         product = product.with_changes(**proof.stored)
         if not self._products.create(product):
             raise ProductExistsError(f"product {product.product_id} exists already")
-        return product, proof.shown
+        change = Change(None, product, proof.shown, _warnings(product, fields))
+        return self._audit.record_change("product.created", product.product_id, change)
 
     def get(self, product_id: str) -> Product:
         product = self._products.get(product_id)
         if product is None:
-            raise ProductNotFoundError("there is no such product")
+            raise ProductNotFoundError
         return product
 
-    def update(self, before: Product, patch: dict[str, Any]) -> tuple[Product, str | None]:
-        """The product with `patch` said over it, and a new token or secret if one was asked for or needed.
+    def update(self, product_id: str, patch: Mapping[str, Any]) -> Change[Product]:
+        """The product with `patch` applied to it, and a new token or secret if one was requested or needed.
 
-        ChangedMeanwhileError if it is no longer as it was `before`.
+        ProductNotFoundError; InvalidRequestError; ChangedMeanwhileError if it was changed at the same time.
         """
-        patch = as_api_names(patch, ProductInput)
-        given = validate(_as_input(before, patch) | patch, ProductInput)
+        before, fields = self.get(product_id), as_api_names(patch, ProductInput)
+        given = validate(_as_input(before, fields) | fields, ProductInput)
         mode = given.postback_auth.mode
         proof = _Proof({"postback_token_hash": before.postback_token_hash, "postback_secret": before.postback_secret})
         if given.rotate_postback_token or mode is not before.postback_auth.mode:
             proof = _new_proof(mode)
-        after = self._product(given, before.product_id, before.created_at, self._clock())
+        after = self._product(given, product_id, before.created_at, self._clock())
         after = after.with_changes(revision=before.revision + 1, **proof.stored)
         if not self._products.replace(after, before.revision):
-            raise ChangedMeanwhileError("the product was changed meanwhile; read it again")
-        return after, proof.shown
+            raise ChangedMeanwhileError("the product was changed at the same time; read it again")
+        change = Change(before, after, proof.shown, _warnings(after, patch))
+        return self._audit.record_change("product.updated", product_id, change)
 
     def list_page(self, status: Lifecycle | None, limit: int, cursor: str | None) -> Page[Product]:
         return self._products.list_page(status, limit, cursor)
@@ -182,6 +188,11 @@ class ManageProducts:
                 "updated_at": moment,
             }
         )
+
+
+def _warnings(product: Product, fields: Mapping[str, Any]) -> list[str]:
+    is_risky = product.postback_auth.mode is AuthMode.OPEN and product.approval is Approval.AUTO
+    return ([OPEN_AND_AUTO] if is_risky else []) + ignored_fields(fields, ProductInput)
 
 
 def _as_input(product: Product, patch: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,9 @@ import hashlib
 from decimal import Decimal
 from enum import StrEnum
 
-from ricochet.values.entity import Entity
+from pydantic import Field
+
+from ricochet.values.entity import Entity, PageView, Secret, Shown, View
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.money import Currency, Price
 from ricochet.values.statuses import Status
@@ -27,41 +29,41 @@ class Approval(StrEnum):
 
 
 class PostbackAuth(Entity):
-    mode: AuthMode = AuthMode.SECRET
-    allowed_cidrs: tuple[str, ...] = ()
+    mode: Shown[AuthMode] = AuthMode.SECRET
+    allowed_cidrs: Shown[tuple[str, ...]] = ()
 
 
 class Caps(Entity):
     """What may be credited without a person looking; None: any."""
 
-    per_user: int | None = None
-    per_user_per_day: int | None = None  # UTC, like all days
-    per_day: int | None = None
-    min_seconds: int | None = None
+    per_user: Shown[int | None] = None
+    per_user_per_day: Shown[int | None] = None  # UTC, like all days
+    per_day: Shown[int | None] = None
+    min_seconds: Shown[int | None] = None
     """From the click to the postback that approves."""
 
 
 class Product(Entity):
-    product_id: str
-    name: str
-    task_url: str
-    allowed_hosts: tuple[str, ...]  # `host` or `host:port`
-    earn_up_to: Price
-    currency: Currency
-    click_ttl_hours: int = 24
-    postback_auth: PostbackAuth = PostbackAuth()
-    postback_token_hash: str | None = None
-    postback_secret: str | None = None  # what signatures are made with, so not hashed
-    approval: Approval | None = None
-    default_status: Status = Status.APPROVED
-    multiple_conversions: bool = False
-    referral_rate: Price | None = None
-    hold_days: int = 0
-    caps: Caps = Caps()
-    status: Lifecycle = Lifecycle.ACTIVE
+    product_id: Shown[str]
+    name: Shown[str]
+    task_url: Shown[str]
+    allowed_hosts: Shown[tuple[str, ...]]  # `host` or `host:port`
+    earn_up_to: Shown[Price]
+    currency: Shown[Currency]
+    click_ttl_hours: Shown[int] = 24
+    postback_auth: Shown[PostbackAuth] = PostbackAuth()
+    postback_token_hash: Secret[str | None] = None
+    postback_secret: Secret[str | None] = None  # what signatures are made with, so not hashed
+    approval: Shown[Approval | None] = None
+    default_status: Shown[Status] = Status.APPROVED
+    multiple_conversions: Shown[bool] = False
+    referral_rate: Shown[Price | None] = None
+    hold_days: Shown[int] = 0
+    caps: Shown[Caps] = Caps()
+    status: Shown[Lifecycle] = Lifecycle.ACTIVE
     revision: int = 1
-    created_at: str
-    updated_at: str
+    created_at: Shown[str]
+    updated_at: Shown[str]
 
     @property
     def effective_approval(self) -> Approval:
@@ -72,6 +74,21 @@ class Product(Entity):
 
     def commission_rate(self, default: Decimal) -> Decimal:
         return default if self.referral_rate is None else self.referral_rate
+
+
+class Offer(View):
+    """A product as users see it."""
+
+    product_id: str
+    name: str
+    task_url: str
+    earn_up_to: Price
+    currency: Currency
+    click_ttl_hours: int
+
+
+class Offers(PageView[Offer]):
+    items: tuple[Offer, ...] = Field(alias="products")
 
 
 def hash_token(token: str) -> str:

@@ -1,15 +1,21 @@
-"""What became of a click, for its user; and that it was opened, for us."""
+"""Reads a click for its user, and counts visits of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from ricochet.clicks import task_urls
-from ricochet.clicks.click import Click
+from ricochet.clicks.click import Click, ClickView
 from ricochet.clicks.clicks_table import ClicksTable
 from ricochet.errors import ClickNotFoundError, InvalidClickIdError
 from ricochet.values import ids, times
+from ricochet.values.entity import View
+from ricochet.values.statuses import ClickStatus
+
+
+class Visit(View):
+    click_id: str
+    status: ClickStatus
 
 
 class ReadClick:
@@ -17,21 +23,22 @@ class ReadClick:
         self._clicks = clicks
         self._clock = clock
 
-    def own(self, user_id: str, click_id: str, public_base_url: str) -> dict[str, Any]:
-        """The click log; ClickNotFoundError for another user's click too, so that nobody learns that it exists."""
+    def own(self, user_id: str, click_id: str, public_base_url: str) -> ClickView:
+        """Return the click; raise ClickNotFoundError for another user's too, so that nobody learns that it exists."""
         click = self._clicks.get(_parsed(click_id))
         if click is None or click.user_id != user_id:
             raise _not_found()
         postback_url = task_urls.postback_url(public_base_url, click.click_id)
-        return click.to_app(self._clock(), task_urls.redirect_url(click.task_url, click.click_id, postback_url))
+        redirect_url = task_urls.redirect_url(click.task_url, click.click_id, postback_url)
+        return ClickView.of(click, self._clock(), redirect_url)
 
-    def visited(self, click_id: str) -> dict[str, str]:
-        """`clickId` and `status` of a click whose visit is counted by this."""
+    def visited(self, click_id: str) -> Visit:
+        """Count a visit of the click; raise ClickNotFoundError if there is none."""
         moment = self._clock()
         click: Click | None = self._clicks.count_visit(_parsed(click_id), moment)
         if click is None:
             raise _not_found()
-        return {"clickId": click.click_id, "status": click.shown_status(moment)}
+        return Visit(click_id=click.click_id, status=click.status_at(moment))
 
 
 def _parsed(click_id: str) -> str:

@@ -10,16 +10,25 @@ from pydantic import StringConstraints
 from ricochet.clicks.users_table import UsersTable
 from ricochet.errors import InvalidRequestError, ReferrerAlreadySetError, ReferrerIsSelfError, ReferrerNotFoundError
 from ricochet.values import ids, times
-from ricochet.values.entity import Entity
+from ricochet.values.entity import Model, View
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=128, strip_whitespace=True)]
 
 
-class ReferrerRequest(Entity):
+class ReferrerRequest(Model):
     """Either the referrer's code, as people pass it on, or the user id, as a deep link may carry it."""
 
     referral_code: Text | None = None
     referrer_id: Text | None = None
+
+
+class Referrer(View):
+    referrer_id: str
+
+
+class ReferralCode(View):
+    referral_code: str
+    referrer_id: str | None
 
 
 class SetReferrer:
@@ -27,26 +36,25 @@ class SetReferrer:
         self._users = users
         self._clock = clock
 
-    def own_code(self, user_id: str) -> dict[str, str | None]:
+    def own_code(self, user_id: str) -> ReferralCode:
         """The code by which this user brings others, and who brought this user."""
-        user = self._users.register_code(user_id, ids.referral_code(user_id))
-        return {"referralCode": user.referral_code, "referrerId": user.referrer_id}
+        return ReferralCode.from_entity(self._users.register_code(user_id, ids.referral_code(user_id)))
 
-    def __call__(self, user_id: str, request: ReferrerRequest) -> dict[str, str | None]:
-        """`referrerId` as it is now; saying the same again is no error.
+    def __call__(self, user_id: str, request: ReferrerRequest) -> Referrer:
+        """Set the referrer, once; to set the same again is no error.
 
         ReferrerIsSelfError, ReferrerNotFoundError, ReferrerAlreadySetError, ReferrerCycleError.
         """
         referrer_id = self._referrer(user_id, request)
         if referrer_id == user_id:
-            raise ReferrerIsSelfError("nobody refers themselves")
+            raise ReferrerIsSelfError
         try:
             self._users.set_referrer(user_id, referrer_id, self._clock())
         except ReferrerAlreadySetError:
             user = self._users.get(user_id)
             if user is None or user.referrer_id != referrer_id:
                 raise
-        return {"referrerId": referrer_id}
+        return Referrer(referrer_id=referrer_id)
 
     def _referrer(self, user_id: str, request: ReferrerRequest) -> str:
         if request.referrer_id and not request.referral_code:
@@ -58,5 +66,5 @@ class SetReferrer:
             return user_id
         referrer_id = self._users.find_by_code(code)
         if referrer_id is None:
-            raise ReferrerNotFoundError("nobody has this referral code")
+            raise ReferrerNotFoundError
         return referrer_id

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from urllib.parse import quote, unquote_plus, urlsplit, urlunsplit
 
+from ricochet.errors import TaskUrlNotAllowedError
+from ricochet.http.plain_url import host_of
+
 OUR_PARAMETERS = ("click_id", "postback_url")
+
+
+def check_task_url(url: str, allowed_hosts: tuple[str, ...]) -> str:
+    """Return `url` if its host is one of the allowed ones; raise TaskUrlNotAllowedError if not."""
+    try:
+        host = host_of(url)
+    except ValueError as error:
+        raise TaskUrlNotAllowedError(str(error)) from error
+    if host not in {allowed.lower() for allowed in allowed_hosts}:
+        raise TaskUrlNotAllowedError(f"taskUrl must lead to the product's own host, not to {host}")
+    return url
 
 
 def redirect_url(task_url: str, click_id: str, postback_url: str) -> str:

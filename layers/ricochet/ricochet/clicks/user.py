@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ricochet.values.entity import Entity
+from ricochet.values.entity import Entity, Shown
 
 
 class User(Entity):
-    user_id: str
-    referral_code: str | None = None
-    referrer_id: str | None = None
-    referrer_set_at: str | None = None
-    partner_id: str | None = None  # whose deliveries this login may see
+    user_id: Shown[str]
+    referral_code: Shown[str | None] = None
+    referrer_id: Shown[str | None] = None
+    referrer_set_at: Shown[str | None] = None
+    partner_id: Shown[str | None] = None  # whose deliveries this login may see

@@ -45,8 +45,8 @@ class UsersTable(Table[User]):
             self.name, {"userId": referrer_id}, "attribute_not_exists(referrerId) OR referrerId <> :me", me=user_id
         )
         writes = [
-            Write({"Update": mine}, refused=ReferrerAlreadySetError("your referrer is set already")),
-            Write({"ConditionCheck": theirs}, refused=ReferrerCycleError("you brought this user yourself")),
+            Write({"Update": mine}, refused=ReferrerAlreadySetError()),
+            Write({"ConditionCheck": theirs}, refused=ReferrerCycleError()),
         ]
         try:
             transact(self.client, writes)

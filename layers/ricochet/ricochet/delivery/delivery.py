@@ -14,7 +14,7 @@ from ricochet.ledger.notice import Notice
 from ricochet.metrics import Metric
 from ricochet.records import LogLine, Measurement
 from ricochet.values import ids, times
-from ricochet.values.entity import Entity
+from ricochet.values.entity import Entity, Shown, Unaudited
 from ricochet.values.statuses import Status
 
 KEPT_DAYS = 90
@@ -53,25 +53,25 @@ class Hold(StrEnum):
 
 
 class Delivery(Entity):
-    conversion_id: str
-    delivery_key: str  # version#partnerId
-    delivery_id: str
-    version: int
-    partner_id: str
-    state: DeliveryState
-    notice: Notice
-    url: str | None = None  # as last sent, secrets masked
-    attempt_count: int = 0
-    attempts: tuple[Attempt, ...] = ()
+    conversion_id: Shown[str]
+    delivery_key: Shown[str]  # version#partnerId
+    delivery_id: Shown[str]
+    version: Shown[int]
+    partner_id: Shown[str]
+    state: Shown[DeliveryState]
+    notice: Shown[Notice]
+    url: Shown[str | None] = None  # as last sent, secrets masked
+    attempt_count: Shown[int] = 0
+    attempts: Unaudited[tuple[Attempt, ...]] = ()
     tries_from: int | None = None  # how many attempts had been made when it was replayed: the schedule began anew
-    next_attempt_at: str | None = None
+    next_attempt_at: Shown[str | None] = None
     lease_until: str | None = None  # an attempt is under way until then at the latest
-    due_at: str | None = None  # only while it waits without a message, in the due index
-    held_by: Hold | None = None
-    partner_status: Status | None = None  # what the partner's reply calls the conversion
-    detail: str | None = None  # why it ended as it did, where the attempts do not say
-    created_at: str
-    updated_at: str
+    due_at: Shown[str | None] = None  # only while it waits without a message, in the due index
+    held_by: Shown[Hold | None] = None
+    partner_status: Shown[Status | None] = None  # what the partner's reply calls the conversion
+    detail: Shown[str | None] = None  # why it ended as it did, where the attempts do not say
+    created_at: Shown[str]
+    updated_at: Shown[str]
     ttl: int
 
     @computed_field  # type: ignore[prop-decorator]

@@ -1,14 +1,13 @@
-"""Operators look at who was told what and who was not, and have one delivery tried anew."""
+"""Operators look at deliveries and at what was not delivered, and replay a single delivery."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from ricochet.delivery.deliveries_table import DeliveriesTable, Listing, Position
 from ricochet.delivery.delivery import OPEN_STATES, Delivery, DeliveryState, delivery_key
@@ -22,20 +21,19 @@ from ricochet.errors import (
     InvalidCursorError,
     PartnerArchivedError,
 )
+from ricochet.http.attempt import Attempt
 from ricochet.values import times
-from ricochet.values.entity import Entity
-from ricochet.values.inputs import validate
+from ricochet.values.change import Audit, Change
+from ricochet.values.entity import Model, PageView, View
+from ricochet.values.inputs import Moment, validate
 from ricochet.values.lifecycle import Lifecycle
-
-Moment = Annotated[str, AfterValidator(times.read)]
+from ricochet.values.money import Amount, Currency
 
 _VERSION = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
-HIDDEN = {"partner_shard", "state_shard", "lease_until", "tries_from", "ttl"}
 
-
-class ListingQuery(Entity):
-    """Which deliveries of a listing, whosever they are."""
+class ListingQuery(Model):
+    """Which deliveries of a partner, or of all, a listing has."""
 
     state: DeliveryState | None = None
     since: Annotated[Moment | None, Field(alias="from")] = None
@@ -65,49 +63,51 @@ class DeliveryQuery(ListingQuery):
         return self
 
 
-@dataclass
-class Sum:
+class DeliverySummary(Delivery):
+    """A delivery in a list."""
+
+    attempts: tuple[Attempt, ...] = ()  # not shown there
+
+
+class Deliveries(PageView[DeliverySummary]):
+    pass
+
+
+class UndeliveredSum(View):
     """Of one partner's deliveries in one currency."""
 
-    value: Decimal = Decimal(0)
-    counts: dict[DeliveryState, int] = field(default_factory=lambda: dict.fromkeys(OPEN_STATES, 0))
-    oldest: str = times.LATEST
+    partner_id: str
+    currency: Currency
+    value: Amount = Decimal(0)
+    count: int = 0
+    retrying: int = 0
+    parked: int = 0
+    oldest: str
 
-    def add(self, row: Delivery) -> None:
-        self.value += row.value
-        self.counts[row.state] += 1
-        self.oldest = min(self.oldest, row.created_at)
+    def plus(self, row: Delivery) -> Self:
+        return self.with_changes(
+            value=self.value + row.value,
+            count=self.count + 1,
+            oldest=min(self.oldest, row.created_at),
+            **{row.state: getattr(self, row.state) + 1},
+        )
 
 
-@dataclass(frozen=True)
-class Undelivered:
-    """What partners have not been told, as far as it was read; `cursor` goes on where it was not."""
-
-    sums: dict[tuple[str, str], Sum]  # by partner and currency
-    cursor: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The most valuable first."""
-        items = [
-            {
-                "partnerId": partner_id,
-                "currency": currency,
-                "value": one.value,
-                "count": sum(one.counts.values()),
-                **one.counts,
-                "oldest": one.oldest,
-            }
-            for (partner_id, currency), one in sorted(self.sums.items(), key=lambda entry: -entry[1].value)
-        ]
-        return {"items": items, "nextCursor": self.cursor}
+class Undelivered(PageView[UndeliveredSum]):
+    """What partners have not received, the most valuable first, as far as it was read; `next_cursor` leads on."""
 
 
 class ManageDeliveries:
     def __init__(
-        self, partners: PartnersTable, deliveries: DeliveriesTable, clock: Callable[[], str] = times.now
+        self,
+        partners: PartnersTable,
+        deliveries: DeliveriesTable,
+        audit: Audit,
+        clock: Callable[[], str] = times.now,
     ) -> None:
         self._partners = partners
         self._deliveries = deliveries
+        self._audit = audit
         self._clock = clock
 
     def list_page(self, query: DeliveryQuery, limit: int, cursor: str | None) -> Page[Delivery]:
@@ -119,34 +119,41 @@ class ManageDeliveries:
     def get(self, conversion_id: str, version: str, partner_id: str) -> Delivery:
         return found(self._deliveries, conversion_id, version, partner_id)
 
-    def replay(self, conversion_id: str, version: str, partner_id: str) -> Delivery:
-        """The delivery, to be tried anew from the next minute on, at its partner's rate.
+    def replay(self, conversion_id: str, version: str, partner_id: str) -> Change[Delivery]:
+        """The delivery, to be tried again from the next minute on, at its partner's rate.
 
         DeliveryUnderWayError if it is being tried anyway, PartnerArchivedError, ChangedMeanwhileError.
         """
-        row = self.get(conversion_id, version, partner_id)
-        if not row.state.is_terminal:
-            raise DeliveryUnderWayError("this delivery is still being tried")
+        before = self.get(conversion_id, version, partner_id)
+        if not before.state.is_terminal:
+            raise DeliveryUnderWayError
         partner = self._partners.get(partner_id)
         if partner is None or partner.status is Lifecycle.ARCHIVED:
-            raise PartnerArchivedError("the partner is archived")
-        again = restarted(row, self._clock())
-        if not self._deliveries.replace(again, row):
-            raise ChangedMeanwhileError("the delivery was changed meanwhile; read it again")
-        return again
+            raise PartnerArchivedError
+        change = Change(before, restarted(before, self._clock()))
+        if not self._deliveries.replace(change.after, before):
+            raise ChangedMeanwhileError("the delivery was changed at the same time; read it again")
+        ids = {name: getattr(before, name) for name in ("delivery_id", "conversion_id", "partner_id")}
+        return self._audit.record_change("delivery.replayed", before.delivery_id, change, **ids)
 
     def undelivered(self, cursor: str | None, has_time: Callable[[], bool]) -> Undelivered:
-        """The value of what waits or was given up, as far as `has_time` allows."""
-        sums: dict[tuple[str, str], Sum] = {}
+        """Add up the value of what waits or is parked, as far as `has_time` allows."""
+        sums: dict[tuple[str, str], UndeliveredSum] = {}
         states, after = _rest(decode_cursor("undelivered", cursor))
         for state in states:
             for row in self._deliveries.walk(Listing(state=state), after):
-                sums.setdefault((row.partner_id, row.notice.currency), Sum()).add(row)
+                key = row.partner_id, row.notice.currency
+                empty = UndeliveredSum(partner_id=key[0], currency=key[1], oldest=row.created_at)
+                sums[key] = sums.get(key, empty).plus(row)
                 if not has_time():
                     here = {"state": str(state), **Position.of(row)._asdict()}
-                    return Undelivered(sums, encode_cursor("undelivered", here))
+                    return _undelivered(sums.values(), encode_cursor("undelivered", here))
             after = None
-        return Undelivered(sums)
+        return _undelivered(sums.values(), None)
+
+
+def _undelivered(sums: Iterable[UndeliveredSum], cursor: str | None) -> Undelivered:
+    return Undelivered(items=tuple(sorted(sums, key=lambda one: -one.value)), next_cursor=cursor)
 
 
 def _rest(start: dict[str, Any] | None) -> tuple[Sequence[DeliveryState], Position | None]:
@@ -164,13 +171,5 @@ def found(deliveries: DeliveriesTable, conversion_id: str, version: str, partner
     key = delivery_key(int(version), partner_id) if _VERSION.fullmatch(version) else None
     row = deliveries.get(conversion_id, key) if key else None
     if row is None:
-        raise DeliveryNotFoundError("there is no such delivery")
+        raise DeliveryNotFoundError
     return row
-
-
-def summary(row: Delivery) -> dict[str, Any]:
-    return row.to_json(leave_out=HIDDEN | {"attempts"})
-
-
-def shown(row: Delivery) -> dict[str, Any]:
-    return row.to_json(leave_out=HIDDEN)

@@ -1,11 +1,10 @@
-"""Operators have the parking queue worked off: what was given up is tried anew."""
+"""Operators work off the parking queue: deliveries that were given up are tried again."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field
 
@@ -15,17 +14,18 @@ from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.delivery.queues import DeliveryMessage, ParkedMessage, ParkingQueue
 from ricochet.delivery.transitions import in_due_index, restarted
 from ricochet.values import times
-from ricochet.values.entity import Entity
+from ricochet.values.change import Audit
+from ricochet.values.entity import Model, View
 from ricochet.values.lifecycle import Lifecycle
 
 
-class RedriveRequest(Entity):
+class RedriveRequest(Model):
     limit: Annotated[int, Field(ge=1, le=100)] = 100
     dry_run: bool = True
 
 
-class Redriven(StrEnum):
-    """What became of a message; the first three are done with and leave the queue."""
+class RedriveOutcome(StrEnum):
+    """The result for one message; with the first three it leaves the queue."""
 
     REPLAYED = "replayed"
     RESUMED = "resumed"  # our own side had failed on it, not the partner: it goes on where it was
@@ -34,7 +34,30 @@ class Redriven(StrEnum):
     UNREADABLE = "unreadable"  # none of ours: a person must look
 
 
-_DONE = frozenset({Redriven.REPLAYED, Redriven.RESUMED, Redriven.STALE})
+_DONE = frozenset({RedriveOutcome.REPLAYED, RedriveOutcome.RESUMED, RedriveOutcome.STALE})
+
+
+class ParkingQueueView(View):
+    """About how many messages there are, and how many deliveries are parked, with or without one."""
+
+    dry_run: bool = True
+    messages: int
+    parked: int
+
+
+class Redriven(View):
+    """How many messages were received, and how many of them had which outcome."""
+
+    dry_run: bool = False
+    received: int = 0
+    replayed: int = 0
+    resumed: int = 0
+    stale: int = 0
+    kept: int = 0
+    unreadable: int = 0
+
+    def plus(self, outcome: RedriveOutcome) -> Self:
+        return self.with_changes(received=self.received + 1, **{outcome: getattr(self, outcome) + 1})
 
 
 class RedriveParked:
@@ -43,49 +66,67 @@ class RedriveParked:
         partners: PartnersTable,
         deliveries: DeliveriesTable,
         parking: ParkingQueue,
+        audit: Audit,
         clock: Callable[[], str] = times.now,
     ) -> None:
         self._partners = partners
         self._deliveries = deliveries
         self._parking = parking
+        self._audit = audit
         self._clock = clock
 
-    def count(self) -> dict[str, int]:
-        """About how many messages there are, and how many deliveries are parked, with or without one."""
-        return {"messages": self._parking.size(), "parked": self._deliveries.count(DeliveryState.PARKED)}
+    def count(self) -> ParkingQueueView:
+        return ParkingQueueView(messages=self._parking.size(), parked=self._deliveries.count(DeliveryState.PARKED))
 
-    def __call__(self, limit: int, has_time: Callable[[], bool]) -> dict[str, int]:
-        """What became of at most `limit` messages; each leaves the queue only when its row is written."""
-        outcomes: Counter[Redriven] = Counter()
-        for message in self._parking.take(limit):
-            outcome = self._redrive(message)
-            if outcome in _DONE:
-                self._parking.delete(message)
-            outcomes[outcome] += 1
-            if not has_time():
-                break
-        return {"received": outcomes.total()} | {outcome: outcomes[outcome] for outcome in Redriven}
+    def __call__(
+        self, limit: int, has_time: Callable[[], bool], progress: Callable[[int], None] = lambda _: None
+    ) -> Redriven:
+        """Redrive at most `limit` messages; each leaves the queue only when its row is written.
 
-    def _redrive(self, parked: ParkedMessage) -> Redriven:
+        `progress` is called with the number of messages that were redriven since the last call.
+        """
+        result = Redriven()
+        try:
+            for message in self._parking.take(limit):
+                outcome = self._redrive(message)
+                if outcome in _DONE:
+                    self._parking.delete(message)
+                result = result.plus(outcome)
+                progress(1)
+                if not has_time():
+                    break
+        finally:  # where it is interrupted, too
+            self._audit.record_run("deliveries.redriven", "the parking queue", result.model_dump(exclude={"dry_run"}))
+        return result
+
+    def _redrive(self, parked: ParkedMessage) -> RedriveOutcome:
         try:
             message = DeliveryMessage.parse(parked.body)
         except (ValueError, KeyError, TypeError):
-            return Redriven.UNREADABLE
+            return RedriveOutcome.UNREADABLE
         row = self._deliveries.get(message.conversion_id, message.delivery_key)
         if row is None or row.state in (DeliveryState.DELIVERED, DeliveryState.SUPERSEDED):
-            return Redriven.STALE
+            return RedriveOutcome.STALE
         if row.state is DeliveryState.RETRYING:
             return self._resume(row, message)
         partner = self._partners.get(row.partner_id)
         if partner is None or partner.status is Lifecycle.ARCHIVED:
-            return Redriven.KEPT
-        return Redriven.REPLAYED if self._deliveries.replace(restarted(row, self._clock()), row) else Redriven.KEPT
+            return RedriveOutcome.KEPT
+        return (
+            RedriveOutcome.REPLAYED
+            if self._deliveries.replace(restarted(row, self._clock()), row)
+            else RedriveOutcome.KEPT
+        )
 
-    def _resume(self, row: Delivery, message: DeliveryMessage) -> Redriven:
+    def _resume(self, row: Delivery, message: DeliveryMessage) -> RedriveOutcome:
         """A message that SQS itself parked, since we failed on it again and again, was the only one of its row."""
         if row.due_at is not None or (row.lease_until is None and row.attempt_count != message.attempt):
-            return Redriven.STALE
+            return RedriveOutcome.STALE
         moment = self._clock()
         if row.lease_until is not None and row.lease_until > moment:
-            return Redriven.KEPT
-        return Redriven.RESUMED if self._deliveries.replace(in_due_index(row, moment, moment), row) else Redriven.KEPT
+            return RedriveOutcome.KEPT
+        return (
+            RedriveOutcome.RESUMED
+            if self._deliveries.replace(in_due_index(row, moment, moment), row)
+            else RedriveOutcome.KEPT
+        )

@@ -1,20 +1,19 @@
-"""All that a partner was or was not told in a time is sent to it once more; how much that is can be asked first."""
+"""All that a partner did or did not receive in a span of time is sent to it again; it can be counted first."""
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from ricochet.delivery.deliveries_table import DeliveriesTable, Listing, Position
 from ricochet.delivery.delivery import KEPT_DAYS, Delivery, DeliveryState
-from ricochet.delivery.manage_deliveries import Moment
 from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.delivery.transitions import due_delivery, restarted
@@ -24,11 +23,16 @@ from ricochet.ledger.conversion import Conversion
 from ricochet.ledger.conversions_table import ConversionsTable, day_key
 from ricochet.ledger.notice import versions_of
 from ricochet.values import times
-from ricochet.values.entity import Entity
+from ricochet.values.change import Audit
+from ricochet.values.entity import Model, View
+from ricochet.values.inputs import Moment
 from ricochet.values.lifecycle import Lifecycle
+from ricochet.values.money import Amount
 
 AT_ONCE = 500
 """How many one call replays, or a few more; a count may look at as many as there is time for."""
+
+SECONDS_BETWEEN_PROGRESS = 1.0
 
 Step = tuple[list[Delivery], dict[str, str]]
 """What is to be replayed of one thing that was looked at, and where to go on after it."""
@@ -40,7 +44,7 @@ class Replayable(StrEnum):
     MISSING = "missing"  # never recorded, as while the partner was paused
 
 
-class ReplayRequest(Entity):
+class ReplayRequest(Model):
     partner_id: str
     since: Annotated[Moment, Field(alias="from")]
     until: Annotated[Moment, Field(alias="to")]
@@ -59,25 +63,23 @@ class ReplayRequest(Entity):
         return f"replay:{self.partner_id}:{self.state}:{self.since}:{self.until}"
 
 
-@dataclass
-class ReplayReport:
-    """What one call found, and what it replayed of that; `cursor` goes on where it stopped."""
+class ReplayReport(View):
+    """How much was found, and how much of that was replayed; `next_cursor` goes on where it stopped."""
 
     dry_run: bool
     matched: int = 0
+    value: dict[str, Amount] = {}  # by currency
     replayed: int = 0
-    value: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
-    cursor: str | None = None
+    complete: bool = False
+    next_cursor: str | None
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "dryRun": self.dry_run,
-            "matched": self.matched,
-            "value": {currency: value for currency, value in self.value.items() if value},
-            "replayed": self.replayed,
-            "complete": self.cursor is None,
-            "nextCursor": self.cursor,
-        }
+    def plus(self, later: ReplayReport) -> ReplayReport:
+        currencies = {*self.value, *later.value}
+        return later.with_changes(
+            matched=self.matched + later.matched,
+            value={one: self.value.get(one, Decimal(0)) + later.value.get(one, Decimal(0)) for one in currencies},
+            replayed=self.replayed + later.replayed,
+        )
 
 
 class ReplayDeliveries:
@@ -86,42 +88,73 @@ class ReplayDeliveries:
         partners: PartnersTable,
         deliveries: DeliveriesTable,
         conversions: ConversionsTable,
+        audit: Audit,
         clock: Callable[[], str] = times.now,
     ) -> None:
         self._partners = partners
         self._deliveries = deliveries
         self._conversions = conversions
+        self._audit = audit
         self._clock = clock
 
     def __call__(self, request: ReplayRequest, has_time: Callable[[], bool]) -> ReplayReport:
         """Each delivery is due at once and goes out at the partner's rate; one below a newer version is left alone.
 
-        Repeated, a call goes on with what is left; but what is delivered again meanwhile is found again.
+        Repeated, a call goes on with what is left; but what has been delivered again since then is found again.
 
         PartnerNotFoundError, PartnerArchivedError, InvalidCursorError; InvalidRequestError for a time too long ago.
         """
+        report = self._replay(request, has_time)
+        self._record(request, report)
+        return report
+
+    def everything(self, request: ReplayRequest, progress: Callable[[int], None]) -> ReplayReport:
+        """As many calls as it takes; `progress` is called with the number that each of them found."""
+        report = ReplayReport(dry_run=request.dry_run, next_cursor=request.cursor)
+        try:
+            while not report.complete:
+                part = self._replay(request.with_changes(cursor=report.next_cursor), _time_until_progress())
+                report = report.plus(part)
+                progress(part.matched)
+        finally:  # where it is interrupted, too
+            self._record(request, report)
+        return report
+
+    def _replay(self, request: ReplayRequest, has_time: Callable[[], bool]) -> ReplayReport:
         partner = self._partner(request.partner_id)
         start = decode_cursor(request.scope, request.cursor)
         is_gap = request.state is Replayable.MISSING
         steps = self._missing(partner, request, start) if is_gap else self._recorded(request, start)
         write = self._deliveries.put_first if is_gap else self._again
-        report = ReplayReport(request.dry_run)
+        matched, replayed, cursor = 0, 0, None
+        value: defaultdict[str, Decimal] = defaultdict(Decimal)
         for found, here in steps:
             for row in found:
-                report.matched += 1
-                report.value[row.notice.currency] += row.value
-                report.replayed += 0 if request.dry_run else write(row)
-            if report.replayed >= AT_ONCE or not has_time():
-                report.cursor = encode_cursor(request.scope, here)
+                matched += 1
+                value[row.notice.currency] += row.value
+                replayed += 0 if request.dry_run else write(row)
+            if replayed >= AT_ONCE or not has_time():
+                cursor = encode_cursor(request.scope, here)
                 break
-        return report
+        return ReplayReport(
+            dry_run=request.dry_run,
+            matched=matched,
+            value={currency: amount for currency, amount in value.items() if amount},
+            replayed=replayed,
+            complete=cursor is None,
+            next_cursor=cursor,
+        )
+
+    def _record(self, request: ReplayRequest, report: ReplayReport) -> None:
+        if not report.dry_run:
+            self._audit.record_run("deliveries.replayed", request.partner_id, report.to_json())
 
     def _partner(self, partner_id: str) -> Partner:
         partner = self._partners.get(partner_id)
         if partner is None:
-            raise PartnerNotFoundError("there is no such partner")
+            raise PartnerNotFoundError
         if partner.status is Lifecycle.ARCHIVED:
-            raise PartnerArchivedError("the partner is archived")
+            raise PartnerArchivedError
         return partner
 
     def _recorded(self, request: ReplayRequest, start: dict[str, str] | None) -> Iterator[Step]:
@@ -131,7 +164,7 @@ class ReplayDeliveries:
             yield [row] if row in listing and self._is_latest(row) else [], Position.of(row)._asdict()
 
     def _is_latest(self, row: Delivery) -> bool:
-        """Whether the partner has not been told of a later version, after which this one would only be superseded."""
+        """Whether the partner has received no later version, after which this one would only be superseded."""
         versions = self._deliveries.of_conversion(row.conversion_id)
         mine = [one for one in versions if one.partner_id == row.partner_id]
         return not any(one.version > row.version and one.was_taken for one in mine)
@@ -143,7 +176,7 @@ class ReplayDeliveries:
         """By the days of the conversions' last changes: what changed in the time stands there, or later."""
         today = self._clock()
         if request.since < times.plus(today, days=-KEPT_DAYS):
-            detail = f"from: deliveries are kept for {KEPT_DAYS} days; what is older cannot be told from missing"
+            detail = f"from: deliveries are kept for {KEPT_DAYS} days; what is older looks like what is missing"
             raise InvalidRequestError(detail, [detail])
         for conversion in self._conversions.of_days(_days(request.since, today), start):
             rows = self._wanted(partner, conversion, request)
@@ -151,13 +184,18 @@ class ReplayDeliveries:
             yield missing, day_key(conversion)
 
     def _wanted(self, partner: Partner, conversion: Conversion, request: ReplayRequest) -> Iterator[Delivery]:
-        """A row for each version that the partner, as it is now, would have been told of in the time."""
-        for told in versions_of(conversion):
-            inside = request.since <= told.notice.timestamp <= request.until
-            if inside and told.changed_by != partner.actor and partner.is_subscribed(told.notice):
-                yield due_delivery(conversion.conversion_id, told, partner, self._clock())
+        """A row for each version that the partner, as it is now, would have received in the span."""
+        for version in versions_of(conversion):
+            inside = request.since <= version.notice.timestamp <= request.until
+            if inside and version.changed_by != partner.actor and partner.is_subscribed(version.notice):
+                yield due_delivery(conversion.conversion_id, version, partner, self._clock())
 
 
 def _days(since: str, until: str) -> list[str]:
     first, last = times.parse(since).date(), times.parse(until).date()
     return [(first + timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]
+
+
+def _time_until_progress() -> Callable[[], bool]:
+    end = time.monotonic() + SECONDS_BETWEEN_PROGRESS
+    return lambda: time.monotonic() < end

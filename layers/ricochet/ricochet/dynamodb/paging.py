@@ -13,6 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ricochet.errors import InvalidCursorError, InvalidLimitError
+from ricochet.values.entity import PageView
 from ricochet.values.ids import digest
 
 DEFAULT_LIMIT = 20
@@ -31,8 +32,9 @@ class Page[E]:
     items: list[E]
     cursor: str | None
 
-    def to_json[J](self, name: str, show: Callable[[E], J]) -> dict[str, list[J] | str | None]:
-        return {name: [show(item) for item in self.items], "nextCursor": self.cursor}
+    def shown_as[V: PageView[Any]](self, view: type[V], show: Callable[[E], object] = lambda item: item) -> V:
+        """The page as an answer, its items as `show` makes them."""
+        return view(items=tuple(map(show, self.items)), next_cursor=self.cursor)
 
 
 def parse_limit(text: str | None) -> int:

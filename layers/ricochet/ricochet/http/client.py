@@ -7,6 +7,7 @@ import socket
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import certifi
 import requests
@@ -73,19 +74,19 @@ class Sender:
     def send(self, outbound: Outbound) -> SendResult:
         """What came of it; whatever the partner does is an answer here, never an exception."""
         at, start = times.now(), time.monotonic()
-        status_code = error = reply = retry_after = None
-        timed_out = None
+        status_code = reply = retry_after = None
+        failed: dict[str, Any] = {}
         with Exchange(self._limits.total, MAX_ANSWER_BYTES) as exchange:
             try:
                 status_code, reply, retry_after = self._ask(outbound)
             except TargetRefusedError as refusal:
-                error = refusal.message
+                failed = {"error": refusal.message, "partner_error": refusal.without_address}
             except Exception as failure:  # noqa: BLE001 - one partner's answer must not fail the others' record
                 late = self._lateness(exchange, failure)
-                timed_out, error = True if late else None, late or _named(failure)
+                failed = {"error": late, "timed_out": True} if late else _named(failure)
         milliseconds = round((time.monotonic() - start) * 1000)
-        answer = {"status_code": status_code, "error": error, "reply": reply, "timed_out": timed_out}
-        return SendResult(Attempt(at=at, ms=milliseconds, **answer), retry_after)
+        attempt = Attempt(at=at, ms=milliseconds, status_code=status_code, reply=reply, **failed)
+        return SendResult(attempt, retry_after)
 
     def _ask(self, outbound: Outbound) -> tuple[int, str, int | None]:
         with self._adapter.send(_prepared(outbound), stream=True, timeout=self._limits.total) as response:
@@ -116,14 +117,14 @@ def _prepared(outbound: Outbound) -> requests.PreparedRequest:
     return request
 
 
-def _named(failure: BaseException) -> str:
+def _named(failure: BaseException) -> dict[str, str]:
     """The kinds of error from the outside in; their texts would carry the URL, and with it secrets."""
     names: list[str] = []
     inner: BaseException | None = failure
     while inner is not None:
         names.append(type(inner).__name__)
         inner = next((part for part in inner.args if isinstance(part, BaseException)), inner.__cause__)
-    return ": ".join(dict.fromkeys(names))
+    return {"error": ": ".join(dict.fromkeys(names)), "error_kind": names[-1]}
 
 
 def _retry_after(value: str | None) -> int | None:

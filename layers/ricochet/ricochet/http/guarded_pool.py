@@ -22,7 +22,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from ricochet.http.addresses import AllowedTargets
 from ricochet.http.deadline import Exchange, PunctualSocket, PunctualTLSSocket
-from ricochet.http.resolver import BoundedLookup, Lookup, vetted_addresses
+from ricochet.http.resolver import Lookup, Resolver
 
 POOLS = 512
 
@@ -38,8 +38,7 @@ class Guard:
     """Opens sockets, and only where they may lead."""
 
     def __init__(self, allowed: AllowedTargets, lookup: Lookup, connect_seconds: float, ca_file: str) -> None:
-        self._allowed = allowed
-        self._lookup = BoundedLookup(lookup)
+        self._resolver = Resolver(allowed, lookup)
         self._connect_seconds = connect_seconds
         self._ca_file = ca_file
 
@@ -54,8 +53,7 @@ class Guard:
     def connect(self, host: str, port: int) -> socket.socket:
         """TargetRefusedError if `host` leads where nobody may go; OSError if nobody answers there in time."""
         exchange = Exchange.current()
-        lookup = partial(self._lookup, seconds=exchange.seconds_left())
-        addresses = vetted_addresses(host, port, self._allowed, lookup)
+        addresses = self._resolver.addresses(host, port, exchange.seconds_left())
         return _connect_to_any(addresses, port, min(self._connect_seconds, exchange.seconds_left()))
 
 

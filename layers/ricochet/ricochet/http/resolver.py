@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -28,7 +29,7 @@ def vetted_addresses(host: str, port: int, allowed: AllowedTargets, lookup: Look
     addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
     for address in addresses:
         if not may_connect(address, port, host, allowed):
-            raise TargetRefusedError(f"{host} leads to {address}:{port}, which is not a public address")
+            raise TargetRefusedError(host, f"{address}:{port}")
     return addresses
 
 
@@ -54,3 +55,15 @@ class BoundedLookup:
                 self._under_way[host, port] = answer
                 answer.add_done_callback(lambda _: self._under_way.pop((host, port)))
         return answer.result(seconds)
+
+
+class Resolver:
+    """Finds the addresses of host names, with threads of its own: one for each process is enough."""
+
+    def __init__(self, allowed: AllowedTargets, lookup: Lookup = socket.getaddrinfo) -> None:
+        self.allowed = allowed
+        self._lookup = BoundedLookup(lookup)
+
+    def addresses(self, host: str, port: int, seconds: float) -> list[str]:
+        """As `vetted_addresses`; TimeoutError if it takes longer than so many seconds."""
+        return vetted_addresses(host, port, self.allowed, partial(self._lookup, seconds=seconds))

@@ -1,7 +1,9 @@
-"""Advertisers as a source of conversions: they know the click, and prove themselves as its product asks."""
+"""Advertisers as senders of conversions: they know the click, and prove themselves as its product asks."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
@@ -9,8 +11,17 @@ from ricochet.clicks.click import Click
 from ricochet.clicks.clicks_table import ClicksTable
 from ricochet.clicks.product import Approval, AuthMode, Product
 from ricochet.clicks.products_table import ProductsTable
-from ricochet.errors import ClickIdRequiredError, ClickNotFoundError, PostbackNotAuthenticatedError, UnknownStatusError
+from ricochet.errors import (
+    BodyTooLargeError,
+    ClickIdRequiredError,
+    ClickNotFoundError,
+    InvalidBodyError,
+    PostbackNotAuthenticatedError,
+    RequestError,
+    UnknownStatusError,
+)
 from ricochet.intake.advertiser_authentication import is_authentic
+from ricochet.intake.claim import Claim, unreadable
 from ricochet.intake.fields import text
 from ricochet.intake.raw_postback import RawPostback
 from ricochet.ledger.conversion import Conversion
@@ -32,92 +43,83 @@ _NAMES = {
 }
 
 
-class AdvertiserDirectory:
-    """All of them; `source()` is the one who speaks in one postback."""
+class AdvertiserSource:
+    """Any advertiser: the click names the product, and the product says what its advertiser must prove."""
+
+    secret_fields = frozenset({"token"})
 
     def __init__(self, products: ProductsTable, clicks: ClicksTable, default_rate: Decimal) -> None:
-        self.products = products
-        self.clicks = clicks
-        self.default_rate = default_rate
+        self._products = products
+        self._clicks = clicks
+        self._default_rate = default_rate
 
     @classmethod
     def from_settings(cls, client: DynamoDBClient, settings: PostbackSettings) -> Self:
         products = ProductsTable(client, settings.products_table)
         return cls(products, ClicksTable(client, settings.clicks_table), settings.default_referral_rate)
 
-    def source(self) -> AdvertiserSource:
-        return AdvertiserSource(self)
+    def read(self, raw: RawPostback) -> Claim:
+        try:
+            fields = raw.fields()
+        except (InvalidBodyError, BodyTooLargeError) as problem:
+            return unreadable(raw, problem)
+        given = fields.get("click_id", fields.get("clickId"))
+        try:
+            if given is None:
+                raise ClickIdRequiredError
+            return Claim(click_id=ids.parse_click_id(text("click_id", given)), fields=fields)
+        except RequestError as problem:
+            return Claim(fields=fields, problem=problem)
 
+    def identify(self, claim: Claim) -> Claim:
+        click = self._clicks.get(claim.click_id or "")
+        if click is None:
+            raise ClickNotFoundError
+        return replace(claim, source=f"product:{click.product_id}", click=click)
 
-class AdvertiserSource:
-    secret_fields = frozenset({"token"})
-
-    def __init__(self, advertisers: AdvertiserDirectory) -> None:
-        self._all = advertisers
-        self._click: Click | None = None
-        self._product: Product | None = None
-        self.name: str | None = None
-        self.click_id: str | None = None
-
-    def parse(self, raw: RawPostback) -> dict[str, Any]:
-        return raw.fields()
-
-    def authenticate(self, raw: RawPostback, fields: dict[str, Any]) -> None:
-        """By the click's product as it was a moment ago, or else as it is now: a token just renewed counts at once."""
-        click = self._find_click(fields)
-        token = fields.get("token")
+    def authenticate(self, raw: RawPostback, claim: Claim) -> Claim:
+        """By the product as cached, or else as it is now: a token that was just renewed counts at once."""
+        token = claim.fields.get("token")
         given = token if isinstance(token, str) else raw.header("x-postback-token")
         wanted = "no product"
-        for product in self._all.products.cached_then_fresh(click.product_id):
+        for product in self._product_versions(claim):
             if is_authentic(product, given, raw):
-                self._product = product
-                return
+                return replace(claim, product=product, is_trusted=True)
             wanted = product.postback_auth.mode
         raise PostbackNotAuthenticatedError(f"this product wants postbacks with {wanted}")
 
-    def map(self, raw: RawPostback, fields: dict[str, Any]) -> Report:
-        click = self._click or self._find_click(fields)
-        product = self._product or self._find_product(click)
+    def trust(self, claim: Claim) -> Claim:
+        product = next(self._product_versions(claim), None)
+        problem = ClickNotFoundError("the product of this click is gone") if product is None else None
+        return replace(claim, product=product, is_trusted=True, problem=problem)
+
+    def report(self, raw: RawPostback, claim: Claim) -> Report:
+        fields, default = claim.fields, claim.product.default_status if claim.product else Status.APPROVED
         texts = {ours: _first_text(fields, theirs) for ours, theirs in _NAMES.items()}
-        word = _first_text(fields, ("status",))
-        status = parse_status(word) if word else product.default_status
+        name = _first_text(fields, ("status",))
+        status = parse_status(name) if name else default
         if status is None:
-            raise UnknownStatusError(f"unknown status {word!r}")
+            raise UnknownStatusError(f"unknown status {name!r}")
         amount, currency = fields.get("amount"), fields.get("currency")
         reversal = status is Status.REVERSED
         return Report(
-            source=self.name or "",
-            click_id=click.click_id,
+            source=claim.source or "",
+            click_id=claim.click_id,
             status=status,
-            source_status=word or product.default_status,
+            source_status=name or default,
             amount=None if amount is None else abs(money.parse_amount(amount, signed=reversal)),
             currency=None if currency is None else money.parse_currency(currency),
             received_at=raw.received_at,
             **texts,
         )
 
-    def terms(self, report: Report, prior: Conversion | None) -> Terms:  # noqa: ARG002 - they follow from the click
-        click, product = self._click, self._product
-        if click is None or product is None:
-            raise ClickNotFoundError("there is no such click")
-        return advertiser_terms(click, product, self._all.default_rate)
+    def terms(self, report: Report, claim: Claim, prior: Conversion | None) -> Terms:  # noqa: ARG002 - the click decides
+        if claim.click is None or claim.product is None:
+            raise ClickNotFoundError
+        return advertiser_terms(claim.click, claim.product, self._default_rate)
 
-    def _find_click(self, fields: dict[str, Any]) -> Click:
-        given = fields.get("click_id", fields.get("clickId"))
-        if given is None:
-            raise ClickIdRequiredError("click_id is missing")
-        self.click_id = ids.parse_click_id(text("click_id", given))
-        self._click = self._all.clicks.get(self.click_id)
-        if self._click is None:
-            raise ClickNotFoundError("there is no such click")
-        self.name = f"product:{self._click.product_id}"
-        return self._click
-
-    def _find_product(self, click: Click) -> Product:
-        self._product = next(self._all.products.cached_then_fresh(click.product_id), None)
-        if self._product is None:
-            raise ClickNotFoundError("the product of this click is gone")
-        return self._product
+    def _product_versions(self, claim: Claim) -> Iterator[Product]:
+        return self._products.cached_then_fresh(claim.click.product_id if claim.click else "")
 
 
 def advertiser_terms(click: Click, product: Product, default_rate: Decimal) -> Terms:
@@ -130,5 +132,5 @@ def advertiser_terms(click: Click, product: Product, default_rate: Decimal) -> T
     )
 
 
-def _first_text(fields: dict[str, Any], names: tuple[str, ...]) -> str | None:
+def _first_text(fields: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
     return next((text(name, fields[name]) for name in names if name in fields), None)

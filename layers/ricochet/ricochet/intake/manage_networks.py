@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from secrets import token_urlsafe
 from typing import Annotated, Any, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -15,33 +15,32 @@ from ricochet.intake.network import CreditBy, Network
 from ricochet.intake.networks_table import NetworksTable
 from ricochet.intake.preset import KNOWN
 from ricochet.values import ids, times
-from ricochet.values.entity import Entity
-from ricochet.values.inputs import Cidr, Name, RowId, as_api_names, validate
+from ricochet.values.change import Audit, Change
+from ricochet.values.entity import Model, PageView, Shown
+from ricochet.values.inputs import Cidr, Name, RowId, as_api_names, ignored_fields, validate
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.money import Price
 from ricochet.values.statuses import Status
 
 GRACE_HOURS = 72
 
-HIDDEN = {"secret", "revision", "successor", "grace_until", "ttl"}
-
 Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
 
-Secret = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+SharedSecret = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 Parameter = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64, to_lower=True, strip_whitespace=True)]
 
 
-class NetworkInput(Entity):
-    """Everything an operator may say about a network; a PATCH says it over what is there."""
+class NetworkInput(Model):
+    """Everything an operator may set of a network; a PATCH changes what it names."""
 
     network_id: RowId | None = None
     name: Name
     preset: str = "generic"
     unique_key: Key | None = None
-    secret: Secret | None = None
+    secret: SharedSecret | None = None
     affiliate: Annotated[str, StringConstraints(max_length=64)] | None = None
     allowed_cidrs: Annotated[tuple[Cidr, ...], Field(max_length=50)] = ()
     param_map: dict[str, tuple[Parameter, ...]] = {}
@@ -87,9 +86,26 @@ class NetworkInput(Entity):
         return self
 
 
-def shown(network: Network, base_url: str) -> dict[str, Any]:
-    """A network as operators see it: its secret is not in it; `postbackUrl` is ready to paste."""
-    return network.to_json(leave_out=HIDDEN) | {"postbackUrl": postback_url(network, base_url)}
+class NetworkView(Network):
+    """A network as operators see it."""
+
+    postback_url: Shown[str]  # to be pasted at the network
+
+    @classmethod
+    def of(cls, network: Network, base_url: str, **more: object) -> Self:
+        return cls.from_entity(network, postback_url=postback_url(network, base_url), **more)
+
+
+class SavedNetwork(NetworkView):
+    secret: Shown[str | None] = None  # if it is new
+
+    @classmethod
+    def of_change(cls, change: Change[Network], base_url: str) -> Self:
+        return cls.of(change.after, base_url, secret=change.secret)
+
+
+class Networks(PageView[NetworkView]):
+    pass
 
 
 def postback_url(network: Network, base_url: str) -> str:
@@ -106,19 +122,24 @@ def postback_url(network: Network, base_url: str) -> str:
 
 
 class ManageNetworks:
-    def __init__(self, networks: NetworksTable, clock: Callable[[], str] = times.now) -> None:
+    def __init__(self, networks: NetworksTable, audit: Audit, clock: Callable[[], str] = times.now) -> None:
         self._networks = networks
+        self._audit = audit
         self._clock = clock
 
-    def create(self, given: NetworkInput) -> Network:
-        """The network with its key and its secret, which are generated unless they are given."""
+    def create(self, fields: Mapping[str, Any]) -> Change[Network]:
+        """The network's key and its secret are generated unless they are given.
+
+        InvalidRequestError; NetworkExistsError if the id or the key is taken.
+        """
+        given, moment = validate(fields, NetworkInput), self._clock()
         network_id = given.network_id or ids.new_id("net")
-        moment = self._clock()
-        secret = given.secret or (_new_secret(given.preset) if _needs_secret(given) else None)
-        network = _network(given, network_id, given.unique_key or _new_key(), secret, moment, moment)
+        secret = given.secret or (presets.load(given.preset).new_secret() if _needs_secret(given) else None)
+        network = _network(given, network_id, given.unique_key or token_urlsafe(24), secret, moment, moment)
         if self._networks.by_id(network_id) is not None or not self._networks.create(network):
-            raise NetworkExistsError("a network of this id or with this key exists already")
-        return network
+            raise NetworkExistsError
+        change = Change(None, network, secret, ignored_fields(fields, NetworkInput))
+        return self._audit.record_change("network.created", network_id, change)
 
     def get(self, network_id: str) -> Network:
         network = self._networks.by_id(network_id)
@@ -126,31 +147,33 @@ class ManageNetworks:
             raise NetworkNotFoundError("there is no such network")
         return network
 
-    def update(self, before: Network, patch: dict[str, Any]) -> tuple[Network, str | None]:
-        """The network with `patch` said over it, and its secret if that is new.
+    def update(self, network_id: str, patch: Mapping[str, Any]) -> Change[Network]:
+        """The network with `patch` applied to it, and its secret if that is new.
 
-        A new key leaves the old one working for `graceHours`. ChangedMeanwhileError if the network is no longer as it
-        was `before`.
+        A new key leaves the old one working for `graceHours`. NetworkNotFoundError; InvalidRequestError;
+        ChangedMeanwhileError if it was changed at the same time.
         """
-        patch = as_api_names(patch, NetworkInput)
-        given = validate(before.to_item() | patch, NetworkInput)
+        before, fields = self.get(network_id), as_api_names(patch, NetworkInput)
+        given = validate(before.to_item() | fields, NetworkInput)
         missing = before.secret is None and _needs_secret(given)
-        secret = patch.get("secret") or (_new_secret(given.preset) if given.rotate_secret or missing else None)
+        generated = presets.load(given.preset).new_secret() if given.rotate_secret or missing else None
+        secret = fields.get("secret") or generated
         wants_key = given.rotate_key or given.unique_key not in (None, before.unique_key)
-        key = (patch.get("uniqueKey") or _new_key()) if wants_key else before.unique_key
-        moment = self._clock()
-        network_id = before.network_id or ""
-        after = _network(given, network_id, key, secret or before.secret, before.created_at, moment)
+        key = (fields.get("uniqueKey") or token_urlsafe(24)) if wants_key else before.unique_key
+        after = _network(given, network_id, key, secret or before.secret, before.created_at, self._clock())
         after = after.with_changes(revision=before.revision + 1)
-        if key == before.unique_key:
+        self._replace(before, after, given.grace_hours)
+        change = Change(before, after, secret, ignored_fields(patch, NetworkInput))
+        return self._audit.record_change("network.updated", network_id, change)
+
+    def _replace(self, before: Network, after: Network, grace_hours: int) -> None:
+        if after.unique_key == before.unique_key:
             if not self._networks.replace(after, before.revision):
-                raise ChangedMeanwhileError("the network was changed meanwhile; read it again")
-        else:
-            grace_until = times.plus(moment, hours=given.grace_hours)
-            ttl = times.epoch_seconds(grace_until)
-            if not self._networks.rotate(before, after, grace_until, ttl):
-                raise ChangedMeanwhileError("the network was changed meanwhile, or the key is taken")
-        return after, secret
+                raise ChangedMeanwhileError("the network was changed at the same time; read it again")
+            return
+        grace_until = times.plus(after.updated_at, hours=grace_hours)
+        if not self._networks.rotate(before, after, grace_until, times.epoch_seconds(grace_until)):
+            raise ChangedMeanwhileError("the network was changed at the same time, or the key is taken")
 
     def list_page(self, limit: int, cursor: str | None) -> Page[Network]:
         return self._networks.list_page(limit, cursor)
@@ -158,17 +181,6 @@ class ManageNetworks:
 
 def _needs_secret(given: NetworkInput) -> bool:
     return given.rotate_secret or presets.load(given.preset).needs_secret
-
-
-def _new_secret(preset: str) -> str:
-    """Random; ClickBank takes at most 16 capitals and digits."""
-    if preset == "clickbank":
-        return "".join(secrets.choice("ABCDEFGHJKLMNPQRSTUVWXYZ23456789") for _ in range(16))
-    return secrets.token_urlsafe(24)
-
-
-def _new_key() -> str:
-    return secrets.token_urlsafe(24)
 
 
 def _network(

@@ -1,30 +1,27 @@
-"""Operators look at what arrived and what became of it, and have it taken in once more."""
+"""Operators look at what arrived and at its outcome, and have it processed again."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import StringConstraints, model_validator
 
 from ricochet.dynamodb.paging import Page
 from ricochet.errors import ReceiptIncompleteError, ReceiptNotFoundError, ReceiptNotReplayableError
-from ricochet.intake.intake import IntakeReply
 from ricochet.intake.raw_postback import RawPostback
+from ricochet.intake.reply import IntakeReply, Reported
 from ricochet.intake.reprocess_postback import ReprocessPostback
 from ricochet.ledger.receipt import Receipt
 from ricochet.ledger.receipts_table import ReceiptsTable
-from ricochet.values.entity import Entity
+from ricochet.values.change import Audit, Change
+from ricochet.values.entity import Model, PageView, Shown, View
 from ricochet.values.ids import canonical_click_id
 from ricochet.values.inputs import validate
 
-HIDDEN = {"ttl", "source_day", "truncated"}
 
-NOT_IN_LISTINGS = HIDDEN | {"method", "path", "query", "headers", "body", "source_ip"}
-
-
-class ReceiptQuery(Entity):
+class ReceiptQuery(Model):
     """By click, or by network (product, operator; or who was none of them) and day; each also by outcome."""
 
     network_id: str | None = None
@@ -52,10 +49,55 @@ class ReceiptQuery(Entity):
         return [f"{kind}:{row_id}" for kind, row_id in named.items() if row_id is not None]
 
 
+class ReceiptSummary(View):
+    """What the indexes hold of a receipt."""
+
+    receipt_id: str
+    received_at: str
+    outcome: str
+    source: str | None = None
+    click_id: str | None = None
+    conversion_id: str | None = None
+    earning_id: str | None = None
+    detail: str | None = None
+    body_size: int
+
+
+class ReceiptView(Receipt):
+    """A receipt with its body, as text or, if it is not text, in base64."""
+
+    body: Shown[str | None] = None  # type: ignore[assignment]
+    body_base64: Shown[str | None] = None
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> Self:
+        try:
+            return cls.from_entity(receipt, body=receipt.body.decode())
+        except UnicodeDecodeError:
+            return cls.from_entity(receipt, body=None, body_base64=base64.b64encode(receipt.body).decode())
+
+
+class Receipts(PageView[ReceiptSummary]):
+    pass
+
+
+class Replayed(Reported):
+    outcome: str
+    click_id: str | None  # type: ignore[assignment]  # networks may name none
+
+
+class OnlyReplayed(View):
+    """The postback led to nothing."""
+
+    outcome: str
+    click_id: str | None
+
+
 class ManageReceipts:
-    def __init__(self, receipts: ReceiptsTable, replay: ReprocessPostback) -> None:
+    def __init__(self, receipts: ReceiptsTable, reprocess: ReprocessPostback, audit: Audit) -> None:
         self._receipts = receipts
-        self._replay = replay
+        self._reprocess = reprocess
+        self._audit = audit
 
     def list_page(self, query: ReceiptQuery, limit: int, cursor: str | None) -> Page[Receipt]:
         """Newest first. A page may hold fewer than `limit` where an outcome is asked for, and there may be more."""
@@ -69,17 +111,18 @@ class ManageReceipts:
     def get(self, receipt_id: str) -> Receipt:
         receipt = self._receipts.get(receipt_id)
         if receipt is None:
-            raise ReceiptNotFoundError("there is no such receipt")
+            raise ReceiptNotFoundError
         return receipt
 
-    def replay(self, receipt: Receipt) -> IntakeReply:
-        """Takes the postback in again, vouched for by the operator; its receipt then tells the new outcome.
+    def replay(self, receipt_id: str) -> IntakeReply:
+        """Process the postback again, authenticated by the operator; its receipt then has the new outcome.
 
-        ReceiptNotReplayableError for a person's decision; ReceiptIncompleteError where only the beginning was kept;
-        RequestError where it is refused again.
+        ReceiptNotFoundError; ReceiptNotReplayableError for a decision; ReceiptIncompleteError where only the beginning
+        was kept; RequestError where it is refused again.
         """
+        receipt = self.get(receipt_id)
         if not receipt.is_of_postback:
-            raise ReceiptNotReplayableError("this receipt is of a decision, which cannot be taken in again")
+            raise ReceiptNotReplayableError("this receipt is of a decision, which cannot be processed again")
         if receipt.truncated:
             raise ReceiptIncompleteError("of this postback only the beginning was kept")
         raw = RawPostback(
@@ -92,18 +135,15 @@ class ManageReceipts:
             body=receipt.body,
             source_ip=receipt.source_ip,
         )
-        return self._replay(raw, self._replay.source(raw), vouched_for=True)
+        try:
+            return self._reprocess(raw, is_vouched=True)
+        finally:  # a refusal is its receipt's new outcome, too
+            after = self.get(receipt_id)
+            ids = {"click_id": after.click_id, "conversion_id": after.conversion_id}
+            self._audit.record_change("receipt.replayed", receipt_id, Change(receipt, after), **ids)
 
 
-def summary(receipt: Receipt) -> dict[str, Any]:
-    """What the indexes hold of it."""
-    return receipt.to_json(leave_out=NOT_IN_LISTINGS)
-
-
-def shown(receipt: Receipt) -> dict[str, Any]:
-    """All of it; a body that is not text is in base64."""
-    whole = receipt.to_json(leave_out=HIDDEN | {"body"})
-    try:
-        return whole | {"body": receipt.body.decode()}
-    except UnicodeDecodeError:
-        return whole | {"bodyBase64": base64.b64encode(receipt.body).decode()}
+def replayed(reply: IntakeReply) -> Replayed | OnlyReplayed:
+    if reply.led_to is None:
+        return OnlyReplayed(outcome=reply.outcome, click_id=reply.click_id)
+    return Replayed.of(reply, outcome=reply.outcome)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from ipaddress import ip_address, ip_network
 
-from ricochet.values.entity import Entity
+from ricochet.values.entity import Entity, Masked, Secret, Shown
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.money import Price
 from ricochet.values.statuses import Status
@@ -20,27 +20,27 @@ class CreditBy(StrEnum):
 
 
 class Network(Entity):
-    unique_key: str
-    network_id: str | None = None  # absent from a key that was replaced
-    name: str = ""
-    preset: str = "generic"
-    secret: str | None = None
-    affiliate: str | None = None  # our account at ClickBank: notices for other accounts are receipts only
-    allowed_cidrs: tuple[str, ...] = ()
-    param_map: dict[str, tuple[str, ...]] = {}
-    status_map: dict[str, Status] = {}
-    default_status: Status | None = None
-    reward_rate: Price | None = None
-    credit_by: CreditBy = CreditBy.CLICK
-    require_known_click: bool = False
-    allow_reapproval: bool = False
-    status: Lifecycle = Lifecycle.ACTIVE
-    successor: str | None = None  # the key that replaced this one, which works until `grace_until`
+    unique_key: Masked[str]
+    network_id: Shown[str | None] = None  # absent from a key that was replaced
+    name: Shown[str] = ""
+    preset: Shown[str] = "generic"
+    secret: Secret[str | None] = None
+    affiliate: Shown[str | None] = None  # our account there: postbacks for others are only receipts
+    allowed_cidrs: Shown[tuple[str, ...]] = ()
+    param_map: Shown[dict[str, tuple[str, ...]]] = {}
+    status_map: Shown[dict[str, Status]] = {}
+    default_status: Shown[Status | None] = None
+    reward_rate: Shown[Price | None] = None
+    credit_by: Shown[CreditBy] = CreditBy.CLICK
+    require_known_click: Shown[bool] = False
+    allow_reapproval: Shown[bool] = False
+    status: Shown[Lifecycle] = Lifecycle.ACTIVE
+    successor: Secret[str | None] = None  # the key that replaced this one, which works until `grace_until`
     grace_until: str | None = None
     ttl: int | None = None
     revision: int = 1
-    created_at: str
-    updated_at: str
+    created_at: Shown[str]
+    updated_at: Shown[str]
 
     @property
     def source(self) -> str:

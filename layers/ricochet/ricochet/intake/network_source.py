@@ -1,8 +1,9 @@
-"""Networks as a source of conversions: each speaks as its preset says, and credits whom it is set to credit."""
+"""Networks as senders of conversions: each reports as its preset says, and credits whom it is set to credit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
@@ -12,27 +13,27 @@ from ricochet.clicks.clicks_table import ClicksTable
 from ricochet.clicks.product import Approval
 from ricochet.clicks.products_table import ProductsTable
 from ricochet.errors import (
+    BodyTooLargeError,
     ClickNotFoundError,
     ClickOwnerMismatchError,
-    InvalidAmountError,
     InvalidBodyError,
     InvalidClickIdError,
+    InvalidRequestError,
     NetworkNotFoundError,
-    NotAConversionError,
     PostbackNotAuthenticatedError,
     RequestError,
-    UnknownStatusError,
 )
 from ricochet.intake import presets
-from ricochet.intake.fields import text
+from ricochet.intake.claim import Claim, unreadable
 from ricochet.intake.network import CreditBy, Network
+from ricochet.intake.network_reader import NetworkReader
 from ricochet.intake.networks_table import NetworksTable
 from ricochet.intake.preset import Acknowledgement, Preset, Reads
 from ricochet.intake.raw_postback import RawPostback, present
 from ricochet.ledger.conversion import Conversion
 from ricochet.ledger.report import Report
 from ricochet.ledger.terms import Terms, terms_of_click
-from ricochet.values import ids, money
+from ricochet.values import ids
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.statuses import Status
 
@@ -47,7 +48,7 @@ MAX_KEY = 64
 
 
 class NetworkDirectory:
-    """All networks; `source(key)` is the one behind a key."""
+    """All networks, each found by the key in its postback URL."""
 
     def __init__(
         self,
@@ -74,7 +75,7 @@ class NetworkDirectory:
         )
 
     def source(self, unique_key: str, moment: str) -> NetworkSource:
-        """NetworkNotFoundError for a key that nobody has, and for a network that is not active."""
+        """Return the network with this key as a sender. Raise NetworkNotFoundError unless there is an active one."""
         found = self.networks.cached_then_fresh(unique_key, moment) if len(unique_key) <= MAX_KEY else ()
         refusal = NetworkNotFoundError("there is no such postback URL")
         for network in found:
@@ -85,20 +86,29 @@ class NetworkDirectory:
 
 
 class NetworkSource:
-    def __init__(self, sources: NetworkDirectory, network: Network, unique_key: str, moment: str) -> None:
-        self._all = sources
+    """One network as the sender of one postback."""
+
+    def __init__(self, directory: NetworkDirectory, network: Network, unique_key: str, moment: str) -> None:
+        self._all = directory
         self._network = network
         self._key = (unique_key, moment)
         self.preset: Preset = presets.load(network.preset)
-        self.name: str | None = network.source
-        self.click_id: str | None = None
         self.secret_fields = self.preset.secret_fields
 
     def acknowledgement(self, raw: RawPostback) -> Acknowledgement:
-        """What to answer; it may depend on the query."""
+        """Return what to answer; it may depend on the query."""
         return self.preset.acknowledgement(raw.query_fields())
 
-    def parse(self, raw: RawPostback) -> dict[str, Any]:
+    def read(self, raw: RawPostback) -> Claim:
+        source = self._network.source
+        try:
+            return Claim(source=source, fields=self._fields(raw))
+        except (InvalidBodyError, BodyTooLargeError) as problem:
+            return unreadable(raw, problem, source)
+        except PostbackNotAuthenticatedError as problem:
+            return Claim(source=source, problem=problem)
+
+    def _fields(self, raw: RawPostback) -> dict[str, Any]:
         if self.preset.unwrap is not None:
             return present(self._unwrapped(raw, self.preset.unwrap))
         query = raw.query_fields() if self.preset.reads in (Reads.BOTH, Reads.QUERY) else {}
@@ -115,71 +125,61 @@ class NetworkSource:
                     refusal = error
         raise refusal
 
-    def authenticate(self, raw: RawPostback, fields: dict[str, Any]) -> None:
+    def identify(self, claim: Claim) -> Claim:
+        """Return the claim as it is: the key in the URL has identified the network."""
+        return claim
+
+    def authenticate(self, raw: RawPostback, claim: Claim) -> Claim:
         for network in self._versions():
-            if network.allows(raw.source_ip) and self.preset.proof(raw, fields, network.secret):
-                self._network = network
-                return
+            if network.allows(raw.source_ip) and self.preset.proof(raw, claim.fields, network.secret):
+                return self._trusted(claim, network)
         raise PostbackNotAuthenticatedError("the signature or the address is not the network's")
 
+    def trust(self, claim: Claim) -> Claim:
+        return self._trusted(claim, self._network)
+
+    def _trusted(self, claim: Claim, network: Network) -> Claim:
+        claim = replace(claim, network=network, is_trusted=True)
+        try:
+            return replace(claim, click_id=self._reader(claim).click_id())
+        except InvalidRequestError as problem:
+            return replace(claim, problem=problem)
+
     def _versions(self) -> Iterator[Network]:
-        """The network as it was a moment ago, and then as it is now: a secret just renewed counts at once."""
+        """Yield the network as cached, and then as it is now: a secret that was just renewed counts at once."""
         return chain([self._network], self._all.networks.cached_then_fresh(*self._key))
 
-    def map(self, raw: RawPostback, fields: dict[str, Any]) -> Report:
-        self.click_id = self._click(fields)  # first, so that receipts of what makes no sense name it too
-        reason = self.preset.only_receipt(fields, self._network.affiliate)
-        if reason:
-            raise NotAConversionError(reason)
-        amount, payout, currency = self._money(fields)
-        if amount is None and self._network.credit_by is CreditBy.USER:
-            raise InvalidAmountError("amount is missing", ["amount: a network that names the user says what he gets"])
-        status, word = self._status(fields, amount if amount is not None else payout)
-        transaction_id = self._text(fields, "transaction_id")
-        if status is Status.REVERSED:
-            transaction_id = self.preset.reversed_transaction(fields) or transaction_id
-        return Report(
-            source=self.name or "",
-            network_id=self._network.network_id,
-            click_id=self.click_id,
-            user_id=self._user(fields),
-            status=status,
-            source_status=word,
-            amount=None if amount is None else abs(amount),
-            payout=None if payout is None else abs(payout),
-            currency=currency,
-            transaction_id=transaction_id,
-            source_conversion_id=self._text(fields, "source_conversion_id"),
-            event=self._text(fields, "event"),
-            offer_id=self._text(fields, "offer_id"),
-            is_rebill=bool(self.preset.is_rebill(fields)),
-            received_at=raw.received_at,
-        )
+    def report(self, raw: RawPostback, claim: Claim) -> Report:
+        return self._reader(claim).report(raw.received_at)
 
-    def terms(self, report: Report, prior: Conversion | None) -> Terms:
-        match self._network.credit_by:
+    def _reader(self, claim: Claim) -> NetworkReader:
+        return NetworkReader(claim.network or self._network, self.preset, claim.fields)
+
+    def terms(self, report: Report, claim: Claim, prior: Conversion | None) -> Terms:
+        network = claim.network or self._network
+        match network.credit_by:
             case CreditBy.CLICK:
-                return self._by_click(report, prior)
+                return self._by_click(network, report, prior)
             case CreditBy.USER:
-                return self._nobody(user_id=report.user_id)
+                return self._without_click(network, user_id=report.user_id)
             case CreditBy.NONE:
-                return self._nobody()
+                return self._without_click(network)
 
-    def _by_click(self, report: Report, prior: Conversion | None) -> Terms:
+    def _by_click(self, network: Network, report: Report, prior: Conversion | None) -> Terms:
         click = self._find_click(report.click_id or (prior.click_id if prior else None))
         if click and report.user_id is not None and report.user_id != click.user_id:
-            raise ClickOwnerMismatchError("this click is another user's")
+            raise ClickOwnerMismatchError
         product = next(self._all.products.cached_then_fresh(click.product_id), None) if click else None
         if click is None or product is None:
-            if self._network.require_known_click and prior is None and report.status is not Status.REVERSED:
-                raise ClickNotFoundError("there is no such click")
-            return self._nobody()
+            if network.require_known_click and prior is None and report.status is not Status.REVERSED:
+                raise ClickNotFoundError
+            return self._without_click(network)
         return terms_of_click(
             click,
             product,
             self._all.default_rate,
             needs_approval=product.approval is Approval.MANUAL,
-            allow_reapproval=self._network.allow_reapproval,
+            allow_reapproval=network.allow_reapproval,
         )
 
     def _find_click(self, click_id: str | None) -> Click | None:
@@ -188,71 +188,10 @@ class NetworkSource:
         except InvalidClickIdError:
             return None
 
-    def _nobody(self, user_id: str | None = None) -> Terms:
+    def _without_click(self, network: Network, user_id: str | None = None) -> Terms:
         return Terms(
             currency=self._all.default_currency,
             referral_rate=self._all.default_rate,
             user_id=user_id,
-            allow_reapproval=self._network.allow_reapproval,
+            allow_reapproval=network.allow_reapproval,
         )
-
-    def _money(self, fields: dict[str, Any]) -> tuple[Decimal | None, Decimal | None, str | None]:
-        """The user's reward, what the network pays us, and the reward's currency if the network decides it.
-
-        A network that sends only what it pays us pays the user by the configured rate, or all of it; in the latter
-        case it is money of the network's currency.
-        """
-        reward, payout = self._amount(fields, "amount"), self._amount(fields, "payout")
-        given = self._read(fields, "currency")
-        currency = None if given is None else money.parse_currency(given)
-        if reward is not None:
-            same = self.preset.fields.get("amount") == self.preset.fields.get("payout")
-            return self._at_rate(reward) if same else reward, payout, currency if same else None
-        if payout is None:
-            return None, None, None
-        rate = self._network.reward_rate
-        return (payout, payout, currency) if rate is None else (self._at_rate(payout), payout, None)
-
-    def _at_rate(self, payout: Decimal) -> Decimal:
-        rate = self._network.reward_rate
-        return payout if rate is None else money.parse_amount(money.rounded(payout * rate), signed=True)
-
-    def _amount(self, fields: dict[str, Any], name: str) -> Decimal | None:
-        value = self._read(fields, name)
-        try:
-            return None if value is None else money.parse_amount(value, signed=True)
-        except InvalidAmountError as error:
-            raise InvalidAmountError(f"{name}: {error.message}") from error
-
-    def _status(self, fields: dict[str, Any], amount: Decimal | None) -> tuple[Status, str]:
-        word = self._text(fields, "status")
-        default = self._network.default_status or self.preset.default_status
-        status = self.preset.status_of(word, fields, self._network.status_map) if word else default
-        if status is None:
-            raise UnknownStatusError(f"unknown status {word!r}")
-        if self.preset.is_reversal(fields) or (amount is not None and amount < 0):
-            return Status.REVERSED, word if word and status is Status.REVERSED else "reversed"
-        return status, word or status
-
-    def _click(self, fields: dict[str, Any]) -> str | None:
-        """The click, where the network names one; most have one parameter for either the click or the user."""
-        given = self._text(fields, "click_id") if self._names_both or not self._names_users else None
-        return None if given is None else ids.canonical_click_id(given)
-
-    def _user(self, fields: dict[str, Any]) -> str | None:
-        return self._text(fields, "user_id") if self._names_both or self._names_users else None
-
-    @property
-    def _names_both(self) -> bool:
-        return self.preset.fields.get("click_id") != self.preset.fields.get("user_id")
-
-    @property
-    def _names_users(self) -> bool:
-        return self._network.credit_by is CreditBy.USER
-
-    def _text(self, fields: dict[str, Any], name: str) -> str | None:
-        value = self._read(fields, name)
-        return None if value is None else text(name, value)
-
-    def _read(self, fields: dict[str, Any], name: str) -> Any:
-        return self.preset.read(fields, name, self._network.param_map)

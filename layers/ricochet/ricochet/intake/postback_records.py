@@ -14,7 +14,8 @@ from ricochet.errors import (
     PostbackNotAuthenticatedError,
     RequestError,
 )
-from ricochet.intake.intake import IntakeReply, Source
+from ricochet.intake.claim import Claim
+from ricochet.intake.reply import IntakeReply
 from ricochet.metrics import Metric
 from ricochet.records import LogLine, Measurement
 
@@ -28,30 +29,30 @@ REFUSAL_METRICS: dict[type[RequestError], Metric] = {
 @dataclass(frozen=True)
 class PostbackProcessed:
     receipt_id: str
-    source: Source
+    claim: Claim
     reply: IntakeReply
 
     def log_lines(self) -> Iterator[LogLine]:
-        yield LogLine("postback processed", _sender(self.source) | self.reply.log_fields(self.receipt_id))
+        yield LogLine("postback processed", self.claim.log_fields() | self.reply.log_fields(self.receipt_id))
 
     def measurements(self) -> Iterator[Measurement]:
         yield Measurement(self.reply.outcome.metric)
-        network_id = _sender(self.source).get("network_id")
+        network_id = self.claim.log_fields().get("network_id")
         if network_id is not None:
             yield from (Measurement(Metric.NETWORK_POSTBACKS, 1, of) for of in (None, network_id))
 
 
 @dataclass(frozen=True)
 class PostbackRefused:
-    """Without a receipt and a source if the postback's key is not in use."""
+    """Without a receipt and a claim if the postback's key is not in use."""
 
     receipt_id: str | None
-    source: Source | None
+    claim: Claim | None
     refusal: RequestError
 
     def log_lines(self) -> Iterator[LogLine]:
         fields = {"receipt_id": self.receipt_id, "code": self.refusal.code}
-        yield LogLine("postback refused", _sender(self.source, self.refusal) | fields)
+        yield LogLine("postback refused", _sender(self.claim, self.refusal) | fields)
 
     def measurements(self) -> Iterator[Measurement]:
         yield Measurement(REFUSAL_METRICS.get(type(self.refusal), Metric.POSTBACKS_REFUSED))
@@ -59,14 +60,14 @@ class PostbackRefused:
 
 @dataclass(frozen=True)
 class PostbackFailed:
-    """Our own side failed; without a source, before the sender was identified."""
+    """Our own side failed; without a claim if the postback's key is not in use."""
 
     receipt_id: str
-    source: Source | None
+    claim: Claim | None
     failure: Exception
 
     def log_lines(self) -> Iterator[LogLine]:
-        fields = _sender(self.source, self.failure) | {"receipt_id": self.receipt_id}
+        fields = _sender(self.claim, self.failure) | {"receipt_id": self.receipt_id}
         yield LogLine("postback failed on our side", fields, logging.ERROR, self.failure)
 
     def measurements(self) -> Iterator[Measurement]:
@@ -74,10 +75,9 @@ class PostbackFailed:
             yield Measurement(Metric.LEDGER_BUSY)
 
 
-def _sender(source: Source | None, failure: Exception | None = None) -> dict[str, Any]:
+def _sender(claim: Claim | None, failure: Exception) -> dict[str, Any]:
     """Return who sent the postback and for which click, as far as known."""
-    if source is None:
-        inactive = failure.network_id if isinstance(failure, NetworkNotFoundError) else None
-        return {"network_id": inactive} if inactive else {}
-    kind, _, name = (source.name or "").partition(":")
-    return ({f"{kind}_id": name} if kind else {}) | ({"click_id": source.click_id} if source.click_id else {})
+    if claim is not None:
+        return claim.log_fields()
+    inactive = failure.network_id if isinstance(failure, NetworkNotFoundError) else None
+    return {"network_id": inactive} if inactive else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from secrets import token_urlsafe
 from typing import Any
 
 from ricochet.intake.raw_postback import RawPostback
@@ -31,7 +32,7 @@ def no_reason(_: Fields) -> None:
 
 @dataclass(frozen=True)
 class Acknowledgement:
-    """The answer after which the network stops repeating; `{error}` is replaced by the reason of a refusal."""
+    """The answer that stops the network from repeating the postback; `{error}` stands for the reason of a refusal."""
 
     body: str = "OK"
     duplicate: str | None = None
@@ -62,6 +63,7 @@ class Preset:
     proof: Proof = path_key
     reads: Reads = Reads.BOTH
     needs_secret: bool = False
+    new_secret: Callable[[], str] = lambda: token_urlsafe(24)
     needs_vouching: bool = False  # the proof does not cover the amount: CIDRs or a click of ours must vouch for it
     statuses: Mapping[str, Status] = field(default_factory=dict)  # its own names and numbers, in lower case
     explained_statuses: Callable[[Fields], Mapping[str, Status]] = (
@@ -72,8 +74,9 @@ class Preset:
     is_reversal: Callable[[Fields], bool] = no_reason  # type: ignore[assignment]
     reversed_transaction: Callable[[Fields], str | None] = no_reason
     """The transaction that a reversal takes back, if the reversal has an id of its own."""
-    only_receipt: Callable[[Fields, str | None], str | None] = lambda _fields, _affiliate: None
+    only_receipt: Callable[[Fields], str | None] = no_reason
     """Why this postback is only kept as a receipt (tests, other roles); None for all others."""
+    account_field: str | None = None  # whose account it is for; a postback for another one is only kept as a receipt
     is_rebill: Callable[[Fields], bool] = no_reason  # type: ignore[assignment]
     """Whether it is a later charge of the same customer: a conversion of its own on a converted click."""
     unwrap: Callable[[RawPostback, str], dict[str, Any]] | None = None
@@ -89,6 +92,12 @@ class Preset:
             if fields.get(theirs) is not None:
                 return fields[theirs]
         return None
+
+    def is_for_another(self, account: str | None, fields: Fields) -> bool:
+        """Whether the postback is for another account than ours at the network."""
+        if account is None or self.account_field is None:
+            return False
+        return str(fields.get(self.account_field, "")).lower() != account.lower()
 
     def status_of(self, name: str, fields: Fields, configured: Mapping[str, Status]) -> Status | None:
         """Return what a status name means here, the operator's map first; None if it is unknown."""

@@ -1,13 +1,16 @@
-"""A postback that came before is taken in again, through the same intake as the first time."""
+"""Processes an earlier postback again, through the same intake as the first time."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from ricochet.intake.advertiser_source import AdvertiserDirectory
-from ricochet.intake.intake import Intake, IntakeReply, Source
+from ricochet.errors import NetworkNotFoundError
+from ricochet.intake.advertiser_source import AdvertiserSource
+from ricochet.intake.intake import Intake, Record, Source
 from ricochet.intake.network_source import PATH, NetworkDirectory
+from ricochet.intake.postback_records import PostbackFailed
 from ricochet.intake.raw_postback import RawPostback
+from ricochet.intake.reply import IntakeReply
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -16,26 +19,35 @@ if TYPE_CHECKING:
 
 
 class ReprocessPostback:
-    def __init__(self, intake: Intake, advertisers: AdvertiserDirectory, networks: NetworkDirectory) -> None:
+    def __init__(
+        self, intake: Intake, advertisers: AdvertiserSource, networks: NetworkDirectory, record: Record = lambda _: None
+    ) -> None:
         self._intake = intake
         self._advertisers = advertisers
         self._networks = networks
+        self._record = record
 
     @classmethod
-    def from_settings(cls, client: DynamoDBClient, settings: NetworkPostbackSettings) -> Self:
+    def from_settings(
+        cls, client: DynamoDBClient, settings: NetworkPostbackSettings, record: Record = lambda _: None
+    ) -> Self:
         return cls(
-            Intake.from_settings(client, settings),
-            AdvertiserDirectory.from_settings(client, settings),
+            Intake.from_settings(client, settings, record),
+            AdvertiserSource.from_settings(client, settings),
             NetworkDirectory.from_settings(client, settings),
+            record,
         )
 
-    def __call__(self, raw: RawPostback, source: Source, *, vouched_for: bool = False) -> IntakeReply:
-        """As `Intake`."""
-        return self._intake(raw, source, vouched_for=vouched_for)
+    def __call__(self, raw: RawPostback, *, is_vouched: bool = False) -> IntakeReply:
+        """As `Intake`. Raise NetworkNotFoundError if the network was paused or its key replaced since then."""
+        return self._intake(raw, self._source(raw), is_vouched=is_vouched)
 
-    def source(self, raw: RawPostback) -> Source:
-        """Who speaks; NetworkNotFoundError if the key is out of use by now."""
+    def _source(self, raw: RawPostback) -> Source:
         _, found, key = raw.path.partition(PATH)
         if not found:
-            return self._advertisers.source()
-        return self._networks.source(key, raw.received_at)
+            return self._advertisers
+        try:
+            return self._networks.source(key, raw.received_at)
+        except NetworkNotFoundError as failure:
+            self._record(PostbackFailed(raw.receipt_id, None, failure))
+            raise

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pydantic import computed_field
 
 from ricochet.values import ids
-from ricochet.values.entity import Entity
+from ricochet.values.entity import Entity, Shown, Unaudited
 from ricochet.values.money import Amount, Currency, Price
 from ricochet.values.statuses import Status
 
@@ -30,61 +30,61 @@ class HoldReason(StrEnum):
 class PastVersion(Entity):
     """An earlier version of a conversion: with the rest of it, enough to send that version to partners again."""
 
-    version: int
-    status: Status
-    source_status: str
-    amount: Amount
-    payout: Price | None = None
-    at: str  # since when
-    changed_by: str | None = None
+    version: Shown[int]
+    status: Shown[Status]
+    source_status: Shown[str]
+    amount: Shown[Amount]
+    payout: Shown[Price | None] = None
+    at: Shown[str]  # since when
+    changed_by: Shown[str | None] = None
 
 
 class Conversion(Entity):
-    conversion_id: str
-    source: str
-    source_conversion_id: str | None = None
-    transaction_id: str | None = None
-    event: str | None = None
-    network_id: str | None = None
-    status: Status
-    source_status: str
-    reported: Status  # what its source reports; `status` lags behind while the money is held
+    conversion_id: Shown[str]
+    source: Shown[str]
+    source_conversion_id: Shown[str | None] = None
+    transaction_id: Shown[str | None] = None
+    event: Shown[str | None] = None
+    network_id: Shown[str | None] = None
+    status: Shown[Status]
+    source_status: Shown[str]
+    reported: Shown[Status]  # what its source reports; `status` lags behind while the money is held
     reports: tuple[str, ...] = ()  # keys of the reports that were applied
-    hold_reason: HoldReason | None = None
-    is_tombstone: bool | None = None  # reversed before it was reported
-    is_rebill: bool | None = None
-    version: int
-    versions: tuple[PastVersion, ...] = ()  # all earlier ones, oldest first
-    version_at: str | None = None  # since when, unless this is the first
-    changed_by: str | None = None  # who made the present version, as in `Report`
-    click_id: str | None = None  # as the source sent it, whether or not it is one of ours
-    user_id: str | None = None  # None: credits nobody
-    product_id: str | None = None
-    offer_id: str | None = None
-    offer_name: str | None = None  # the product's name at that time
-    amount: Amount
-    payout: Price | None = None
-    currency: Currency
-    credited: Amount = Decimal(0)  # net of reversals
-    credited_at: str | None = None  # the first time; the referrer at that time gets the commission
-    owed: Amount = Decimal(0)  # approved, and credited at `credit_after`; net of reversals
-    credit_after: str | None = None
-    referral_rate: Price = Decimal(0)
-    earning_id: str | None = None
-    subid: str | None = None
-    sub1: str | None = None
-    sub2: str | None = None
-    sub3: str | None = None
-    sub4: str | None = None
-    sub5: str | None = None
-    prelanding: str | None = None
-    landing: str | None = None
-    px: str | None = None
-    domain: str | None = None
-    country: str | None = None
+    hold_reason: Shown[HoldReason | None] = None
+    is_tombstone: Shown[bool | None] = None  # reversed before it was reported
+    is_rebill: Shown[bool | None] = None
+    version: Shown[int]
+    versions: Unaudited[tuple[PastVersion, ...]] = ()  # all earlier ones, oldest first
+    version_at: Unaudited[str | None] = None  # since when, unless this is the first
+    changed_by: Shown[str | None] = None  # who made the present version, as in `Report`
+    click_id: Shown[str | None] = None  # as the source sent it, whether or not it is one of ours
+    user_id: Shown[str | None] = None  # None: credits nobody
+    product_id: Shown[str | None] = None
+    offer_id: Shown[str | None] = None
+    offer_name: Shown[str | None] = None  # the product's name at that time
+    amount: Shown[Amount]
+    payout: Shown[Price | None] = None
+    currency: Shown[Currency]
+    credited: Shown[Amount] = Decimal(0)  # net of reversals
+    credited_at: Shown[str | None] = None  # the first time; the referrer at that time gets the commission
+    owed: Shown[Amount] = Decimal(0)  # approved, and credited at `credit_after`; net of reversals
+    credit_after: Shown[str | None] = None
+    referral_rate: Shown[Price] = Decimal(0)
+    earning_id: Shown[str | None] = None
+    subid: Shown[str | None] = None
+    sub1: Shown[str | None] = None
+    sub2: Shown[str | None] = None
+    sub3: Shown[str | None] = None
+    sub4: Shown[str | None] = None
+    sub5: Shown[str | None] = None
+    prelanding: Shown[str | None] = None
+    landing: Shown[str | None] = None
+    px: Shown[str | None] = None
+    domain: Shown[str | None] = None
+    country: Shown[str | None] = None
     ip: str | None = None
-    created_at: str
-    updated_at: str
+    created_at: Shown[str]
+    updated_at: Shown[str]
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -10,15 +10,7 @@ from decimal import Decimal
 from ricochet.ledger.conversion import Conversion
 from ricochet.metrics import Metric
 from ricochet.records import LogLine, Measurement, money_moved
-from ricochet.values.statuses import Status
-
-STATUS_METRICS = {
-    Status.PENDING: Metric.CONVERSIONS_PENDING,
-    Status.APPROVED: Metric.CONVERSIONS_APPROVED,
-    Status.REJECTED: Metric.CONVERSIONS_REJECTED,
-    Status.TRASH: Metric.CONVERSIONS_TRASH,
-    Status.REVERSED: Metric.CONVERSIONS_REVERSED,
-}
+from ricochet.values.statuses import STATUSES
 
 ZERO = Decimal(0)
 
@@ -52,6 +44,6 @@ def _counted(before: Conversion | None, after: Conversion) -> Iterator[Metric]:
     if before is None:
         yield Metric.CONVERSIONS_CREATED
     if before is None or before.version < after.version:
-        yield STATUS_METRICS[after.status]
+        yield STATUSES[after.status].metric
     if after.credited > 0 >= (before.credited if before else ZERO):
         yield Metric.CONVERSIONS_CREDITED

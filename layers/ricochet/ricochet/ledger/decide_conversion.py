@@ -44,7 +44,7 @@ class DecideConversion:
     def conversion(self, conversion_id: str) -> Conversion:
         conversion = self._ledger.conversion(conversion_id)
         if conversion is None:
-            raise ConversionNotFoundError("there is no such conversion")
+            raise ConversionNotFoundError
         return conversion
 
     def __call__(self, decision: Decision, conversion_id: str, check: Callable[[Conversion], None]) -> Settlement:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Self
 
-from pydantic import computed_field
+from pydantic import Field, computed_field
 
 from ricochet.values import ids
-from ricochet.values.entity import Entity
+from ricochet.values.entity import Entity, PageView, Shown, View
 from ricochet.values.money import Amount, Currency
 from ricochet.values.statuses import ApprovalStatus, EarningStatus
 
@@ -17,14 +18,8 @@ WAITING_SHARDS = tuple(f"waiting#{number}" for number in range(4))
 
 CREDIT_SHARDS = tuple(f"credit#{number}" for number in range(4))
 
-INDEX_FIELDS = frozenset({"waiting_shard", "credit_shard"})
-
 HOLD_DAYS = "hold_days"
 """The reason of an approved row that waits until its product's hold days are over."""
-
-NOT_FOR_APPS = {"user_id", "source_conversion_id", *INDEX_FIELDS}
-
-WALLET_NOT_FOR_APPS = {"user_id", "seq"}
 
 
 class EarningType(StrEnum):
@@ -37,14 +32,14 @@ class EarningType(StrEnum):
 class EarningState(Entity):
     """What may change in a row while it is pending, and the indexes that it is in until then."""
 
-    user_id: str
-    earning_id: str
-    amount: Amount
-    status: EarningStatus
-    approval_status: ApprovalStatus
-    reason: str | None = None
-    credit_after: str | None = None
-    credited_at: str | None = None
+    user_id: Shown[str]
+    earning_id: Shown[str]
+    amount: Shown[Amount]
+    status: Shown[EarningStatus]
+    approval_status: Shown[ApprovalStatus]
+    reason: Shown[str | None] = None
+    credit_after: Shown[str | None] = None
+    credited_at: Shown[str | None] = None
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -64,19 +59,41 @@ class EarningState(Entity):
 
 
 class Earning(EarningState):
+    type: Shown[EarningType]
+    currency: Shown[Currency]
+    product_id: Shown[str | None] = None
+    offer_id: Shown[str | None] = None
+    click_id: Shown[str | None] = None  # absent from commissions: the click is another user's
+    conversion_id: Shown[str]
+    source_conversion_id: Shown[str | None] = None
+    earned_at: Shown[str]
+
+
+class EarningView(View):
+    """An earning as its user sees it."""
+
+    earning_id: str
+    amount: Amount
+    status: EarningStatus
+    approval_status: ApprovalStatus
+    reason: str | None = None
+    credit_after: str | None = None
+    credited_at: str | None
     type: EarningType
     currency: Currency
-    product_id: str | None = None
-    offer_id: str | None = None
-    click_id: str | None = None  # absent from commissions: the click is another user's
-    conversion_id: str
-    source_conversion_id: str | None = None
+    product_id: str | None
+    offer_id: str | None
+    click_id: str | None
+    conversion_id: str  # its source's own, if it sent one
     earned_at: str
 
-    def to_app(self) -> dict[str, Any]:
-        shown = self.to_json(leave_out=NOT_FOR_APPS)
-        always = {"productId": None, "offerId": None, "clickId": None, "creditedAt": None}
-        return always | shown | {"conversionId": self.source_conversion_id or self.conversion_id}
+    @classmethod
+    def of(cls, earning: Earning) -> Self:
+        return cls.from_entity(earning, conversion_id=earning.source_conversion_id or earning.conversion_id)
+
+
+class Earnings(PageView[EarningView]):
+    items: tuple[EarningView, ...] = Field(alias="earnings")
 
 
 class Wallet(Entity):
@@ -89,8 +106,26 @@ class Wallet(Entity):
     lifetime: Amount = Decimal(0)
     seq: int = 0
 
-    def to_app(self) -> dict[str, Any]:
-        return self.to_json(leave_out=WALLET_NOT_FOR_APPS)
+
+class WalletView(View):
+    """A wallet as its user sees it."""
+
+    currency: Currency
+    balance: Amount
+    pending: Amount
+    lifetime: Amount
+
+
+class Wallets(WalletView):
+    """The wallet of the default currency, and those of all currencies."""
+
+    wallets: tuple[WalletView, ...]
+
+    @classmethod
+    def of(cls, user_id: str, wallets: Iterable[Wallet], default_currency: str) -> Self:
+        known = {wallet.currency: wallet for wallet in wallets}
+        default = known.setdefault(default_currency, Wallet(user_id=user_id, currency=default_currency))
+        return cls.from_entity(default, wallets=tuple(map(WalletView.from_entity, known.values())))
 
 
 class WalletChange(Entity):

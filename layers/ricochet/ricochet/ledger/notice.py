@@ -6,39 +6,39 @@ from dataclasses import dataclass
 from typing import Self
 
 from ricochet.ledger.conversion import Conversion, PastVersion
-from ricochet.values.entity import Entity
+from ricochet.values.entity import Entity, Shown
 from ricochet.values.statuses import Status
 
 
 class Notice(Entity):
     """What a partner is told: one version of a conversion. Attributes are named as the macros are."""
 
-    click_id: str = ""
-    status: Status
-    original_status: str
-    payout: str
-    currency: str
-    offer_id: str = ""
-    offer_name: str = ""
-    product_id: str = ""
-    conversion_id: str
-    transaction_id: str = ""
-    user_id: str = ""
-    network: str = ""
-    event: str = ""
-    subid: str = ""
-    sub1: str = ""
-    sub2: str = ""
-    sub3: str = ""
-    sub4: str = ""
-    sub5: str = ""
-    prelanding: str = ""
-    landing: str = ""
-    px: str = ""
-    domain: str = ""
-    country: str = ""
-    ip: str = ""
-    timestamp: str
+    click_id: Shown[str] = ""
+    status: Shown[Status]
+    original_status: Shown[str]
+    payout: Shown[str]
+    currency: Shown[str]
+    offer_id: Shown[str] = ""
+    offer_name: Shown[str] = ""
+    product_id: Shown[str] = ""
+    conversion_id: Shown[str]
+    transaction_id: Shown[str] = ""
+    user_id: Shown[str] = ""
+    network: Shown[str] = ""
+    event: Shown[str] = ""
+    subid: Shown[str] = ""
+    sub1: Shown[str] = ""
+    sub2: Shown[str] = ""
+    sub3: Shown[str] = ""
+    sub4: Shown[str] = ""
+    sub5: Shown[str] = ""
+    prelanding: Shown[str] = ""
+    landing: Shown[str] = ""
+    px: Shown[str] = ""
+    domain: Shown[str] = ""
+    country: Shown[str] = ""
+    ip: Shown[str] = ""
+    timestamp: Shown[str]
 
     @classmethod
     def of(cls, conversion: Conversion) -> Self:

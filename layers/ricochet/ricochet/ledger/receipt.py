@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ricochet.values import ids, times
-from ricochet.values.entity import Entity
+from ricochet.values.entity import Entity, Shown, Unaudited
 
 KEPT_DAYS = 90
 
@@ -18,23 +18,23 @@ UNIDENTIFIED = [f"unidentified#{number}" for number in range(UNIDENTIFIED_SHARDS
 class Receipt(Entity):
     """One inbound postback exactly as it arrived, without its secrets, and its outcome."""
 
-    receipt_id: str
-    received_at: str
+    receipt_id: Shown[str]
+    received_at: Shown[str]
     ttl: int = 0
-    outcome: str
-    source: str | None = None
-    click_id: str | None = None
-    conversion_id: str | None = None
-    earning_id: str | None = None
-    detail: str | None = None
-    method: str = ""  # the rest is not in the indexes
-    path: str = ""
-    query: str = ""
-    headers: dict[str, str] = {}
+    outcome: Shown[str]
+    source: Shown[str | None] = None
+    click_id: Shown[str | None] = None
+    conversion_id: Shown[str | None] = None
+    earning_id: Shown[str | None] = None
+    detail: Shown[str | None] = None
+    method: Shown[str] = ""  # the rest is not in the indexes
+    path: Shown[str] = ""
+    query: Unaudited[str] = ""
+    headers: Unaudited[dict[str, str]] = {}
     body: bytes = b""
-    body_size: int = 0
+    body_size: Shown[int] = 0
     truncated: bool | None = None  # only the beginning of the query or the body was kept
-    source_ip: str = ""
+    source_ip: Unaudited[str] = ""
     source_day: str | None = None
 
     @property

@@ -23,7 +23,7 @@ def parse_click_id(text: str) -> str:
     """Return the dashed form of a click id given dashed or as 32 hex digits (some networks refuse dashes)."""
     candidate = text.strip()
     if not _UUID.fullmatch(candidate):
-        raise InvalidClickIdError("click_id must be a UUID")
+        raise InvalidClickIdError
     return str(uuid.UUID(candidate))
 
 

@@ -66,7 +66,7 @@ def parse_currency(value: object) -> str:
     """Return an upper-case currency code (ISO 4217, or a reward app's own such as `COINS`)."""
     text = value.strip().upper() if isinstance(value, str) else ""
     if not _CURRENCY.fullmatch(text):
-        raise InvalidCurrencyError("currency must be a code such as USD")
+        raise InvalidCurrencyError
     return text
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+from ricochet.metrics import Metric
+
 
 class Status(StrEnum):
     """What a conversion is, whatever its source calls it."""
@@ -38,30 +40,42 @@ class ApprovalStatus(StrEnum):
 
 
 class ClickStatus(StrEnum):
-    """As stored. `expired` is never stored: it follows from `expires_at`."""
-
     PENDING = "pending"
     CONVERTED = "converted"
     REJECTED = "rejected"
+    EXPIRED = "expired"  # never stored: it follows from `expires_at`
 
 
 class StatusRow(NamedTuple):
-    """What a conversion's status means for its partners, its ledger row and its click."""
+    """What a conversion's status means for its partners, ledger row and click, and the metric that counts it."""
 
     lead_word: str
     earning: EarningStatus
     approval: ApprovalStatus
     click: ClickStatus
+    metric: Metric
 
 
 STATUSES = {
-    Status.PENDING: StatusRow("Lead", EarningStatus.PENDING, ApprovalStatus.PENDING, ClickStatus.PENDING),
-    Status.APPROVED: StatusRow(
-        "Purchase", EarningStatus.COMPLETED, ApprovalStatus.AUTO_APPROVED, ClickStatus.CONVERTED
+    Status.PENDING: StatusRow(
+        "Lead", EarningStatus.PENDING, ApprovalStatus.PENDING, ClickStatus.PENDING, Metric.CONVERSIONS_PENDING
     ),
-    Status.REJECTED: StatusRow("Reject", EarningStatus.CANCELLED, ApprovalStatus.REJECTED, ClickStatus.REJECTED),
-    Status.TRASH: StatusRow("Trash", EarningStatus.CANCELLED, ApprovalStatus.REJECTED, ClickStatus.REJECTED),
-    Status.REVERSED: StatusRow("Reject", EarningStatus.CANCELLED, ApprovalStatus.REJECTED, ClickStatus.CONVERTED),
+    Status.APPROVED: StatusRow(
+        "Purchase",
+        EarningStatus.COMPLETED,
+        ApprovalStatus.AUTO_APPROVED,
+        ClickStatus.CONVERTED,
+        Metric.CONVERSIONS_APPROVED,
+    ),
+    Status.REJECTED: StatusRow(
+        "Reject", EarningStatus.CANCELLED, ApprovalStatus.REJECTED, ClickStatus.REJECTED, Metric.CONVERSIONS_REJECTED
+    ),
+    Status.TRASH: StatusRow(
+        "Trash", EarningStatus.CANCELLED, ApprovalStatus.REJECTED, ClickStatus.REJECTED, Metric.CONVERSIONS_TRASH
+    ),
+    Status.REVERSED: StatusRow(
+        "Reject", EarningStatus.CANCELLED, ApprovalStatus.REJECTED, ClickStatus.CONVERTED, Metric.CONVERSIONS_REVERSED
+    ),
 }
 
 LEAD_WORDS = {status: row.lead_word for status, row in STATUSES.items()}

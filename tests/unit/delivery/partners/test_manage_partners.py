@@ -7,16 +7,17 @@ import socket
 import pytest
 
 from ricochet.delivery.partners import macros, manage_partners
-from ricochet.delivery.partners.manage_partners import ManagePartners, PartnerInput, check_body_template, shown
+from ricochet.delivery.partners.manage_partners import ManagePartners, PartnerInput, SavedPartner, check_body_template
 from ricochet.delivery.partners.partner import ALL_EVENTS, Filters, Partner
 from ricochet.delivery.request import macro_values
 from ricochet.errors import InvalidRequestError, PartnerExistsError, PartnerNotFoundError, PartnerUrlNotAllowedError
 from ricochet.http.addresses import AllowedTargets
+from ricochet.http.resolver import Resolver
 from ricochet.ledger.notice import Notice
 from ricochet.values import times
 from ricochet.values.inputs import validate
 from ricochet.values.statuses import Status
-from tests.unit.builders import NOON, a_delivery, a_notice, a_partner
+from tests.unit.builders import NOON, RecordedAudit, a_delivery, a_notice, a_partner
 from tests.unit.hosts import INSIDE_IN_ANY_NOTATION, NO_HOSTS
 
 
@@ -25,7 +26,7 @@ def no_lookup(host, *_, **__):
 
 
 def check_postback_url(url, allowed, lookup=no_lookup):
-    return manage_partners.check_postback_url(url, allowed, lookup)
+    return manage_partners.check_postback_url(url, Resolver(allowed, lookup))
 
 
 LEAST = {"name": "Partner", "postbackUrl": "https://1.1.1.1/cb?c={click_id}"}
@@ -207,6 +208,10 @@ def test_a_form_template_may_be_any_text():
     check_body_template(given(bodyTemplate="id={click_id}&x={", contentType="form"))
 
 
+def create(manage, **fields):
+    return manage.create(LEAST | fields)
+
+
 class PartnersInMemory:
     def __init__(self):
         self.rows: dict[str, Partner] = {}
@@ -233,93 +238,94 @@ def rows():
 @pytest.fixture
 def manage(rows):
     moments = (f"2026-03-01T12:00:{second:02}.000Z" for second in itertools.count())
-    return ManagePartners(rows, rows, NOWHERE, clock=lambda: next(moments))
+    return ManagePartners(rows, rows, RecordedAudit(), Resolver(NOWHERE, no_lookup), clock=lambda: next(moments))
 
 
 def test_a_partners_secret_is_shown_once(manage):
-    saved = manage.create(given(partnerId="mine"))
-    assert (saved.partner.signing_secret, saved.warnings) == (saved.secret, [])
-    assert saved.to_json()["signingSecret"] == saved.secret
-    assert saved.secret not in str(shown(saved.partner))
+    saved = create(manage, partnerId="mine")
+    assert (saved.after.signing_secret, saved.warnings) == (saved.secret, [])
+    assert SavedPartner.of_change(saved).to_json()["signingSecret"] == saved.secret
+    assert saved.secret not in str(saved.after.to_json())
     with pytest.raises(PartnerExistsError):
-        manage.create(given(partnerId="mine"))
+        create(manage, partnerId="mine")
 
 
 def test_a_patch_changes_what_it_names_and_keeps_the_secret(manage):
-    before = manage.create(given(partnerId="mine", filters={"offerIds": ["a"]}, statusWords={"Purchase": "1"})).partner
-    saved = manage.update(manage.get("mine"), {"name": "New", "partnerId": "other", "signingSecret": "mine"})
-    changed = before.with_changes(name="New", revision=2, updated_at=saved.partner.updated_at)
-    assert (saved.partner, saved.secret) == (changed, None)
+    before = create(manage, partnerId="mine", filters={"offerIds": ["a"]}, statusWords={"Purchase": "1"}).after
+    saved = manage.update("mine", {"name": "New", "partnerId": "other", "signingSecret": "mine"})
+    changed = before.with_changes(name="New", revision=2, updated_at=saved.after.updated_at)
+    assert (saved.after, saved.secret) == (changed, None)
 
 
 def test_a_renewed_secret_signs_beside_the_old_one_for_a_day(manage):
-    before = manage.create(given(partnerId="mine"))
-    saved = manage.update(manage.get("mine"), {"rotateSigningSecret": True})
-    after, until = saved.partner, times.plus(saved.partner.updated_at, hours=24)
+    before = create(manage, partnerId="mine")
+    saved = manage.update("mine", {"rotateSigningSecret": True})
+    after, until = saved.after, times.plus(saved.after.updated_at, hours=24)
     assert (after.signing_secret, after.previous_secret, after.previous_secret_until) == (
         saved.secret,
         before.secret,
         until,
     )
     assert saved.secret != before.secret
-    assert before.partner.secrets_at(NOON) == (before.secret,)
+    assert before.after.secrets_at(NOON) == (before.secret,)
     assert after.secrets_at(after.updated_at) == (saved.secret, before.secret)
     assert after.secrets_at(times.plus(until, milliseconds=-1)) == (saved.secret, before.secret)
     assert after.secrets_at(until) == (saved.secret,)
 
 
 def test_a_second_rotation_replaces_the_secret_before_the_first(manage):
-    manage.create(given(partnerId="mine"))
-    second = manage.update(manage.get("mine"), {"rotateSigningSecret": True}).secret
-    third = manage.update(manage.get("mine"), {"rotateSigningSecret": True})
-    assert third.partner.secrets_at(NOON) == (third.secret, second)
+    create(manage, partnerId="mine")
+    second = manage.update("mine", {"rotateSigningSecret": True}).secret
+    third = manage.update("mine", {"rotateSigningSecret": True})
+    assert third.after.secrets_at(NOON) == (third.secret, second)
 
 
 def test_neither_secret_is_shown_and_the_end_of_the_old_one_is(manage):
-    old = manage.create(given(partnerId="mine")).secret
-    after = manage.update(manage.get("mine"), {"rotateSigningSecret": True})
-    said = shown(after.partner)
-    assert said["previousSecretUntil"] == times.plus(after.partner.updated_at, hours=24)
+    old = create(manage, partnerId="mine").secret
+    after = manage.update("mine", {"rotateSigningSecret": True})
+    said = after.after.to_json()
+    assert said["previousSecretUntil"] == times.plus(after.after.updated_at, hours=24)
     assert not {"signingSecret", "previousSecret"} & set(said)
     assert old not in str(said)
     assert after.secret not in str(said)
-    assert "previousSecretUntil" not in shown(a_partner())
+    assert "previousSecretUntil" not in a_partner().to_json()
 
 
 def test_a_patch_can_neither_name_the_old_secret_nor_end_it(manage):
-    manage.create(given(partnerId="mine"))
-    rotated = manage.update(manage.get("mine"), {"rotateSigningSecret": True}).partner
+    create(manage, partnerId="mine")
+    rotated = manage.update("mine", {"rotateSigningSecret": True}).after
     patch = {"previousSecret": "mine", "previous_secret": "mine", "previousSecretUntil": NOON}
-    after = manage.update(manage.get("mine"), patch)
+    after = manage.update("mine", patch)
     assert after.secret is None
-    assert after.partner == rotated.with_changes(revision=3, updated_at=after.partner.updated_at)
+    assert after.after == rotated.with_changes(revision=3, updated_at=after.after.updated_at)
 
 
 def test_a_rotated_partner_is_stored_and_read_back_whole(manage):
-    manage.create(given(partnerId="mine", filters={"offerIds": ["a"]}))
-    after = manage.update(manage.get("mine"), {"rotateSigningSecret": True}).partner
+    create(manage, partnerId="mine", filters={"offerIds": ["a"]})
+    after = manage.update("mine", {"rotateSigningSecret": True}).after
     assert Partner.from_item(after.to_item()) == after
 
 
 def test_what_was_to_be_told_in_a_pause_is_not_and_resuming_says_what_was_missed(manage, rows):
-    manage.create(given(partnerId="mine"))
-    paused = manage.update(manage.get("mine"), {"status": "paused"}).partner
-    saved = manage.update(manage.get("mine"), {"status": "active"})
-    assert (paused.pause_reason, saved.partner.pause_reason) == ("an operator paused it", None)
-    assert (saved.missed.since, saved.missed.until) == (paused.paused_at, saved.partner.updated_at)
+    create(manage, partnerId="mine")
+    paused = manage.update("mine", {"status": "paused"}).after
+    saved = manage.update("mine", {"status": "active"})
+    assert (paused.pause_reason, saved.after.pause_reason) == ("an operator paused it", None)
+    gap = SavedPartner.of_change(saved).missed
+    assert (gap.since, gap.until) == (paused.paused_at, saved.after.updated_at)
     assert rows.forgiven == ["mine"]
-    first, second = saved.partner.active_periods
+    first, second = saved.after.active_periods
     told = {
-        moment: saved.partner.was_subscribed(a_notice(timestamp=moment))
+        moment: saved.after.was_subscribed(a_notice(timestamp=moment))
         for moment in (first.since, first.until, second.since, "2026-03-01T11:59:59.999Z")
     }
     assert list(told.values()) == [True, False, True, False]
 
 
 def test_a_spell_ends_when_a_partner_wants_something_else(manage):
-    manage.create(given(partnerId="mine", events=["Lead"]))
-    manage.update(manage.get("mine"), {"name": "only another name"})
-    partner = manage.update(manage.get("mine"), {"events": ["Purchase"]}).partner
+    create(manage, partnerId="mine", events=["Lead"])
+    manage.update("mine", {"name": "only another name"})
+    partner = manage.update("mine", {"events": ["Purchase"]}).after
     assert [spell.events for spell in partner.active_periods] == [("Lead",), ("Purchase",)]
     lead = a_notice(status=Status.PENDING, timestamp=partner.active_periods[0].since)
     assert partner.was_subscribed(lead)
@@ -353,9 +359,9 @@ def test_a_setting_that_makes_no_sense_is_refused_by_its_name(fields):
     ],
 )
 def test_a_patch_is_checked_like_a_new_partner(manage, patch, refusal):
-    before = manage.create(given(partnerId="mine")).partner
+    before = create(manage, partnerId="mine").after
     with pytest.raises(refusal):
-        manage.update(manage.get("mine"), patch)
+        manage.update("mine", patch)
     assert manage.get("mine") == before
 
 

@@ -8,9 +8,9 @@ from ricochet.clicks.user import User
 from ricochet.delivery.delivery import DeliveryState
 from ricochet.delivery.manage_deliveries import ListingQuery
 from ricochet.delivery.partners.partner import Filters, Partner
-from ricochet.delivery.partners.partner_deliveries import PartnerDeliveries, shown, shown_attempt, summary
+from ricochet.delivery.partners.partner_deliveries import OwnAttempt, OwnDelivery, OwnDeliverySummary, PartnerDeliveries
 from ricochet.delivery.partners.partner_logins import PartnerLogins
-from ricochet.delivery.partners.partner_profile import PartnerProfile, SampleRequest, profile
+from ricochet.delivery.partners.partner_profile import PartnerProfile, Profile, SampleRequest
 from ricochet.errors import (
     ChangedMeanwhileError,
     DeliveryNotFoundError,
@@ -20,9 +20,10 @@ from ricochet.errors import (
 )
 from ricochet.http.addresses import AllowedTargets
 from ricochet.http.client import SendResult
+from ricochet.http.resolver import Resolver
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.statuses import Status
-from tests.unit.builders import IN_AN_HOUR, SECRET, a_delivery, a_notice, a_partner, an_attempt
+from tests.unit.builders import IN_AN_HOUR, SECRET, RecordedAudit, a_delivery, a_notice, a_partner, an_attempt
 
 PUBLIC = "https://1.1.1.1/cb?c={click_id}"
 
@@ -78,10 +79,13 @@ class TestLogins:
 class Portal:
     """One partner that is saved, and a sender that keeps what it was to send."""
 
-    def __init__(self, **partner):
+    def __init__(self, lookup=socket.getaddrinfo, **partner):
+        self.audit = RecordedAudit()
         self.partner = a_partner(**{"postback_url": PUBLIC} | partner)
         self.lost_race, self.sent = False, []
-        self.change = PartnerProfile(self, AllowedTargets(), self, clock=lambda: IN_AN_HOUR)
+        self.change = PartnerProfile(
+            self, self.audit, Resolver(AllowedTargets(), lookup), self, clock=lambda: IN_AN_HOUR
+        )
 
     def replace(self, partner, revision):
         assert revision == self.partner.revision
@@ -106,7 +110,7 @@ class TestProfile:
         assert {name: getattr(portal.partner, name) for name in changed} == changed
         kept = ("max_per_second", "logins", "status", "signing_secret", "postback_url", "name", "created_at")
         assert all(getattr(portal.partner, name) == getattr(before, name) for name in kept)
-        assert (saved.partner, saved.warnings, saved.secret) == (portal.partner, [], None)
+        assert (saved.after, saved.warnings, saved.secret) == (portal.partner, [], None)
 
     def test_what_is_not_its_own_to_set_is_ignored_with_a_warning_each(self):
         portal = Portal()
@@ -146,10 +150,10 @@ class TestProfile:
             portal.put(**given)
         assert portal.partner is before
 
-    def test_a_refusal_does_not_say_where_a_name_leads(self, monkeypatch):
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("10.1.2.3", 443))])
+    def test_a_refusal_does_not_say_where_a_name_leads(self):
+        portal = Portal(lookup=lambda *_, **__: [(2, 1, 6, "", ("10.1.2.3", 443))])
         with pytest.raises(PartnerUrlNotAllowedError) as refused:
-            Portal().put(postbackUrl="https://inside.example/")
+            portal.put(postbackUrl="https://inside.example/")
         assert refused.value.message == "postbackUrl: inside.example leads to what is not a public address"
 
     @pytest.mark.parametrize("own", [{}, {"sub1": ["acme", "other"]}, {"sub2": ["acme"]}, {"sub1": ["b"]}])
@@ -168,8 +172,11 @@ class TestProfile:
 
     def test_a_new_secret_is_another_one(self):
         portal = Portal()
-        saved = portal.change.rotate_secret(portal.partner)
-        assert saved.secret == portal.partner.signing_secret != SECRET
+        rotated = portal.change.rotate_secret(portal.partner)
+        assert rotated.signing_secret == portal.partner.signing_secret != SECRET
+        assert rotated.previous_secret_until == portal.partner.previous_secret_until
+        assert [line["action"] for line in portal.audit.lines] == ["secret.rotated"]
+        assert rotated.signing_secret not in str(portal.audit.lines)
 
     def test_whoever_is_slower_is_told_so(self):
         portal = Portal()
@@ -179,7 +186,8 @@ class TestProfile:
                 change()
 
     def test_no_secret_and_nobodys_login_is_shown(self):
-        shown_one = profile(a_partner(logins=("user_1",), pause_reason="why", paused_at=IN_AN_HOUR))
+        partner = a_partner(logins=("user_1",), pause_reason="why", paused_at=IN_AN_HOUR)
+        shown_one = Profile.from_entity(partner).to_json()
         assert SECRET not in str(shown_one)
         assert {"logins", "active_periods", "revision", "signingSecret"}.isdisjoint(shown_one)
         assert (shown_one["pauseReason"], shown_one["partnerId"]) == ("why", "part_1")
@@ -227,22 +235,29 @@ class TestSample:
         assert portal.partner is before
 
 
+REFUSED = {
+    "error": "x.example leads to 10.1.2.3:80, which is not a public address",
+    "partner_error": "x.example leads to what is not a public address",
+}
+
+
 class TestDeliveries:
     ROW = a_delivery(
         a_notice(user_id="user_9", ip="203.0.113.9", sub1="s", subid="mine", conversion_id="theirs"),
         state=DeliveryState.PARKED,
         url="https://partner.example/cb",
-        attempts=(an_attempt(None, error="x.example leads to 10.1.2.3:80, which is not a public address"),),
+        attempts=(an_attempt(None, **REFUSED),),
     )
 
     def test_nothing_of_the_person_is_shown(self):
-        for shown_one in (summary(self.ROW, a_partner()), shown(self.ROW, a_partner())):
+        for view in (OwnDeliverySummary, OwnDelivery):
+            shown_one = view.of(self.ROW, a_partner()).to_json()
             assert "user_9" not in str(shown_one)
             assert "203.0.113.9" not in str(shown_one)
             assert "notice" not in shown_one
 
     def test_a_partner_finds_the_conversion_by_its_own_words(self):
-        found = summary(self.ROW, a_partner(status_words={"approved": "sold"}))
+        found = OwnDeliverySummary.of(self.ROW, a_partner(status_words={"approved": "sold"})).to_json()
         told = {name: found[name] for name in ("status", "payout", "subid", "conversionId", "sourceConversionId")}
         assert told == {
             "status": "sold",
@@ -253,10 +268,10 @@ class TestDeliveries:
         }
 
     def test_where_a_name_leads_inside_is_not_shown(self):
-        (attempt,) = shown(self.ROW, a_partner())["attempts"]
+        (attempt,) = OwnDelivery.of(self.ROW, a_partner()).to_json()["attempts"]
         assert attempt["error"] == "x.example leads to what is not a public address"
-        assert shown_attempt(an_attempt(None, error="SSLError"))["error"] == "SSLError"
-        assert "error" not in shown_attempt(an_attempt(200))
+        assert OwnAttempt.of(an_attempt(None, error="SSLError")).error == "SSLError"
+        assert "error" not in OwnAttempt.of(an_attempt(200)).to_json()
 
     def test_whatever_is_asked_for_it_is_asked_for_one_partner(self):
         asked = []

@@ -190,7 +190,10 @@ class TestDeliveries:
 
     def test_parked_deliveries_are_red_for_each_partner_with_the_main_reason(self):
         other = parked(
-            partner_id="part_2", attempts=(an_attempt(None, error="ConnectionError: ConnectionRefusedError"),)
+            partner_id="part_2",
+            attempts=(
+                an_attempt(None, error="ConnectionError: ConnectionRefusedError", error_kind="ConnectionRefusedError"),
+            ),
         )
         seen = OpenDeliveries(
             parked=(parked(), parked(), other), partners=(a_partner(), a_partner(partner_id="part_2"))

@@ -1,13 +1,12 @@
-"""Operators set up who is told of conversions, and how."""
+"""Operators set up who receives conversions, and how."""
 
 from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -25,15 +24,15 @@ from ricochet.errors import (
     PartnerNotFoundError,
     PartnerUrlNotAllowedError,
     TargetRefusedError,
-    TaskUrlNotAllowedError,
 )
-from ricochet.http.addresses import AllowedTargets, literal_address, may_connect
+from ricochet.http.addresses import literal_address, may_connect
 from ricochet.http.outbound import Method
-from ricochet.http.plain_url import split_task_url
-from ricochet.http.resolver import AddressInfo, BoundedLookup, Lookup, vetted_addresses
+from ricochet.http.plain_url import DEFAULT_PORTS, plain_url
+from ricochet.http.resolver import Resolver
 from ricochet.values import ids, signing, times
-from ricochet.values.entity import Entity
-from ricochet.values.inputs import Name, RowId, as_api_names, validate
+from ricochet.values.change import Audit, Change
+from ricochet.values.entity import Model, PageView, Shown, View
+from ricochet.values.inputs import Name, RowId, as_api_names, ignored_fields, validate
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.money import Price
 from ricochet.values.statuses import LEAD_WORDS, Status
@@ -52,9 +51,7 @@ BOTH_SECRETS_HOURS = 24
 
 PAUSED_BY_OPERATOR = "an operator paused it"
 
-HIDDEN = {"signing_secret", "previous_secret", "active_periods", "revision"}
-
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+LOOKUP_SECONDS = 3.0
 
 _MACRO_IN_HOST = re.compile(r"[^/?#]*(//[^/?#]*)?[{}]")
 
@@ -69,14 +66,7 @@ Ids = Annotated[tuple[Id, ...], Field(max_length=100)]
 TAGS = ("subid", "sub1", "sub2", "sub3", "sub4", "sub5", "prelanding", "landing", "px", "domain")
 
 
-def _look_up(host: str, port: int, **options: Any) -> AddressInfo:
-    return socket.getaddrinfo(host, port, **options)
-
-
-_bounded_lookup = partial(BoundedLookup(_look_up), seconds=3.0)
-
-
-class FiltersInput(Entity):
+class FiltersInput(Model):
     offer_ids: Ids = ()
     product_ids: Ids = ()
     network_ids: Ids = ()
@@ -97,8 +87,8 @@ class FiltersInput(Entity):
         return tags
 
 
-class PartnerInput(Entity):
-    """Everything an operator may say about a partner; a PATCH says it over what is there."""
+class PartnerInput(Model):
+    """Everything an operator may set of a partner; a PATCH changes what it names."""
 
     partner_id: RowId | None = None
     name: Name
@@ -145,26 +135,7 @@ class PartnerInput(Entity):
         return template
 
 
-def shown(partner: Partner) -> dict[str, Any]:
-    """A partner as operators see it: its secrets are not in it."""
-    return partner.to_json(leave_out=HIDDEN)
-
-
-@dataclass(frozen=True)
-class SavedPartner:
-    """A partner as it is now; its secret, the only time it is shown; and what to mind."""
-
-    partner: Partner
-    secret: str | None = None
-    warnings: list[str] = field(default_factory=list)
-    missed: Gap | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        secret = {"signingSecret": self.secret} if self.secret else {}
-        return shown(self.partner) | secret | ({"missed": self.missed.to_json()} if self.missed else {})
-
-
-class Gap(Entity):
+class Gap(View):
     """A time in which a partner was paused: what happened then can be replayed to it."""
 
     since: str
@@ -172,28 +143,44 @@ class Gap(Entity):
     replay: str = "POST /api/v1/admin/deliveries/replay"
 
 
+class SavedPartner(Partner):
+    signing_secret: Shown[str | None] = None  # type: ignore[assignment]  # if it is new
+    missed: Shown[Gap | None] = None
+
+    @classmethod
+    def of_change(cls, change: Change[Partner]) -> Self:
+        return cls.from_entity(change.after, signing_secret=change.secret, missed=missed(change))
+
+
+class Partners(PageView[Partner]):
+    pass
+
+
 class ManagePartners:
     def __init__(
         self,
         partners: PartnersTable,
         setups: PartnerSetups,
-        allowed: AllowedTargets,
+        audit: Audit,
+        resolver: Resolver,
         clock: Callable[[], str] = times.now,
     ) -> None:
         self._partners = partners
         self._setups = setups
-        self._allowed = allowed
+        self._audit = audit
+        self._resolver = resolver
         self._clock = clock
 
     @classmethod
-    def from_settings(cls, client: DynamoDBClient, settings: PartnerSettings) -> Self:
+    def from_settings(cls, client: DynamoDBClient, settings: PartnerSettings, audit: Audit) -> Self:
         partners, users = PartnersTable(client, settings.partners_table), UsersTable(client, settings.users_table)
         setups = PartnerSetups(partners, users, HealthTable(client, settings.health_table))
-        return cls(partners, setups, settings.allowed_targets)
+        return cls(partners, setups, audit, Resolver(settings.allowed_targets))
 
-    def create(self, given: PartnerInput) -> SavedPartner:
-        """The partner and its secret. PartnerExistsError, LoginTakenError: nothing was saved."""
-        warnings = check(given, self._allowed)
+    def create(self, fields: Mapping[str, Any]) -> Change[Partner]:
+        """InvalidRequestError, PartnerUrlNotAllowedError, PartnerExistsError, LoginTakenError: nothing was saved."""
+        given = validate(fields, PartnerInput)
+        warnings = check(given, self._resolver) + ignored_fields(fields, PartnerInput)
         moment, secret = self._clock(), signing.new_secret()
         partner = Partner(
             **_settings(given),
@@ -203,37 +190,44 @@ class ManagePartners:
             updated_at=moment,
         ).with_active_periods(moment)
         self._setups.create(partner)
-        return SavedPartner(partner, secret, warnings)
+        return self._audit.record_change("partner.created", partner.partner_id, Change(None, partner, secret, warnings))
 
     def get(self, partner_id: str) -> Partner:
         partner = self._partners.get(partner_id)
         if partner is None:
-            raise PartnerNotFoundError("there is no such partner")
+            raise PartnerNotFoundError
         return partner
 
-    def update(self, before: Partner, patch: dict[str, Any]) -> SavedPartner:
-        """The partner with `patch` said over it, and a new secret if one was asked for.
+    def update(self, partner_id: str, patch: Mapping[str, Any]) -> Change[Partner]:
+        """The partner with `patch` applied to it, and a new secret if one was requested.
 
-        LoginTakenError, ChangedMeanwhileError: nothing was saved.
+        PartnerNotFoundError; as `create`; ChangedMeanwhileError if it was changed at the same time.
         """
-        saved = patched(before, patch, self._allowed, self._clock())
-        after = saved.partner
-        resumes = before.status is not Lifecycle.ACTIVE and after.status is Lifecycle.ACTIVE
-        self._setups.replace(after, before, forgiving=resumes)
-        gap = Gap(since=before.paused_at or before.updated_at, until=after.updated_at)
-        return replace(saved, missed=gap if resumes else None)
+        before = self.get(partner_id)
+        change = patched(before, patch, self._resolver, self._clock())
+        change = replace(change, warnings=[*change.warnings, *ignored_fields(patch, PartnerInput)])
+        self._setups.replace(change.after, before, forgiving=missed(change) is not None)
+        return self._audit.record_change("partner.updated", partner_id, change)
 
     def list_page(self, status: Lifecycle | None, limit: int, cursor: str | None) -> Page[Partner]:
         return self._partners.list_page(status, limit, cursor)
 
 
-def patched(before: Partner, patch: dict[str, Any], allowed: AllowedTargets, moment: str) -> SavedPartner:
-    """The partner with `patch` said over it, checked and not saved yet; a new secret if one was asked for.
+def missed(change: Change[Any]) -> Gap | None:
+    """The pause that the change has ended, if it has."""
+    before, after = change.before, change.after
+    if not isinstance(before, Partner) or before.status is Lifecycle.ACTIVE or after.status is not Lifecycle.ACTIVE:
+        return None
+    return Gap(since=before.paused_at or before.updated_at, until=after.updated_at)
+
+
+def patched(before: Partner, patch: Mapping[str, Any], resolver: Resolver, moment: str) -> Change[Partner]:
+    """The partner with `patch` applied to it, checked and not saved yet; a new secret if one was requested.
 
     The secret until now goes on signing beside a new one for a while; the one before it ends with that.
     """
     given = validate(before.to_item() | as_api_names(patch, PartnerInput), PartnerInput)
-    warnings = check(given, allowed)
+    warnings = check(given, resolver)
     secret = signing.new_secret() if given.rotate_signing_secret else None
     after = before.with_changes(**_settings(given), revision=before.revision + 1, updated_at=moment)
     if secret is not None:
@@ -245,35 +239,38 @@ def patched(before: Partner, patch: dict[str, Any], allowed: AllowedTargets, mom
         after = after.with_changes(paused_at=None, pause_reason=None)
     elif before.status is not Lifecycle.PAUSED:
         after = after.with_changes(paused_at=moment, pause_reason=PAUSED_BY_OPERATOR)
-    return SavedPartner(after.with_active_periods(moment), secret, warnings)
+    return Change(before, after.with_active_periods(moment), secret, warnings)
 
 
-def check(given: PartnerInput, allowed: AllowedTargets) -> list[str]:
-    """Warnings; InvalidRequestError and PartnerUrlNotAllowedError for what deliveries could not be made with."""
+def check(given: PartnerInput, resolver: Resolver) -> list[str]:
+    """Return warnings; raise InvalidRequestError or PartnerUrlNotAllowedError if no delivery could be made with it."""
     check_body_template(given)
-    return check_postback_url(given.postback_url, allowed)
+    return check_postback_url(given.postback_url, resolver)
 
 
-def check_postback_url(url: str, allowed: AllowedTargets, lookup: Lookup = _bounded_lookup) -> list[str]:
-    """Warnings; PartnerUrlNotAllowedError for a URL that deliveries would refuse."""
+def check_postback_url(url: str, resolver: Resolver) -> list[str]:
+    """Return warnings; raise PartnerUrlNotAllowedError for a URL that deliveries would refuse.
+
+    Its cause is a TargetRefusedError if it is the host's address that is refused.
+    """
     if _MACRO_IN_HOST.match(url):
         raise PartnerUrlNotAllowedError("postbackUrl: macros belong in the path and the query, not in the host")
     try:
-        parts = split_task_url(url)
-    except TaskUrlNotAllowedError as error:
-        raise PartnerUrlNotAllowedError(error.message.replace("taskUrl", "postbackUrl")) from error
+        parts = plain_url(url, "postbackUrl")
+    except ValueError as error:
+        raise PartnerUrlNotAllowedError(str(error)) from error
     try:
         macros.fill_url(url, _SAMPLE)
     except CompositionError as error:
         raise PartnerUrlNotAllowedError(f"postbackUrl: {error.message}") from error
-    host, port = parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme]
+    host, port = parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme]
     literal = literal_address(host)
     if literal is not None:
-        if not may_connect(literal, port, host, allowed):
+        if not may_connect(literal, port, host, resolver.allowed):
             raise PartnerUrlNotAllowedError(f"postbackUrl leads to {literal}:{port}, which is not a public address")
         return []
     try:
-        vetted_addresses(host, port, allowed, lookup)
+        resolver.addresses(host, port, LOOKUP_SECONDS)
     except TargetRefusedError as error:
         raise PartnerUrlNotAllowedError(f"postbackUrl: {error.message}") from error
     except (socket.gaierror, UnicodeError, TimeoutError):

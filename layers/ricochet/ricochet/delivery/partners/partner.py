@@ -8,7 +8,7 @@ from typing import Self
 from ricochet.http.outbound import Method
 from ricochet.ledger.notice import Notice
 from ricochet.values import times
-from ricochet.values.entity import Entity
+from ricochet.values.entity import Entity, Masked, Secret, Shown
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.money import Price
 from ricochet.values.statuses import LEAD_WORDS, Status
@@ -28,10 +28,10 @@ class ContentType(StrEnum):
 class Filters(Entity):
     """Which conversions a partner hears of; an empty list means all."""
 
-    offer_ids: tuple[str, ...] = ()
-    product_ids: tuple[str, ...] = ()
-    network_ids: tuple[str, ...] = ()
-    own_clicks: dict[str, tuple[str, ...]] = {}  # a click's tag -> the values by which the partner's clicks are known
+    offer_ids: Shown[tuple[str, ...]] = ()
+    product_ids: Shown[tuple[str, ...]] = ()
+    network_ids: Shown[tuple[str, ...]] = ()
+    own_clicks: Shown[dict[str, tuple[str, ...]]] = {}  # a click's tag -> its values in the partner's clicks
 
     def match(self, notice: Notice) -> bool:
         return (
@@ -57,28 +57,28 @@ class ActivePeriod(Entity):
 
 
 class Partner(Entity):
-    partner_id: str
-    name: str
-    postback_url: str  # with macros
-    method: Method = Method.GET
-    content_type: ContentType = ContentType.JSON
-    body_template: str | None = None
-    events: tuple[str, ...] = ALL_EVENTS  # lead words
-    status_words: dict[str, str] = {}  # canonical status -> the partner's own word
-    filters: Filters = Filters()
-    signing_secret: str
-    previous_secret: str | None = None
-    previous_secret_until: str | None = None
-    max_per_second: Price | None = None  # None: as fast as it answers
-    reply_updates_status: bool = False
-    logins: tuple[str, ...] = ()  # user ids that may see and set up this partner
-    status: Lifecycle = Lifecycle.ACTIVE
-    paused_at: str | None = None
-    pause_reason: str | None = None
+    partner_id: Shown[str]
+    name: Shown[str]
+    postback_url: Shown[str]  # with macros
+    method: Shown[Method] = Method.GET
+    content_type: Shown[ContentType] = ContentType.JSON
+    body_template: Masked[str | None] = None
+    events: Shown[tuple[str, ...]] = ALL_EVENTS  # lead words
+    status_words: Shown[dict[str, str]] = {}  # canonical status -> the partner's own word
+    filters: Shown[Filters] = Filters()
+    signing_secret: Secret[str]
+    previous_secret: Secret[str | None] = None
+    previous_secret_until: Masked[str | None] = None
+    max_per_second: Shown[Price | None] = None  # None: as fast as it answers
+    reply_updates_status: Shown[bool] = False
+    logins: Masked[tuple[str, ...]] = ()  # user ids that may see and set up this partner
+    status: Shown[Lifecycle] = Lifecycle.ACTIVE
+    paused_at: Shown[str | None] = None
+    pause_reason: Shown[str | None] = None
     active_periods: tuple[ActivePeriod, ...] = ()  # the latest, oldest first
     revision: int = 1
-    created_at: str
-    updated_at: str
+    created_at: Shown[str]
+    updated_at: Shown[str]
 
     @property
     def rate(self) -> float | None:

@@ -2,22 +2,91 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
+from typing import Any, Self
 
 from ricochet.delivery.deliveries_table import DeliveriesTable
-from ricochet.delivery.delivery import Delivery
+from ricochet.delivery.delivery import Delivery, DeliveryState, Hold
 from ricochet.delivery.manage_deliveries import ListingQuery, found
 from ricochet.delivery.partners.partner import Partner
 from ricochet.dynamodb.paging import Page
 from ricochet.http.attempt import Attempt
+from ricochet.values.entity import PageView, View
+from ricochet.values.money import Currency
+from ricochet.values.statuses import Status
 
-SHOWN = {
-    *("delivery_id", "conversion_id", "version", "state", "held_by", "detail", "partner_status"),
-    *("attempt_count", "next_attempt_at", "created_at", "updated_at"),
-}
 
-_WHERE_TO = re.compile(r" leads to \S+, which")
+class OwnAttempt(View):
+    """One request, successful or not. `ms` is how long it took."""
+
+    at: str
+    ms: int
+    status_code: int | None = None
+    error: str | None = None
+    reply: str | None = None
+    not_sent: bool | None = None
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> Self:
+        return cls.from_entity(attempt, error=attempt.partner_error or attempt.error)
+
+
+class OwnDeliverySummary(View):
+    """Of the conversion no more than which it is and what it pays: nothing of the person behind it."""
+
+    conversion_id: str
+    delivery_id: str
+    version: int
+    state: DeliveryState
+    attempt_count: int
+    next_attempt_at: str | None = None
+    held_by: Hold | None = None
+    partner_status: Status | None = None
+    detail: str | None = None
+    created_at: str
+    updated_at: str
+    status: str  # the partner's own term for it
+    payout: str
+    currency: Currency
+    click_id: str
+    subid: str
+    source_conversion_id: str
+
+    @classmethod
+    def of(cls, row: Delivery, partner: Partner) -> Self:
+        return cls.from_entity(row, **_shown_of_notice(row, partner))
+
+
+class OwnDelivery(View):
+    """With the URL, which carries what the partner's own template asked for, and the attempts."""
+
+    conversion_id: str
+    delivery_id: str
+    version: int
+    state: DeliveryState
+    url: str | None = None
+    attempt_count: int
+    attempts: tuple[OwnAttempt, ...]
+    next_attempt_at: str | None = None
+    held_by: Hold | None = None
+    partner_status: Status | None = None
+    detail: str | None = None
+    created_at: str
+    updated_at: str
+    status: str  # the partner's own term for it
+    payout: str
+    currency: Currency
+    click_id: str
+    subid: str
+    source_conversion_id: str
+
+    @classmethod
+    def of(cls, row: Delivery, partner: Partner) -> Self:
+        attempts = tuple(map(OwnAttempt.of, row.attempts))
+        return cls.from_entity(row, attempts=attempts, **_shown_of_notice(row, partner))
+
+
+class OwnDeliveries(PageView[OwnDeliverySummary]):
+    pass
 
 
 class PartnerDeliveries:
@@ -33,31 +102,13 @@ class PartnerDeliveries:
         return found(self._deliveries, conversion_id, version, partner.partner_id)
 
 
-def summary(row: Delivery, partner: Partner) -> dict[str, Any]:
-    """Of the conversion no more than says which it is and what it pays: nothing of the person behind it."""
+def _shown_of_notice(row: Delivery, partner: Partner) -> dict[str, Any]:
     notice = row.notice
-    told = {
+    return {
         "status": partner.status_word(notice.status),
         "payout": notice.payout,
         "currency": notice.currency,
-        "clickId": notice.click_id,
+        "click_id": notice.click_id,
         "subid": notice.subid or notice.click_id,
-        "sourceConversionId": notice.conversion_id,
+        "source_conversion_id": notice.conversion_id,
     }
-    return row.to_json(include_only=SHOWN) | told
-
-
-def shown(row: Delivery, partner: Partner) -> dict[str, Any]:
-    """With the URL, which carries what the partner's own template asked for, and the attempts."""
-    url = {} if row.url is None else {"url": row.url}
-    return summary(row, partner) | url | {"attempts": [shown_attempt(attempt) for attempt in row.attempts]}
-
-
-def shown_attempt(attempt: Attempt) -> dict[str, Any]:
-    error = {} if attempt.error is None else {"error": without_address(attempt.error)}
-    return attempt.to_json(leave_out={"timed_out"}) | error
-
-
-def without_address(refusal: str) -> str:
-    """Why a target was refused, but not where its name leads: what our resolver finds inside is nobody's business."""
-    return _WHERE_TO.sub(" leads to what", refusal)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from ricochet.delivery.retry_schedule import MAX_QUEUE_DELAY, RetrySchedule, speaks_of_the_server
 from ricochet.http.attempt import Attempt
 from ricochet.values import times
-from ricochet.values.entity import Entity
+from ricochet.values.entity import Entity, Shown
 
 OPEN_AFTER = 5
 """Failures in a row, all of the server's own making, that open the breaker."""
@@ -180,15 +180,15 @@ class Breaker(StrEnum):
 class PartnerHealth(Entity):
     kind: str  # always PARTNER
     subject: str  # the partner's id
-    failing_since: str | None = None  # the first failure after the last success
-    failures: int = 0  # since then
+    failing_since: Shown[str | None] = None  # the first failure after the last success
+    failures: Shown[int] = 0  # since then
     unwell: int = 0  # those of them that speak of the server, not of the postback
     gone: int = 0  # how often in a row it said 410
     noticed: int = 0  # the last notice given, in per cent of the way to a pause
-    breaker: Breaker = Breaker.CLOSED
+    breaker: Shown[Breaker] = Breaker.CLOSED
     openings: int = 0  # since it last recovered
-    open_until: str | None = None
-    recovered_at: str | None = None
+    open_until: Shown[str | None] = None
+    recovered_at: Shown[str | None] = None
     revision: int = 0
     updated_at: str
     ttl: int

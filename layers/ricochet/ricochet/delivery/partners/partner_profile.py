@@ -2,115 +2,152 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Self
 
 from ricochet.delivery.delivery import Delivery, new_delivery
-from ricochet.delivery.partners.manage_partners import PartnerInput, SavedPartner, patched
-from ricochet.delivery.partners.partner import Partner
-from ricochet.delivery.partners.partner_deliveries import shown_attempt, without_address
+from ricochet.delivery.partners.manage_partners import PartnerInput, patched
+from ricochet.delivery.partners.partner import ContentType, Filters, Partner
+from ricochet.delivery.partners.partner_deliveries import OwnAttempt
 from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.delivery.request import compose
-from ricochet.errors import ChangedMeanwhileError, CompositionError, InvalidRequestError, PartnerUrlNotAllowedError
-from ricochet.http.addresses import AllowedTargets
-from ricochet.http.attempt import Attempt
+from ricochet.errors import (
+    ChangedMeanwhileError,
+    CompositionError,
+    InvalidRequestError,
+    PartnerUrlNotAllowedError,
+    TargetRefusedError,
+)
 from ricochet.http.client import Limits, Sender
-from ricochet.http.outbound import Outbound
+from ricochet.http.outbound import Method, Outbound
+from ricochet.http.resolver import Resolver
 from ricochet.ledger.notice import Notice
 from ricochet.values import ids, times
-from ricochet.values.entity import Entity
+from ricochet.values.change import Audit, Change
+from ricochet.values.entity import Model, View
 from ricochet.values.inputs import as_api_names
+from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.masking import masked
+from ricochet.values.money import Price
 from ricochet.values.statuses import Status
 
 TEST = Limits(connect=1.0, total=5.0)
 
 EDITABLE = ("postbackUrl", "method", "contentType", "bodyTemplate", "events", "filters", "statusWords")
 
-SHOWN = {
-    *("partner_id", "name", "status", "paused_at", "pause_reason", "created_at", "updated_at"),
-    *("postback_url", "method", "content_type", "body_template", "events", "filters", "status_words"),
-    *("max_per_second", "reply_updates_status", "previous_secret_until"),
-}
+
+class Profile(View):
+    """A partner as it sees itself."""
+
+    partner_id: str
+    name: str
+    postback_url: str
+    method: Method
+    content_type: ContentType
+    body_template: str | None = None
+    events: tuple[str, ...]
+    status_words: dict[str, str]
+    filters: Filters
+    previous_secret_until: str | None = None
+    max_per_second: Price | None = None
+    reply_updates_status: bool
+    status: Lifecycle
+    paused_at: str | None = None
+    pause_reason: str | None = None
+    created_at: str
+    updated_at: str
 
 
-class SampleRequest(Entity):
-    """What the test postback is to tell of."""
+class SigningSecret(View):
+    signing_secret: str
+    previous_secret_until: str
+
+
+class SampleRequest(Model):
+    """What the test postback reports."""
 
     status: Status = Status.APPROVED
 
 
-@dataclass(frozen=True)
-class SampleResult:
-    """A test postback, and what came of it."""
+class SampleSent(View):
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: str | None = None
 
-    outbound: Outbound | None
-    attempt: Attempt
+    @classmethod
+    def of(cls, outbound: Outbound) -> Self:
+        body = None if outbound.body is None else outbound.body.decode()
+        return cls(method=outbound.method, url=masked(outbound.url), headers=outbound.headers, body=body)
 
-    def to_json(self) -> dict[str, Any]:
-        request = {} if self.outbound is None else {"request": _shown_request(self.outbound)}
-        return request | {"response": shown_attempt(self.attempt)}
+
+class SampleTried(View):
+    """A test postback and its result; without `request` if it could not be made."""
+
+    request: SampleSent | None = None
+    response: OwnAttempt
 
 
 class PartnerProfile:
     def __init__(
-        self, partners: PartnersTable, allowed: AllowedTargets, sender: Sender, clock: Callable[[], str] = times.now
+        self,
+        partners: PartnersTable,
+        audit: Audit,
+        resolver: Resolver,
+        sender: Sender,
+        clock: Callable[[], str] = times.now,
     ) -> None:
         self._partners = partners
-        self._allowed = allowed
+        self._audit = audit
+        self._resolver = resolver
         self._sender = sender
         self._clock = clock
 
-    def update(self, before: Partner, given: dict[str, Any]) -> SavedPartner:
-        """What is given of `EDITABLE` is set and the rest stays; anything else is ignored with a warning.
+    def update(self, before: Partner, given: Mapping[str, Any]) -> Change[Partner]:
+        """Set what is given of `EDITABLE`; the rest stays, and anything else is ignored with a warning.
 
-        Whose clicks are the partner's (`filters.ownClicks`) is for operators to say: InvalidRequestError for another
-        answer. Otherwise as when an operator changes it.
+        Which clicks are the partner's (`filters.ownClicks`) is for operators to say: InvalidRequestError if it differs.
+        Otherwise as when an operator changes it.
         """
         given = as_api_names(given, PartnerInput)
         patch = {name: given[name] for name in EDITABLE if name in given}
         if isinstance(filters := patch.get("filters"), dict):
             patch["filters"] = {"ownClicks": before.filters.own_clicks} | filters
-        saved = self._patched(before, patch)
-        if saved.partner.filters.own_clicks != before.filters.own_clicks:
+        change = self._patched(before, patch)
+        if change.after.filters.own_clicks != before.filters.own_clicks:
             detail = "filters.ownClicks: operators say whose clicks are yours"
             raise InvalidRequestError(detail, [detail])
         ignored = [f"{name} is not yours to set and was ignored" for name in sorted(given.keys() - {*EDITABLE})]
-        return self._save(before, replace(saved, warnings=saved.warnings + ignored))
+        return self._save("profile.updated", replace(change, warnings=[*change.warnings, *ignored]))
 
-    def rotate_secret(self, before: Partner) -> SavedPartner:
-        return self._save(before, self._patched(before, {"rotateSigningSecret": True}))
+    def rotate_secret(self, before: Partner) -> SigningSecret:
+        change = self._save("secret.rotated", self._patched(before, {"rotateSigningSecret": True}))
+        return SigningSecret.from_entity(change.after)
 
-    def try_out(self, partner: Partner, request: SampleRequest) -> SampleResult:
-        """Sends a notice of nothing real, as a delivery would be sent; it counts nowhere and is not recorded."""
+    def try_out(self, partner: Partner, request: SampleRequest) -> SampleTried:
+        """Send a notice of nothing real, as a delivery would be sent; it counts nowhere and is not recorded."""
         moment = self._clock()
         try:
             outbound = compose(_sample(partner, request.status, moment), partner, moment)
         except CompositionError as error:
-            return SampleResult(None, Attempt(at=moment, ms=0, error=error.message))
-        return SampleResult(outbound, self._sender.send(outbound).attempt)
+            return SampleTried(response=OwnAttempt(at=moment, ms=0, error=error.message))
+        attempt = self._sender.send(outbound).attempt
+        return SampleTried(request=SampleSent.of(outbound), response=OwnAttempt.of(attempt))
 
-    def _patched(self, before: Partner, patch: dict[str, Any]) -> SavedPartner:
+    def _patched(self, before: Partner, patch: dict[str, Any]) -> Change[Partner]:
         try:
-            return patched(before, patch, self._allowed, self._clock())
+            return patched(before, patch, self._resolver, self._clock())
         except PartnerUrlNotAllowedError as error:
-            raise PartnerUrlNotAllowedError(without_address(error.message)) from error
+            if isinstance(refusal := error.__cause__, TargetRefusedError):
+                raise PartnerUrlNotAllowedError(f"postbackUrl: {refusal.without_address}") from error
+            raise
 
-    def _save(self, before: Partner, saved: SavedPartner) -> SavedPartner:
-        if not self._partners.replace(saved.partner, before.revision):
-            raise ChangedMeanwhileError("the partner was changed meanwhile; read it again")
-        return saved
-
-
-def profile(partner: Partner) -> dict[str, Any]:
-    """A partner as it sees itself."""
-    return partner.to_json(include_only=SHOWN)
-
-
-def _shown_request(outbound: Outbound) -> dict[str, Any]:
-    body = {} if outbound.body is None else {"body": outbound.body.decode()}
-    return {"method": outbound.method, "url": masked(outbound.url), "headers": outbound.headers} | body
+    def _save(self, action: str, change: Change[Partner]) -> Change[Partner]:
+        before, after = change.before, change.after
+        if before is None or not self._partners.replace(after, before.revision):
+            raise ChangedMeanwhileError("the partner was changed at the same time; read it again")
+        return self._audit.record_change(action, after.partner_id, change)
 
 
 def _sample(partner: Partner, status: Status, moment: str) -> Delivery:

@@ -4,7 +4,7 @@ from ricochet.intake import signatures
 from ricochet.intake.preset import Fields, Preset, Reads
 
 
-def other_kind(fields: Fields, _affiliate: str | None) -> str | None:
+def other_kind(fields: Fields) -> str | None:
     kind = str(fields.get("conversion_type", "reward"))
     return None if kind.lower() == "reward" else f"conversion_type {kind[:32]}"
 

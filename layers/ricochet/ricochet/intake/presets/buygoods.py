@@ -20,6 +20,6 @@ PRESET = Preset(
         "chargeback": Status.REVERSED,
         "chargebackrefundtime": Status.REVERSED,
     },
-    only_receipt=lambda fields, _: "a test" if str(fields.get("is_test")) == "1" else None,
+    only_receipt=lambda fields: "a test" if str(fields.get("is_test")) == "1" else None,
     paste="subid={SUBID}&order_id_global={ORDERID}&aff_commission={COMMISSION_AMOUNT}&status=neworder",
 )

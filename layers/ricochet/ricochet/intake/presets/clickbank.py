@@ -7,6 +7,7 @@ receipts. A refund repeats the receipt of its sale; a rebill has one of its own 
 import base64
 import binascii
 import hashlib
+import secrets
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -70,14 +71,17 @@ def _click_of(notice: dict[str, Any]) -> str | None:
     return next((code.strip() for code in candidates if isinstance(code, str) and code.strip()), None)
 
 
-def _not_ours(fields: Fields, affiliate: str | None) -> str | None:
+def _new_secret() -> str:
+    """As ClickBank takes one: at most 16 capitals and digits."""
+    return "".join(secrets.choice("ABCDEFGHJKLMNPQRSTUVWXYZ23456789") for _ in range(16))
+
+
+def _not_ours(fields: Fields) -> str | None:
     kind = str(fields.get("transactionType", ""))
     if kind not in KINDS:
         return f"transactionType {kind[:32]}"
     if fields.get("role") != "AFFILIATE":
         return f"role {str(fields.get('role'))[:32]}"
-    if affiliate and str(fields.get("affiliate", "")).lower() != affiliate.lower():
-        return "another affiliate"
     return None
 
 
@@ -102,9 +106,11 @@ PRESET = Preset(
     },
     proof=lambda _raw, _fields, _secret: True,  # who can encrypt with the secret is ClickBank
     needs_secret=True,
+    new_secret=_new_secret,
     statuses={kind.lower(): status for kind, status in KINDS.items()},
     knows_common_names=False,
     only_receipt=_not_ours,
+    account_field="affiliate",
     is_rebill=lambda fields: fields.get("transactionType") == "BILL",
     unwrap=_unwrap,
 )

@@ -1,4 +1,4 @@
-"""A product whose conversions go to paths of the partner server, and a way to report them."""
+"""A product, the partners that subscribe to its conversions, and a way to report them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from typing import Any
 
 from local.client import Client
 from ricochet.delivery.delivery import Delivery, DeliveryState
-from tests.integration.conftest import NewProduct, Person, Rows, eventually
+from tests.integration.entities import NewProduct, Person
 from tests.integration.partners import ScriptedPartners
+from tests.integration.rows import Rows
+from tests.waiting import eventually
 
-numbers = itertools.count()
-
-
-def path(name: str) -> str:
-    """A path of its own for each test."""
-    return f"/{name}/{next(numbers)}"
+_numbers = itertools.count()
 
 
-class DistributionResult:
+def path(kind: str) -> str:
+    """Return a path of the partner server that no other test uses; `kind` says how it answers."""
+    return f"/{kind}/{next(_numbers)}"
+
+
+class Campaign:
     def __init__(
         self,
         person: Person,
@@ -37,7 +39,9 @@ class DistributionResult:
         self.click_id = ""
         self.tags = {"offerId": "o-1", "sub1": "a b&c"}
 
-    def partner(self, where: str, query: str = "click_id={click_id}&status={status}", **fields: Any) -> dict[str, Any]:
+    def add_partner(
+        self, where: str, query: str = "click_id={click_id}&status={status}", **fields: Any
+    ) -> dict[str, Any]:
         created = self._admin.create(
             "partners",
             name=where,
@@ -49,13 +53,13 @@ class DistributionResult:
         self.paths[created["partnerId"]] = where
         return created
 
-    def convert(self, status: str = "Purchase", **fields: Any) -> dict[str, Any]:
-        """Reports the one click."""
+    def report(self, status: str = "Purchase", **fields: Any) -> dict[str, Any]:
+        """Report the campaign's one click; return the data of the answer."""
         self.click_id = self.click_id or self._click()
         return self._report(self.click_id, status, **fields)
 
-    def convert_anew(self, number: int) -> list[str]:
-        """So many other clicks, each with a purchase."""
+    def report_purchases(self, number: int) -> list[str]:
+        """Report a purchase for each of so many new clicks; return their ids."""
         clicks = [self._click() for _ in range(number)]
         for click_id in clicks:
             self._report(click_id, "Purchase")
@@ -72,19 +76,23 @@ class DistributionResult:
         assert answer.status == 200
         return answer.data
 
-    def rows(self) -> list[Delivery]:
+    def deliveries(self) -> list[Delivery]:
+        """Return those of the one click."""
         return [row for row in self._rows.deliveries(self.click_id) if row.partner_id in self.partner_ids]
 
-    def all_rows(self) -> list[Delivery]:
-        """Of all clicks."""
+    def all_deliveries(self) -> list[Delivery]:
+        """Return the deliveries of all clicks to the campaign's partners."""
         found = (self._rows.find("Deliveries", partnerId=partner_id) for partner_id in self.partner_ids)
         return [Delivery.from_item(row) for rows in found for row in rows]
 
-    def row(self, state: DeliveryState) -> Delivery:
-        """The one delivery, once it is in that state."""
-        (row,) = eventually(lambda: [row for row in self.rows() if row.state is state], f"a delivery that is {state}")
+    def delivery(self, state: DeliveryState) -> Delivery:
+        """Return the one delivery, once it is in that state."""
+        (row,) = eventually(
+            lambda: [row for row in self.deliveries() if row.state is state], f"a delivery that is {state}"
+        )
         return row
 
     def close(self) -> None:
+        """Archive the partners, so that nothing is sent to them during other tests."""
         for partner_id in self.partner_ids:
             self._admin.patch("partners", partner_id, status="archived")

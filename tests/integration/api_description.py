@@ -1,4 +1,4 @@
-"""Answers are held against the API's description: status, content type and body."""
+"""Checks answers against the API's description: status, content type and body."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from local.client import Client
 DOCUMENT: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
 
 
-def described(client: Client) -> Client:
-    """The client, failing from now on at every answer that the description does not know."""
+def checked(client: Client) -> Client:
+    """Return the client; from now on it fails at every answer that the description does not allow."""
     client.session.hooks["response"].append(lambda answer, **_: check(client.api_url, answer))
     return client
 
@@ -28,7 +28,7 @@ def check(api_url: str, answer: Response) -> None:
     template = template_of(urlsplit(request.url).path.removeprefix(urlsplit(api_url).path))
     operation = DOCUMENT["paths"].get(template, {}).get(request.method.lower())
     if operation is None:
-        return  # nothing that the API has
+        return  # the API has no such route
     what = f"{request.method} {template} answered {answer.status_code}"
     content = content_of(operation["responses"].get(str(answer.status_code)), what)
     if not content:
@@ -42,9 +42,9 @@ def check(api_url: str, answer: Response) -> None:
 
 
 def template_of(path: str) -> str | None:
-    """Of paths that fit, the one with the fewest parameters."""
-    fitting = [known for known in DOCUMENT["paths"] if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", known), path)]
-    return min(fitting, key=lambda known: known.count("{"), default=None)
+    """Return the matching path with the fewest parameters."""
+    matching = [known for known in DOCUMENT["paths"] if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", known), path)]
+    return min(matching, key=lambda known: known.count("{"), default=None)
 
 
 def content_of(response: dict[str, Any] | None, what: str) -> dict[str, Any]:
