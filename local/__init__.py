@@ -1,1 +1,1 @@
-"""Ricochet on this machine: the embedded AWS, the real template deployed to it, a demo that uses it."""
+"""Ricochet on this machine: an embedded AWS, the real template deployed to it, and a demo that uses it."""

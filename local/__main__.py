@@ -1,4 +1,4 @@
-"""`python -m local run|up|down|...`: what the Makefile calls."""
+"""`python -m local run|up|down|...`: the commands that the Makefile calls."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from local.workspace import LOCAL, REGION, ROOT, STACK_FILE, LocalError, clean_e
 
 PROCESSES = LOCAL / "processes.json"
 DEMO_SCHEDULE = "2,4,15,60,300,900,3600,10800,21600,86400"
-"""The first waits are short, so that the demo's retries can be watched."""
+"""The first waits are short, so that the demo's retries can be seen."""
 
-_WHAT_NEXT = """
-Look around (in another terminal, if this one is busy):
+_NEXT_STEPS = """
+Look around (`make run` keeps this terminal busy: use another one)
 
-make ops ARGS="doctor"                  # is all well?
-make ops ARGS="conversion {sale_id}"  # the whole story of ClickBank's sale
-make ops ARGS="deliveries --follow"     # who is told what, as it happens
-make stop-partners                      # what becomes of deliveries then? `make start-partners` mends it
+  make ops ARGS="doctor"                  # is the stack healthy?
+  make ops ARGS="conversion {sale_id}"  # the whole story of the ClickBank sale
+  make ops ARGS="deliveries --follow"     # deliveries to partners, as they happen
+  make stop-partners                      # see how deliveries wait; `make start-partners` delivers them
 
-Addresses, tokens and ids stand in {stack_file}. `make down` stops everything.
+Addresses, tokens and ids are in {stack_file}. `make down` stops everything.
 """
 
 
@@ -43,7 +43,7 @@ def main() -> int:
     try:
         if arguments.command == "deploy-to-aws":
             return deploy_to_aws(arguments)
-        _PLAIN[arguments.command]()
+        _COMMANDS[arguments.command]()
     except (LocalError, DemoFailedError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -51,60 +51,60 @@ def main() -> int:
 
 
 def deploy_to_aws(arguments: argparse.Namespace) -> int:
-    """sam's exit code; with `--yes` nobody is asked anything."""
+    """Return the exit code of sam; ask nothing with `--yes`."""
     if not arguments.yes and not sys.stdin.isatty():
-        raise LocalError("nobody is there to be asked; YES=1 deploys without questions")
-    terminal = Terminal(None if arguments.yes else input, say)
+        raise LocalError("there is no terminal to ask questions on; YES=1 deploys without questions")
+    terminal = Terminal(None if arguments.yes else input, print_line)
     parameters = parse_parameters(arguments.parameters)
     deployment = plan(vars(arguments), parameters, terminal, aws_account, at_once=arguments.at_once)
-    say(f"\nThis runs now:\n{deployment}\n")
+    print_line(f"\nRunning:\n{deployment}\n")
     return deployment.run()
 
 
 def run() -> None:
-    """Everything, until Ctrl-C."""
+    """Run everything until Ctrl-C."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         up()
-        say("Serving. Ctrl-C stops it; its data stays in .local/ for the next time.")
+        print_line("Running. Ctrl-C stops it; the data in .local/ is kept for the next run.")
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:
-        say("\nStopping.")
+        print_line("\nStopping.")
     finally:
         down()
 
 
 def up() -> None:
-    """Starts the embedded AWS and the demo's partners, deploys, seeds and shows the loop; leaves them running."""
+    """Start the embedded AWS and the demo's partners, deploy, seed, show the main loop; leave everything running."""
     started = time.monotonic()
     if PROCESSES.exists():
         down()
     port = int(os.environ.get("PORT") or "4566")
     partner_port = port + 10 if is_free(port + 10) else free_port()
-    emulator = Emulator(port, LOCAL / "aws" / str(port), keep_state=True)  # what it keeps names its port
-    say(f"Starting the embedded AWS on 127.0.0.1:{port}")
+    emulator = Emulator(port, LOCAL / "aws" / str(port), keep_state=True)  # the kept state contains the port
+    print_line(f"Starting the embedded AWS on 127.0.0.1:{port}")
     emulator.start()
-    _remember({"emulator": emulator.pid})
+    _save_processes({"emulator": emulator.pid})
     partners = _start_partners(partner_port)
-    _remember({"emulator": emulator.pid, "partners": partners.pid})
-    say("Building the template and deploying it (sam build, sam deploy)")
+    _save_processes({"emulator": emulator.pid, "partners": partners.pid})
+    print_line("Building and deploying the template (sam build, sam deploy)")
     targets = [f"127.0.0.1:{partner_port}", os.environ.get("ALLOWED_TARGETS", "")]
     stack = stacks.deploy(emulator, AllowedTargets=",".join(filter(None, targets)), RetrySchedule=DEMO_SCHEDULE)
-    say("Seeding products, partners and people through the API")
+    print_line("Creating products, partners, networks and users through the API")
     partner_url = f"http://127.0.0.1:{partner_port}"
     demo = seed(stack, partner_url)
     _write_stack_file(stack, emulator, partner_url, demo)
-    say(f"Ready after {time.monotonic() - started:.0f} s: {stack.api_url}")
-    sale_id = show_loop(stack, demo, partner_url, say)
+    print_line(f"Ready after {time.monotonic() - started:.0f} s: {stack.api_url}")
+    sale_id = show_loop(stack, demo, partner_url, print_line)
     click, postback = curl_lines(stack, demo)
-    say(f"\nDo it again by hand. A click:\n\n{click}\n\nA postback, for a click that waits for it:\n\n{postback}")
-    say(f"\nThe API, to read and to try: {stack.api_url}/docs")
-    say(_WHAT_NEXT.format(sale_id=sale_id, stack_file=STACK_FILE.relative_to(ROOT)))
+    print_line(f"\nTry it by hand. Create a click:\n\n{click}\n\nReport a conversion for a new click:\n\n{postback}")
+    print_line(f"\nAPI documentation: {stack.api_url}/docs")
+    print_line(_NEXT_STEPS.format(sale_id=sale_id, stack_file=STACK_FILE.relative_to(ROOT)))
 
 
 def down() -> None:
-    """Stops what `up` started, and only that."""
+    """Stop what `up` started, and nothing else."""
     for pid in reversed(_processes().values()):
         if _is_ours(pid):
             stop_group(pid)
@@ -112,29 +112,29 @@ def down() -> None:
 
 
 def stop_partners() -> None:
-    """Stops the demo's partners alone, so that it can be seen what becomes of their deliveries."""
+    """Stop only the demo's partners, to see what happens to their deliveries."""
     pid = _processes().get("partners")
     if pid is None or not _is_ours(pid):
-        raise LocalError("no partners are running; `make up` starts everything, `make start-partners` them alone")
+        raise LocalError("the partners are not running: `make start-partners` starts them, `make up` starts everything")
     stop_group(pid)
-    say("The demo's partners are gone. `make start-partners` brings them back.")
+    print_line("The demo's partners have stopped. `make start-partners` starts them again.")
 
 
 def start_partners() -> None:
-    """Starts the demo's partners again where they were, with no memory of what they had received."""
+    """Start the demo's partners again on the same port, without what they received before."""
     processes = _processes()
     port = urlsplit(json.loads(STACK_FILE.read_text())["partner_url"]).port if processes else None
     if port is None or not is_free(port):
-        raise LocalError("the partners are running already, or nothing is; `make up` starts everything")
-    _remember(processes | {"partners": _start_partners(port).pid})
-    say(f"The demo's partners are back on 127.0.0.1:{port}.")
+        raise LocalError("the partners are already running, or nothing is: `make up` starts everything")
+    _save_processes(processes | {"partners": _start_partners(port).pid})
+    print_line(f"The demo's partners are running again on 127.0.0.1:{port}.")
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     print(text, flush=True)
 
 
-_PLAIN: dict[str, Callable[[], None]] = {
+_COMMANDS: dict[str, Callable[[], None]] = {
     "run": run,
     "up": up,
     "down": down,
@@ -147,7 +147,7 @@ _PLAIN: dict[str, Callable[[], None]] = {
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in _PLAIN:
+    for name in _COMMANDS:
         commands.add_parser(name)
     to_aws = commands.add_parser("deploy-to-aws")
     for name in ("environment", "region", "stack-name", "parameters"):
@@ -158,11 +158,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _processes() -> dict[str, int]:
-    """What `up` started, in this order: name and process id."""
+    """Return the process ids of what `up` started, by name, in the order of their start."""
     return json.loads(PROCESSES.read_text()) if PROCESSES.exists() else {}
 
 
-def _remember(processes: dict[str, int]) -> None:
+def _save_processes(processes: dict[str, int]) -> None:
     PROCESSES.write_text(json.dumps(processes))
 
 
@@ -194,12 +194,12 @@ def _write_stack_file(stack: Stack, emulator: Emulator, partner_url: str, demo: 
 
 
 def _is_ours(pid: int) -> bool:
-    """Whether the process is still the one that we started: numbers are given out again."""
+    """Whether the process is still the one that we started: process ids are reused."""
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes()
+        command_line = Path(f"/proc/{pid}/cmdline").read_bytes()
     except FileNotFoundError:
         return not Path("/proc").exists()
-    return str(ROOT).encode() in words
+    return str(ROOT).encode() in command_line
 
 
 def _interrupt(*_: object) -> None:

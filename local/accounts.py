@@ -1,4 +1,4 @@
-"""People of the local user pool, and their tokens."""
+"""Users of the local user pool, and their tokens."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Account:
 
 
 def sign_in(stack: Stack, name: str, *groups: str) -> Account:
-    """An account of that name with a fresh password and a fresh access token; made if there is none yet."""
+    """Return the account of that name with a new password and access token; create it if it does not exist."""
     cognito, pool = stack.aws.cognito, stack.outputs["UserPoolId"]
     password = f"Aa1!{secrets.token_urlsafe(18)}"
     with contextlib.suppress(cognito.exceptions.UsernameExistsException):  # from an earlier run

@@ -1,4 +1,4 @@
-"""ClickBank's side of its Instant Notification Service: notices as it encrypts them."""
+"""The sender's side of ClickBank's Instant Notification Service: encrypted notices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 
 def sealed(notice: Any, secret: str) -> dict[str, str]:
-    """The envelope of a notice: AES-256-CBC under the first 32 hex digits of the secret's SHA-1."""
+    """Return a notice in its envelope: AES-256-CBC, keyed with the first 32 hex digits of the secret's SHA-1."""
     key = hashlib.sha1(secret.encode(), usedforsecurity=False).hexdigest()[:32].encode()
     iv = secrets.token_bytes(16)
     padder = padding.PKCS7(128).padder()

@@ -1,4 +1,4 @@
-"""A small client of the API, as an app, an advertiser and an operator would write one."""
+"""A small API client, as an app, an advertiser or an operator would write it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-TIMEOUT = 30
+TIMEOUT_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Answer:
 
     @property
     def data(self) -> Any:
-        """The `data` of a success; AssertionError showing the whole answer if it was none."""
+        """The `data` of a success; raise AssertionError with the whole answer otherwise."""
         if not (200 <= self.status < 300 and self.body["success"]):
             raise AssertionError(f"{self.status}: {self.body}")
         return self.body["data"]
@@ -29,7 +29,7 @@ class Answer:
 
 
 class Client:
-    """Calls with or without a bearer token."""
+    """Calls the API, with or without a bearer token."""
 
     def __init__(self, api_url: str, token: str | None = None) -> None:
         self.api_url = api_url
@@ -39,7 +39,7 @@ class Client:
             self.session.headers["Authorization"] = f"Bearer {token}"
 
     def call(self, method: str, path: str, **more: Any) -> Answer:
-        response = self.session.request(method, self.api_url + path, timeout=TIMEOUT, **more)
+        response = self.session.request(method, self.api_url + path, timeout=TIMEOUT_SECONDS, **more)
         try:
             body = response.json()
         except ValueError:
@@ -60,7 +60,7 @@ class Client:
         return self.call("POST", "/api/v1/earn/postback", params={"click_id": click_id}, json=fields, headers=headers)
 
     def network_postback(self, unique_key: str, **more: Any) -> Answer:
-        """What a network sends: `params`, `headers`, and `data` or `json`; a GET unless it has a body."""
+        """Send a network's postback with `params`, `headers`, and `data` or `json`; a GET unless it has a body."""
         method = "POST" if {"data", "json"} & more.keys() else "GET"
         return self.call(method, f"/postback/{unique_key}", **more)
 
@@ -71,7 +71,7 @@ class Client:
         return self.get("/api/v1/earn/earnings", **query).data
 
     def create(self, kind: str, **fields: Any) -> Answer:
-        """An admin resource: `products` or `partners`."""
+        """Create an admin resource: `products`, `partners` or `networks`."""
         return self.call("POST", f"/api/v1/admin/{kind}", json=fields)
 
     def patch(self, kind: str, resource_id: str, **fields: Any) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import requests
@@ -17,68 +17,73 @@ from local.stack import Stack
 from ricochet.delivery.delivery import Delivery
 from ricochet.dynamodb.wire import from_wire, to_wire
 
-WAIT_SECONDS = 90
+Print = Callable[[str], None]
+
+WAIT_SECONDS = 300
 AMOUNT = 50
 
 
 class DemoFailedError(Exception):
-    """The loop did not come full circle; the text says where it stopped."""
+    """A step of the main loop did not happen; the text says which."""
 
 
-def show_loop(stack: Stack, demo: Demo, partner_url: str, say: Callable[[str], None] = print) -> str:
-    """Runs the loop once; DemoFailedError where it does not do what it should. Returns ClickBank's id of its sale."""
+def show_loop(stack: Stack, demo: Demo, partner_url: str, print_line: Print = print) -> str:
+    """Run the main loop once and return ClickBank's id of its sale; raise DemoFailedError if a step does not happen."""
     app, public = Client(stack.api_url, demo.user.token), Client(stack.api_url)
-    before, before_referrer = _balances(stack, demo)
+    before, referrer_before = _balances(stack, demo)
+    product = demo.products["secret"]
 
-    say("\n1. The app asks for a click on a product")
-    click = app.click(
-        demo.products["secret"]["productId"], taskUrl=TASK_URL, offerId="offer-7", subid="campaign-1"
-    ).data
+    print_line("\n1. The app requests a click on a product")
+    click = app.click(product["productId"], taskUrl=TASK_URL, offerId="offer-7", subid="campaign-1").data
     click_id = click["clickId"]
-    say(f"   clickId      {click_id}\n   redirectUrl  {click['redirectUrl']}\n   expiresAt    {click['expiresAt']}")
+    for name in ("clickId", "redirectUrl", "expiresAt"):
+        print_line(f"   {name:<15}{click[name]}")
     public.track(click_id)
-    say("   The app tells that the user has opened it; the visit is counted")
+    print_line(f"   {'visit':<15}the app reports that the user opened the offer")
 
-    say("\n2. The advertiser reports the conversion")
+    print_line("\n2. The advertiser reports the conversion")
     report: dict[str, Any] = {"amount": AMOUNT, "status": "completed", "transactionId": f"txn-{click_id[:8]}"}
     refused = public.postback(click_id, **report)
-    say(f"   without its token   {refused.status} {refused.code}: users cannot pay themselves")
-    token = demo.products["secret"]["postbackToken"]
+    print_line(f"   without token  {refused.status} {refused.code}: users cannot pay themselves")
+    token = product["postbackToken"]
     paid = public.postback(click_id, token=token, **report)
-    say(f"   with its token      {paid.status} {paid.data['status']}, {paid.data['amount']:.2f} USD")
+    print_line(f"   with token     {paid.status} {paid.data['status']}, {paid.data['amount']:.2f} USD")
     again = public.postback(click_id, token=token, **report)
-    word = "a duplicate: nothing changes" if again.data.get("duplicate") else "credited again!"
-    say(f"   the same once more  {again.status} {word}")
+    result = "duplicate: nothing changes" if again.data.get("duplicate") else "credited twice!"
+    print_line(f"   once more      {again.status} {result}")
 
-    say("\n3. The wallet has grown, once")
-    after, after_referrer = _wait(lambda: _grown(stack, demo, before_referrer), "the referrer's commission")
-    say(f"   user      {before:>10.2f} -> {after:.2f} USD")
-    say(f"   referrer  {before_referrer:>10.2f} -> {after_referrer:.2f} USD (10 % commission)")
+    print_line("\n3. The wallets grow, once")
+    after, referrer_after = _wait(lambda: _grown(stack, demo, referrer_before), "the referrer's commission")
+    print_line(f"   user           {before:.2f} → {after:.2f} USD")
+    print_line(f"   referrer       {referrer_before:.2f} → {referrer_after:.2f} USD (10 % commission)")
 
-    say("\n4. Three partners are told")
-    rows = _wait(lambda: _rows(stack, click_id, partner_url), "the first attempts")
+    print_line("\n4. The conversion is sent to three partners")
+    rows = _wait(lambda: _first_attempts(stack, click_id, partner_url), "the first attempts")
+    _show_deliveries(rows, print_line)
+
+    print_line("\n5. The failed delivery is retried from its queue")
+    delivered = _wait(lambda: _delivered(stack, rows[0].conversion_id), "the retries")
+    _show_deliveries([row for row in delivered if len(row.attempts) > 1], print_line)
+
+    return _show_networks(stack, demo, print_line)
+
+
+def _show_deliveries(rows: Iterable[Delivery], print_line: Print) -> None:
     for row in rows:
-        say(f"   {row.partner_id:<11} {row.state:<10} {_attempts(row)}")
-
-    say("\n5. The one that fails is tried again, from the dead-letter queue")
-    done = _wait(lambda: _delivered(stack, rows[0].conversion_id), "the retries", seconds=WAIT_SECONDS)
-    for row in done:
-        say(f"   {row.partner_id:<11} {row.state:<10} {_attempts(row)}")
-
-    return _show_networks(stack, demo, say)
+        print_line(f"   {row.partner_id:<15}{row.state:<11}{_attempts(row)}")
 
 
-def _show_networks(stack: Stack, demo: Demo, say: Callable[[str], None]) -> str:
+def _show_networks(stack: Stack, demo: Demo, print_line: Print) -> str:
     app, public = Client(stack.api_url, demo.user.token), Client(stack.api_url)
 
-    def balance() -> str:
-        wallet = app.wallet()
-        return f"balance {wallet['balance']:.2f}, pending {wallet['pending']:.2f} USD"
+    def wallet() -> str:
+        found = app.wallet()
+        return f"balance {found['balance']:.2f} USD, pending {found['pending']:.2f} USD"
 
     click_id = app.click(demo.products["secret"]["productId"]).data["clickId"]
     clickbank, sale_id = demo.networks["clickbank"], f"RCO{click_id[:8].upper()}"
-    say(f"\n6. ClickBank reports sale {sale_id}, and then its refund (encrypted notices)")
-    say(f"   before   {balance()}")
+    print_line(f"\n6. ClickBank reports sale {sale_id}, then its refund (encrypted notices)")
+    print_line(f"   {'before':<15}    {wallet()}")
     for kind, amount in (("SALE", 40.25), ("RFND", -40.25)):
         notice = {
             "transactionType": kind,
@@ -90,19 +95,19 @@ def _show_networks(stack: Stack, demo: Demo, say: Callable[[str], None]) -> str:
             "attemptCount": 1,
         }
         answer = public.network_postback(str(clickbank["uniqueKey"]), json=sealed(notice, str(clickbank["secret"])))
-        say(f"   {kind}     {answer.status} {answer.body}, {balance()}")
+        print_line(f"   {kind:<15}{answer.status} {wallet()}")
 
-    say("\n7. A network's Lead becomes a Purchase and then Trash")
+    print_line("\n7. A network reports a Lead, which becomes a Purchase, then Trash")
     click_id = app.click(demo.products["open"]["productId"]).data["clickId"]
     for status in ("Lead", "Purchase", "Trash"):
         query = {"click_id": click_id, "status": status, "payout": "20.00", "txid": f"net-{click_id[:8]}"}
         answer = public.network_postback(str(demo.networks["generic"]["uniqueKey"]), params=query)
-        say(f"   {status:<8} {answer.status}, {balance()}")
+        print_line(f"   {status:<15}{answer.status} {wallet()}")
     return sale_id
 
 
 def curl_lines(stack: Stack, demo: Demo) -> list[str]:
-    """The two requests of the documentation, ready to paste; the second has a click of its own waiting."""
+    """Return the documentation's two requests, ready to paste; the second one is for a new click."""
     product_id = demo.products["open"]["productId"]
     click_id = Client(stack.api_url, demo.user.token).click(product_id, taskUrl=TASK_URL).data["clickId"]
     body = {
@@ -133,9 +138,9 @@ def _balances(stack: Stack, demo: Demo) -> tuple[float, float]:
     return user, referrer
 
 
-def _grown(stack: Stack, demo: Demo, before_referrer: float) -> tuple[float, float] | None:
+def _grown(stack: Stack, demo: Demo, referrer_before: float) -> tuple[float, float] | None:
     user, referrer = _balances(stack, demo)
-    return (user, referrer) if referrer > before_referrer else None
+    return (user, referrer) if referrer > referrer_before else None
 
 
 def deliveries(stack: Stack, conversion_id: str) -> list[Delivery]:
@@ -148,11 +153,11 @@ def deliveries(stack: Stack, conversion_id: str) -> list[Delivery]:
     return [Delivery.from_item(from_wire(item)) for item in reply["Items"]]
 
 
-def _rows(stack: Stack, click_id: str, partner_url: str) -> list[Delivery] | None:
-    """The three rows of the click's conversion, once its partners have been called."""
-    log = requests.get(f"{partner_url}/log", timeout=5).json()
-    seen = [entry["query"]["conversion_id"] for entry in log if entry["query"].get("click_id") == click_id]
-    rows = deliveries(stack, seen[0]) if seen else []
+def _first_attempts(stack: Stack, click_id: str, partner_url: str) -> list[Delivery] | None:
+    """Return the three deliveries of the click's conversion, after their first attempts."""
+    log = requests.get(f"{partner_url}/log", timeout=60).json()
+    conversion_ids = [entry["query"]["conversion_id"] for entry in log if entry["query"].get("click_id") == click_id]
+    rows = deliveries(stack, conversion_ids[0]) if conversion_ids else []
     return rows if len(rows) == 3 else None
 
 
@@ -162,14 +167,14 @@ def _delivered(stack: Stack, conversion_id: str) -> list[Delivery] | None:
 
 
 def _attempts(row: Delivery) -> str:
-    return ", ".join(f"#{number} {a.status_code or a.error} ({a.ms} ms)" for number, a in enumerate(row.attempts, 1))
+    return ", ".join(f"{attempt.status_code or attempt.error} ({attempt.ms} ms)" for attempt in row.attempts)
 
 
-def _wait[V](look: Callable[[], V | None], what: str, seconds: float = WAIT_SECONDS) -> V:
-    deadline = time.monotonic() + seconds
+def _wait[V](look: Callable[[], V | None], what: str) -> V:
+    deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
         found = look()
         if found is not None:
             return found
         time.sleep(0.2)
-    raise DemoFailedError(f'{what} did not come within {seconds:g} s; where it runs, `make ops ARGS="doctor"` says why')
+    raise DemoFailedError(f'{what} did not happen within {WAIT_SECONDS} s; `make ops ARGS="doctor"` says why')

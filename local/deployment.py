@@ -1,4 +1,4 @@
-"""`make deploy`: asks what a deployment to AWS has to know, shows what it will run, and runs it."""
+"""`make deploy`: ask for the settings of a deployment to AWS, show the commands, and run them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from local.workspace import LOCAL, ROOT, LocalError, tools_path
 
 Ask = Callable[[str], str]
 Account = Callable[[str, str], tuple[str, Mapping[str, str]]]
-"""(region, stack name) -> who deploys, and the parameters of the stack as it is there; none if there is no stack."""
+"""(region, stack name) -> (the caller's identity, the stack's parameters); no parameters if there is no stack."""
 
-CLEARED = "-"
-_SELDOM = {"AccessTokenHours", "AllowedTargets", "Architecture", "Environment", "LogLevel", "RetrySchedule"}
-"""Parameters that nobody is asked for; they can be given all the same."""
+EMPTY = "-"
+_NOT_ASKED = {"AccessTokenHours", "AllowedTargets", "Architecture", "Environment", "LogLevel", "RetrySchedule"}
+"""Parameters that are seldom changed: `make deploy` does not ask for them, but accepts them."""
 
 _ONLY_WITH_ISSUER = {"GroupsClaim", "JwtAudience"}
 _BUILT_FOR = "RICOCHET_ARCHITECTURE"
@@ -31,7 +31,7 @@ _BUILT_FOR = "RICOCHET_ARCHITECTURE"
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of the template."""
+    """A template parameter."""
 
     name: str
     default: str
@@ -40,11 +40,11 @@ class Parameter:
     pattern: str
 
     def refusal(self, value: str) -> str | None:
-        """Why CloudFormation would refuse `value`, if it would."""
+        """Return why CloudFormation would refuse `value`, or None."""
         if self.allowed and value not in self.allowed:
             return f"{self.name} must be one of {', '.join(self.allowed)}"
         if not re.fullmatch(self.pattern, value):
-            return f"{self.name} must look like {self.pattern}"
+            return f"{self.name} must match {self.pattern}"
         return None
 
 
@@ -68,27 +68,27 @@ class Deployment:
     at_once: bool = False
 
     def commands(self) -> list[list[str]]:
-        """As one would type them in the project's folder."""
+        """Return the commands as they would be typed in the project's folder."""
         sam, config = str((LOCAL / "sam/bin/sam").relative_to(ROOT)), ["--config-env", self.section]
         where = ["--stack-name", self.stack_name, "--region", self.region]
-        unasked = [] if self.confirms else ["--no-confirm-changeset"]
+        no_question = [] if self.confirms else ["--no-confirm-changeset"]
         overrides = [f"{name}={shlex.quote(value)}" for name, value in self.parameters.items()]
         return [
             [sam, "build", *config],
-            [sam, "deploy", *config, *where, *unasked, "--parameter-overrides", *overrides],
+            [sam, "deploy", *config, *where, *no_question, "--parameter-overrides", *overrides],
         ]
 
     def __str__(self) -> str:
         build, deploy = map(shlex.join, self.commands())
-        return f"  {_BUILT_FOR}={self.architecture} {build}\n  {deploy}\n{self._pace}"
+        return f"  {_BUILT_FOR}={self.architecture} {build}\n  {deploy}\n{self._traffic_note}"
 
     def run(self) -> int:
-        """The exit code of the first command that fails, or 0."""
+        """Run the commands; return the exit code of the first one that fails, or 0."""
         environment = os.environ | {"PATH": tools_path(), _BUILT_FOR: self.architecture}
         for command in self.commands():
-            done = subprocess.run(command, cwd=ROOT, env=environment, check=False)  # noqa: S603
-            if done.returncode:
-                return done.returncode
+            completed = subprocess.run(command, cwd=ROOT, env=environment, check=False)  # noqa: S603
+            if completed.returncode:
+                return completed.returncode
             if command[1] == "build" and self._is_prod:
                 publish(ROOT / ".aws-sam/build/template.yaml", AT_ONCE if self.at_once else GRADUALLY)
         return 0
@@ -98,34 +98,34 @@ class Deployment:
         return self.parameters.get("Environment") == "prod"
 
     @property
-    def _pace(self) -> str:
-        """How new code comes to its traffic."""
+    def _traffic_note(self) -> str:
+        """How fast new code gets traffic."""
         if self._is_prod and not self.at_once:
-            return "New code gets a tenth of the traffic for five minutes, and alarms take it back (AT_ONCE=1: all)."
-        return "New code gets all traffic at once, and no alarm takes it back."
+            return "New code gets 10 % of the traffic for five minutes; alarms roll it back (AT_ONCE=1: 100 % at once)."
+        return "New code gets all traffic at once; no alarm rolls it back."
 
 
 class Terminal:
-    """Whoever is at the keyboard; without `ask` nobody is, and everything stays as it was given."""
+    """Asks questions and shows texts. Without `ask` nothing is asked, and the given values are used."""
 
-    def __init__(self, ask: Ask | None, say: Callable[[str], None]) -> None:
+    def __init__(self, ask: Ask | None, show: Callable[[str], None]) -> None:
         self._ask = ask
-        self.say = say
-        self.is_manned = ask is not None
+        self.show = show
+        self.is_interactive = ask is not None
 
-    def answer(self, question: str, otherwise: str, refusal: Callable[[str], str | None]) -> str:
-        """What was answered, asked again until it is not refused; `otherwise` if that was nothing."""
+    def answer(self, question: str, default: str, refusal: Callable[[str], str | None]) -> str:
+        """Return the answer, asking until it is not refused; `default` if it is empty."""
         while self._ask is not None:
             try:
-                given = self._ask(f"{question} [{otherwise}]: ").strip()
+                given = self._ask(f"{question} [{default}]: ").strip()
             except EOFError as error:
-                raise LocalError("nobody answers: nothing was deployed") from error
-            answer = "" if given == CLEARED else given or otherwise
+                raise LocalError("the input ended: nothing was deployed") from error
+            answer = "" if given == EMPTY else given or default
             reason = refusal(answer)
             if reason is None:
                 return answer
-            self.say(reason)
-        return otherwise
+            self.show(reason)
+        return default
 
 
 def plan(
@@ -136,9 +136,9 @@ def plan(
     *,
     at_once: bool = False,
 ) -> Deployment:
-    """What to deploy. `given`: `environment`, `region`, `stack_name`, as far as they are known; the rest is asked for.
+    """Return what to deploy. `given` may have `environment`, `region` and `stack_name`; ask for the rest.
 
-    LocalError for what the template or samconfig.toml does not know, and where AWS does not know the caller.
+    Raise LocalError for anything that the template or samconfig.toml does not define, and if AWS refuses the caller.
     """
     known = environments()
     name = given.get("environment") or terminal.answer(f"Environment ({', '.join(known)})", "dev", _one_of(known))
@@ -148,26 +148,26 @@ def plan(
     region = given.get("region") or terminal.answer("Region", here, _one_of_regions)
     stack_name = given.get("stack_name") or known[name].stack_name
     who, current = account(region, stack_name)
-    terminal.say(f"{'Changes' if current else 'Creates'} the stack {stack_name} in {region}, as {who}.")
+    terminal.show(f"{'Changes' if current else 'Creates'} the stack {stack_name} in {region}, as {who}.")
     chosen = _chosen(known[name].parameters | dict(parameters), current, terminal)
     architecture = chosen.get("Architecture") or current.get("Architecture") or "arm64"
     return Deployment(
-        known[name].section, stack_name, region, architecture, chosen, confirms=terminal.is_manned, at_once=at_once
+        known[name].section, stack_name, region, architecture, chosen, confirms=terminal.is_interactive, at_once=at_once
     )
 
 
 def _chosen(given: dict[str, str], current: Mapping[str, str], terminal: Terminal) -> dict[str, str]:
-    """The given parameters, and those that were answered differently from how they are."""
+    """Return the given parameters, and those whose answer differs from the current value."""
     chosen, all_of_them = dict(given), template_parameters()
     for name, value in given.items():
         reason = all_of_them[name].refusal(value) if name in all_of_them else f"the template has no parameter {name}"
         if reason:
             raise LocalError(reason)
-    if terminal.is_manned:
-        terminal.say(f"Enter keeps what is in brackets; {CLEARED} leaves it empty.")
+    if terminal.is_interactive:
+        terminal.show(f"Enter keeps the value in brackets; {EMPTY} makes it empty.")
     for name, parameter in all_of_them.items():
         issuer = chosen.get("JwtIssuer", current.get("JwtIssuer"))
-        if name in given or name in _SELDOM or (name in _ONLY_WITH_ISSUER and not issuer):
+        if name in given or name in _NOT_ASKED or (name in _ONLY_WITH_ISSUER and not issuer):
             continue
         value = current.get(name, parameter.default)
         answer = terminal.answer(f"{name}: {parameter.description}\n ", value, parameter.refusal)
@@ -177,7 +177,7 @@ def _chosen(given: dict[str, str], current: Mapping[str, str], terminal: Termina
 
 
 def environments() -> dict[str, Environment]:
-    """By the name that people use: what SAM calls `default` is `dev`."""
+    """Return the environments by name; SAM's section `default` is `dev`."""
     config = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
     return {
         "dev" if name == "default" else name: Environment(
@@ -191,7 +191,7 @@ def environments() -> dict[str, Environment]:
 
 
 def template_parameters() -> dict[str, Parameter]:
-    """By name, in the order of the template."""
+    """Return the template's parameters by name, in their order."""
     template = yaml.load((ROOT / "template.yaml").read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
     return {
         name: Parameter(
@@ -206,22 +206,22 @@ def template_parameters() -> dict[str, Parameter]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe, and blind to the short forms of CloudFormation's functions."""
+    """A safe loader that ignores the short forms of CloudFormation's functions."""
 
 
 _Loader.add_multi_constructor("!", lambda *_: None)
 
 
 def parse_parameters(text: str) -> dict[str, str]:
-    """`A=1 B="two words"` as a mapping."""
-    pairs = [word.partition("=") for word in shlex.split(text)]
+    """Parse pairs such as `A=1 B="two words"`; raise LocalError."""
+    pairs = [pair.partition("=") for pair in shlex.split(text)]
     if not all(name and equals for name, equals, _ in pairs):
-        raise LocalError(f"parameters are given as NAME=value, with a blank between them, not as {text}")
+        raise LocalError(f"write parameters as NAME=value pairs with blanks between them, not as {text}")
     return {name: value for name, _, value in pairs}
 
 
 def aws_account(region: str, stack_name: str) -> tuple[str, dict[str, str]]:
-    """See `Account`; by the caller's own credentials."""
+    """Implement `Account` with the caller's own credentials."""
     session = boto3.Session(region_name=region)
     try:
         who = session.client("sts").get_caller_identity()["Arn"]
@@ -229,13 +229,13 @@ def aws_account(region: str, stack_name: str) -> tuple[str, dict[str, str]]:
     except (BotoCoreError, ClientError) as error:
         if "does not exist" in str(error):
             return who, {}
-        raise LocalError(f"AWS does not let us look at the account: {error}\nSet AWS_PROFILE, or sign in.") from error
+        raise LocalError(f"AWS refused to show the account: {error}\nSet AWS_PROFILE, or sign in.") from error
     return who, {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
 
 
 def _one_of(known: Mapping[str, object]) -> Callable[[str], str | None]:
-    return lambda name: None if name in known else f"there is no {name}; there are {', '.join(known)}"
+    return lambda name: None if name in known else f"{name} is unknown; choose one of {', '.join(known)}"
 
 
 def _one_of_regions(name: str) -> str | None:
-    return None if re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", name) else f"{name} is no region such as us-east-1"
+    return None if re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", name) else f"{name} is not a region, such as us-east-1"

@@ -1,4 +1,4 @@
-"""The embedded AWS (MiniStack) as a process of ours, bound to 127.0.0.1."""
+"""The embedded AWS (MiniStack) as a child process, bound to 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 PROGRAM = (str(LOCAL / "ministack/bin/ministack"),)
-START_SECONDS = 60
-STOP_SECONDS = 20
+START_SECONDS = 180
+STOP_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Aws:
 
 
 class Emulator:
-    """One MiniStack. It enforces IAM (`AUTH`), so that functions can do here only what their roles allow on AWS."""
+    """One MiniStack. It enforces IAM (`AUTH`): functions can do only what their roles allow on AWS."""
 
     def __init__(self, port: int, folder: Path, *, keep_state: bool, program: Sequence[str] = PROGRAM) -> None:
         self.program = program
@@ -107,9 +107,9 @@ class Emulator:
         return self._process.pid
 
     def start(self) -> None:
-        """Returns when it answers; LocalError if it does not within a minute."""
+        """Return when it answers; raise LocalError if it does not within START_SECONDS."""
         if not is_free(self.port):
-            raise LocalError(f"port {self.port} is taken; choose another one with PORT=, or `make down` first")
+            raise LocalError(f"port {self.port} is in use: choose another one with PORT=, or run `make down` first")
         _forget_stream_positions(self.folder / "state/lambda.json")
         scratch = self.folder / "tmp"
         shutil.rmtree(scratch, ignore_errors=True)
@@ -147,9 +147,9 @@ class Emulator:
             try:
                 if requests.get(f"{self.endpoint_url}/_ministack/health", timeout=2).ok:
                     return
-            except requests.ConnectionError:
+            except requests.RequestException:
                 time.sleep(0.1)
-        raise LocalError(f"the embedded AWS did not start; see {self.log}")
+        raise LocalError(f"the embedded AWS did not start: see {self.log}")
 
     def stop(self) -> None:
         if self._process is not None:
@@ -160,7 +160,7 @@ class Emulator:
 
 
 def _forget_stream_positions(state: Path) -> None:
-    """MiniStack keeps how far each reader of a stream had come, but not the stream: it would skip what is new."""
+    """Delete the readers' positions, which MiniStack keeps without the streams: readers would skip new records."""
     if not state.exists():
         return
     content = json.loads(state.read_text())
@@ -169,10 +169,10 @@ def _forget_stream_positions(state: Path) -> None:
 
 
 def stop_group(leader: int, first: signal.Signals = signal.SIGTERM) -> None:
-    """Ends a process that we started as the leader of a group, and all it started; waits until the leader is gone."""
-    for sent in (first, signal.SIGKILL):
+    """End a process group that we started, and wait until its leader has ended."""
+    for number in (first, signal.SIGKILL):
         try:
-            os.kill(leader, sent) if sent is signal.SIGTERM else os.killpg(leader, sent)
+            os.kill(leader, number) if number is signal.SIGTERM else os.killpg(leader, number)
         except ProcessLookupError:
             return
         deadline = time.monotonic() + STOP_SECONDS / 2

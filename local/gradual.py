@@ -1,8 +1,8 @@
-"""What a deployment to prod adds to the built template: every function is a release behind an alias.
+"""Gradual deployment to prod: every function of the built template becomes a release behind an alias.
 
-A release gets a tenth of the traffic first, with a way back, or all of it at once. Not in template.yaml: SAM takes an
-alias for all environments or for none, and an alias goes on serving the old version when only a parameter or a layer
-has changed. Here each deployment is a release of every function.
+A release gets a tenth of the traffic first and can be rolled back, or it gets all traffic at once. This is not in
+template.yaml, because SAM has an alias for all environments or for none, and because an alias keeps serving the old
+version if only a parameter or a layer has changed. Here each deployment is a release of every function.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import yaml
 
 ALIAS = "live"
 ALARMS = [{"Fn::Sub": f"${{AWS::StackName}}-{name}"} for name in ("api-errors", "postbacks-queued", "worker-errors")]
-"""Any of them takes functions back to the code before.
+"""Any of these alarms rolls functions back to the code before.
 
-By name: an alarm on the API would otherwise wait for the aliases that the API leads to, and they for the alarm.
+They are given by name: the alarm on the API depends on the aliases that the API calls; a reference would be circular.
 """
 GRADUALLY = {"Type": "Canary10Percent5Minutes", "Alarms": ALARMS}
 AT_ONCE = {"Enabled": False}
-"""CloudFormation moves the alias itself: CodeDeploy refuses to while an alarm rings.
+"""CloudFormation moves the alias itself, because CodeDeploy refuses to while an alarm is ringing.
 
-The alias stays: routes, queues, streams and schedules lead to it.
+The alias stays: routes, queues, streams and schedules invoke it.
 """
 
 
 def published(template: dict[str, Any], release: str, preference: dict[str, Any]) -> dict[str, Any]:
-    """`template` with every function published as `release` (40 hex digits or so) behind an alias."""
+    """Return `template` with every function published as `release` (a hex string) behind an alias."""
     added = {"AutoPublishAlias": ALIAS, "AutoPublishCodeSha256": release, "DeploymentPreference": preference}
     resources = {
         name: resource | {"Properties": resource["Properties"] | added}
@@ -41,6 +41,6 @@ def published(template: dict[str, Any], release: str, preference: dict[str, Any]
 
 
 def publish(built: Path, preference: dict[str, Any]) -> None:
-    """Makes the built template of this deployment a release of its own."""
+    """Rewrite the built template as a new release."""
     template = published(yaml.safe_load(built.read_text()), secrets.token_hex(20), preference)
-    built.write_text(json.dumps(template, indent=2))  # JSON is YAML, without aliases, which CloudFormation refuses
+    built.write_text(json.dumps(template, indent=2))  # JSON is YAML without anchors, which CloudFormation refuses

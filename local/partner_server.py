@@ -1,8 +1,8 @@
-"""A real HTTP server that plays partners: it remembers what it was sent, and fails where it is told to.
+"""A real HTTP server that plays partners: it records what it receives, and fails on some paths.
 
-`/ok/...` answers 200, `/flaky/...` answers 500 twice for each delivery and then 200, `/down/...` answers 503 always.
-What tells by a `timestamp` that it is no news any more is taken at once: a backlog after an outage would else look like
-another. `GET /log` lists what came, oldest first.
+`/ok/...` answers 200, `/flaky/...` answers 500 twice for each delivery and then 200, `/down/...` always answers 503.
+`/flaky/...` accepts old events (by their `timestamp`) at once: otherwise the backlog after an outage would look like a
+new outage. `GET /log` lists what was received, oldest first.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 FLAKY_FAILURES = 2
-NEWS_SECONDS = 30
+RECENT_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,14 @@ class Received:
 
 
 class PartnerServer(ThreadingHTTPServer):
-    """Bound to 127.0.0.1; use as a context manager, or `serve_forever` yourself."""
+    """Bound to 127.0.0.1; use it as a context manager, or call `serve_forever`."""
 
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, recent_seconds: float = RECENT_SECONDS) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
+        self._recent_seconds = recent_seconds
         self.received: list[Received] = []
         self._seen: Counter[str] = Counter()
         self._open: set[Any] = set()
@@ -78,24 +79,30 @@ class PartnerServer(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def server_close(self) -> None:
-        """Ends connections that are kept alive, too: who has one would go on talking to a server that is gone."""
+        """End kept-alive connections too: their clients would keep using a server that has stopped."""
         super().server_close()
         for connection in list(self._open):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def answer(self, path: str, query: dict[str, str], delivery_id: str) -> int:
-        """The status code for this request, counting it."""
+        """Count the request and return its status code."""
         kind = path.split("/")[1]
         with self._lock:
             self._seen[delivery_id] += 1
-            failures = self._seen[delivery_id]
+            requests = self._seen[delivery_id]
         if kind == "down":
             return 503
-        return 500 if kind == "flaky" and failures <= FLAKY_FAILURES and _is_news(query.get("timestamp")) else 200
+        return 500 if kind == "flaky" and requests <= FLAKY_FAILURES and self._is_recent(query) else 200
+
+    def _is_recent(self, query: dict[str, str]) -> bool:
+        """Whether the event is recent; an event without a timestamp is."""
+        if "timestamp" not in query:
+            return True
+        return time.time() - datetime.fromisoformat(query["timestamp"]).timestamp() < self._recent_seconds
 
     def headers_for(self, path: str) -> dict[str, str]:  # noqa: ARG002 - for subclasses
-        """What else an answer to this path says."""
+        """Return additional headers of the answer."""
         return {}
 
     def reply_for(self, path: str, status: int) -> bytes:  # noqa: ARG002 - for subclasses
@@ -106,11 +113,6 @@ class PartnerServer(ThreadingHTTPServer):
             self.received.append(received)
 
 
-def _is_news(timestamp: str | None) -> bool:
-    """Whether what happened then, which is now if nothing is said, is still fresh."""
-    return timestamp is None or time.time() - datetime.fromisoformat(timestamp).timestamp() < NEWS_SECONDS
-
-
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: PartnerServer
@@ -119,12 +121,12 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/log":
             self._reply(200, json.dumps([asdict(one) for one in self.server.received]).encode())
         else:
-            self._take()
+            self._receive()
 
     def do_POST(self) -> None:
-        self._take()
+        self._receive()
 
-    def _take(self) -> None:
+    def _receive(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -144,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-        """Quiet: what came is in `received`."""
+        """Log nothing: the requests are in `received`."""
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The API's routes, which the embedded AWS does not take from the OpenAPI document that SAM makes of the template.
+"""The API's routes. SAM puts them into an OpenAPI document, which the embedded AWS does not read.
 
-From that same document the routes, their integrations and the authorizer are created one by one instead.
+So we read that document, and create its routes, integrations and authorizer one by one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class _Route:
 
 
 def create_routes(aws: Aws, stack_name: str, outputs: dict[str, str]) -> None:
-    """Makes the API's routes those of the deployed template; those that are there already stay."""
+    """Create the routes of the deployed template that are missing, and delete those that it no longer has."""
     api_id = outputs["ApiId"]
     existing = {route["RouteKey"]: route for route in aws.apigatewayv2.get_routes(ApiId=api_id)["Items"]}
     wanted = {route.key: route for route in _routes(_processed_template(aws, stack_name))}

@@ -1,4 +1,4 @@
-"""What the demo uses, set up through the API like everything else."""
+"""The demo's data, created through the API."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Demo:
 
 
 def seed(stack: Stack, partner_url: str) -> Demo:
-    """The demo's people, products and partners; those of an earlier run are brought up to date."""
+    """Create the demo's users, products, partners and networks, or update those of an earlier run."""
     user, referrer = sign_in(stack, "demo-user"), sign_in(stack, "demo-referrer")
     admin = sign_in(stack, "demo-admin", "admins")
     operator = Client(stack.api_url, admin.token)
@@ -45,9 +45,9 @@ def seed(stack: Stack, partner_url: str) -> Demo:
         "secret": _product(operator, "demo-secret", "Offer with a secret", postbackAuth={"mode": "secret"}),
     }
     partners = {
-        "get": _partner(operator, "demo-get", "Takes GET", f"{partner_url}/ok/get?{MACROS}"),
-        "post": _partner(operator, "demo-post", "Takes POST", f"{partner_url}/ok/post", method="POST"),
-        # Of purchases only: failing at five postbacks in a row, it would soon be spared all of them.
+        "get": _partner(operator, "demo-get", "Receives GET", f"{partner_url}/ok/get?{MACROS}"),
+        "post": _partner(operator, "demo-post", "Receives POST", f"{partner_url}/ok/post", method="POST"),
+        # Purchases only: with five failures in a row, its breaker would open.
         "flaky": _partner(
             operator,
             "demo-flaky",
@@ -56,7 +56,7 @@ def seed(stack: Stack, partner_url: str) -> Demo:
             events=["Purchase"],
         ),
     }
-    _forgive(stack, partners)
+    _reset_health(stack, partners)
     networks = {
         "generic": _network(operator, "generic", "Any network"),
         "clickbank": _network(operator, "clickbank", "ClickBank"),
@@ -94,8 +94,8 @@ def _create_or_update(
     return created.data
 
 
-def _forgive(stack: Stack, partners: dict[str, dict[str, str]]) -> None:
-    """What failed in an earlier run is not held against them; no call of the API forgets as much."""
+def _reset_health(stack: Stack, partners: dict[str, dict[str, str]]) -> None:
+    """Delete the failures of an earlier run; no call of the API does that."""
     for partner in partners.values():
         key = to_wire({"kind": PARTNER, "subject": partner["partnerId"]})
         stack.aws.dynamodb.delete_item(TableName=stack.table("Health"), Key=key)

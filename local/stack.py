@@ -1,4 +1,4 @@
-"""The real template, built by `sam build` and put on the embedded AWS by `sam deploy`."""
+"""The real template, built by `sam build` and deployed to the embedded AWS by `sam deploy`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Stack:
     outputs: dict[str, str]
 
     def function(self, logical_id: str) -> str:
-        """The deployed name of a function of the template."""
+        """Return the deployed name of a function in the template."""
         reply = self.aws.cloudformation.describe_stack_resource(StackName=self.name, LogicalResourceId=logical_id)
         return reply["StackResourceDetail"]["PhysicalResourceId"]
 
@@ -36,7 +36,7 @@ class Stack:
 
 
 def build() -> Path:
-    """The template of a build of the sources as they are, made unless there is one; one at a time makes it."""
+    """Return the built template of the current sources; build it if needed, one process at a time."""
     builds = LOCAL / "builds"
     target = builds / _fingerprint()
     with (LOCAL / "build.lock").open("w") as lock:
@@ -50,22 +50,22 @@ def build() -> Path:
 
 
 def deploy(emulator: Emulator, **parameters: str) -> Stack:
-    """Deploys (or updates) the stack with template parameters over the local ones, and adds the API's routes."""
+    """Deploy or update the stack, with parameters that override the local ones, and create the API's routes."""
     aws = emulator.aws
     if BUCKET not in {bucket["Name"] for bucket in aws.s3.list_buckets()["Buckets"]}:
         aws.s3.create_bucket(Bucket=BUCKET)
-    known = _outputs(aws)
+    existing = _outputs(aws)
     overrides = {"Environment": "local", "Architecture": architecture(), "AccessTokenHours": "24"} | parameters
-    if known:
-        overrides["PublicBaseUrl"] = _api_url(emulator, known)
+    if existing:
+        overrides["PublicBaseUrl"] = _api_url(emulator, existing)
     _sam(
         *("deploy", "--template-file", str(build()), "--no-progressbar"),
         *("--parameter-overrides", *(f"{name}={value}" for name, value in overrides.items() if value)),
         endpoint_url=emulator.endpoint_url,
     )
     outputs = _outputs(aws)
-    if not known:
-        _tell_public_url(aws, _api_url(emulator, outputs))
+    if not existing:
+        _set_public_url(aws, _api_url(emulator, outputs))
         outputs = _outputs(aws)
     create_routes(aws, STACK_NAME, outputs)
     return Stack(STACK_NAME, aws, _api_url(emulator, outputs), outputs)
@@ -75,8 +75,8 @@ def _api_url(emulator: Emulator, outputs: dict[str, str]) -> str:
     return f"{emulator.endpoint_url}/_aws/execute-api/{outputs['ApiId']}/$default"
 
 
-def _tell_public_url(aws: Aws, url: str) -> None:
-    """The API's id is known only after it was deployed, and functions write the API's address into answers."""
+def _set_public_url(aws: Aws, url: str) -> None:
+    """Set the API's address, which functions write into answers; it is known only after the first deployment."""
     stack = aws.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
     names = [parameter["ParameterKey"] for parameter in stack.get("Parameters", [])]
     kept: list[Any] = [{"ParameterKey": name, "UsePreviousValue": True} for name in names if name != "PublicBaseUrl"]
@@ -87,7 +87,7 @@ def _tell_public_url(aws: Aws, url: str) -> None:
         Parameters=[{"ParameterKey": "PublicBaseUrl", "ParameterValue": url}, *kept],
     )
     aws.cloudformation.get_waiter("stack_update_complete").wait(
-        StackName=STACK_NAME, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        StackName=STACK_NAME, WaiterConfig={"Delay": 1, "MaxAttempts": 300}
     )
 
 
@@ -100,7 +100,7 @@ def _outputs(aws: Aws) -> dict[str, str]:
 
 
 def validate(template: Path = ROOT / "template.yaml") -> None:
-    """What `sam validate` says of the template, with its linter; LocalError if it finds anything."""
+    """Run `sam validate` with its linter; raise LocalError if it finds anything."""
     _sam("validate", "--template-file", str(template))
 
 
@@ -110,15 +110,15 @@ def _sam(*arguments: str, endpoint_url: str | None = None) -> None:
         environment["AWS_ENDPOINT_URL"] = endpoint_url
     config = ["--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local"]
     command = [str(LOCAL / "sam/bin/sam"), arguments[0], *config, *arguments[1:]]
-    done = subprocess.run(  # noqa: S603
+    completed = subprocess.run(  # noqa: S603
         command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
-    if done.returncode:
-        raise LocalError(f"sam {arguments[0]} failed:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
+    if completed.returncode:
+        raise LocalError(f"sam {arguments[0]} failed:\n{completed.stdout[-4000:]}{completed.stderr[-4000:]}")
 
 
 def _fingerprint() -> str:
-    """Changes with anything that a build is made of."""
+    """Return a hash of everything that goes into a build."""
     files = sorted(
         path
         for name in _SOURCES

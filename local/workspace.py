@@ -1,4 +1,4 @@
-"""Where things are, and the clean environment that everything is started with."""
+"""Paths, and the clean environment for processes that we start."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ _OUR_AWS = CREDENTIALS | {
 
 
 class LocalError(Exception):
-    """Something that the person at the keyboard can mend; the text says how."""
+    """A problem that the user can fix; the text says how."""
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """Nothing of the caller's but their home: no profile, proxy or switch of theirs changes what happens here."""
+    """Return an environment with nothing of the caller's but the home: no profile, proxy or setting has an effect."""
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return passed_on | {"PATH": tools_path("/usr/local/bin:/usr/bin:/bin"), "PYTHONUTF8": "1"} | _OUR_AWS | more
 
 
 def build_environment(**more: str) -> dict[str, str]:
-    """The caller's, which may say how packages are reached, but on the embedded AWS and our own tools."""
+    """Return the caller's environment, which may configure package access, with the embedded AWS and our own tools."""
     passed_on = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
     return passed_on | {"PATH": tools_path(), "SAM_CLI_TELEMETRY": "0"} | _OUR_AWS | more
 
 
 def tools_path(others: str | None = None) -> str:
-    """Our own tools first, then `others` (the caller's PATH unless it is given)."""
+    """Return a PATH with our own tools first, then `others` (by default the caller's PATH)."""
     rest = os.environ.get("PATH", "") if others is None else others
     return os.pathsep.join([str(ROOT / ".venv/bin"), str(LOCAL / "bootstrap/bin"), rest])
 
 
 def architecture() -> str:
-    """This machine's, in Lambda's words."""
+    """Return this machine's architecture by Lambda's name."""
     return {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
 
 

@@ -1,1 +1,1 @@
-"""The operator's command line: looks at a stack, local or on AWS, and sets it right. Needs no token of the API."""
+"""The operator's command line: inspects and operates a stack, local or on AWS. It needs no API token."""

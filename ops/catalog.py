@@ -1,4 +1,4 @@
-"""`ops products`, `partners` and `networks`: what operators set up, through the use cases of the API."""
+"""`ops products`, `partners` and `networks`: list, show and edit them through the use cases of the API."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Manager(Protocol):
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of resource: how to read and change it, and what a list of them shows."""
+    """One kind of resource: how to read and change it, and the columns of its list."""
 
     name: str
     input: type[BaseModel]
@@ -103,11 +103,11 @@ def group(kind: Kind) -> typer.Typer:
     """The commands `list`, `show` and `edit` of one kind."""
     commands = typer.Typer(no_args_is_help=True, help=f"{kind.name.capitalize()}: list, show, edit.")
 
-    @commands.command("list", help=f"All {kind.name}.")
+    @commands.command("list", help=f"List all {kind.name}.")
     def list_all(
         ctx: typer.Context,
         *,
-        status: Annotated[Lifecycle | None, typer.Option(help="only those")] = None,
+        status: Annotated[Lifecycle | None, typer.Option(help="only with this status")] = None,
         as_json: Json = False,
     ) -> None:
         stack = stack_of(ctx)
@@ -119,7 +119,7 @@ def group(kind: Kind) -> typer.Typer:
             rows = ([render.plain(item.get(name, "")) for name in kind.columns] for item in items)
             render.table(kind.columns, rows, f"no {kind.name}")
 
-    @commands.command("show", help="Everything about one of them but its secrets.")
+    @commands.command("show", help="Show all fields of one, except its secrets.")
     def show_one(ctx: typer.Context, resource_id: Id, *, as_json: Json = False) -> None:
         render.resource(kind.get(stack_of(ctx), resource_id), as_json=as_json)
 
@@ -132,9 +132,9 @@ def group(kind: Kind) -> typer.Typer:
         yes: Yes = False,
         as_json: Json = False,
     ) -> None:
-        """Changes fields, checked as the API checks them: `status=paused name="A new name"`.
+        """Change fields, with the checks of the API: `status=paused name="A new name"`.
 
-        Lists and objects are JSON: `events='["Purchase"]'`; null takes a field's value away.
+        Write lists and objects as JSON: `events='["Purchase"]'`; null clears a field.
         """
         _edit(kind, ctx.obj, resource_id, parse_changes(changes, kind.input), yes=yes, as_json=as_json)
 
@@ -159,16 +159,16 @@ def _edit(kind: Kind, target: Target, resource_id: str, patch: Resource, *, yes:
             return
         _show_changes(changed)
         for name, value in secret.items():
-            render.say(f"{name} (shown this once): {value}")
+            render.print_line(f"{name} (shown this once): {value}")
         for warning in warnings:
-            render.mind(warning)
+            render.warn(warning)
         if gap:
             span = f"--from {gap.since} --to {gap.until}"
-            render.say(target.command(f"replay deliveries --partner {resource_id} --state missing {span}"))
+            render.print_line(target.command(f"replay deliveries --partner {resource_id} --state missing {span}"))
 
 
 def parse_changes(changes: Iterable[str], model: type[BaseModel]) -> Resource:
-    """A patch as the API would get it; OperatorError for what is no `field=value` or no field."""
+    """Return a patch as the API receives it; raise OperatorError if a change is not FIELD=VALUE or names no field."""
     pairs = [change.partition("=") for change in changes]
     malformed = [name for name, equals, _ in pairs if not equals]
     if malformed:
@@ -180,23 +180,23 @@ def parse_changes(changes: Iterable[str], model: type[BaseModel]) -> Resource:
 
 
 def _value(name: str, text: str) -> Any:
-    """JSON where it looks like some, with exact numbers; else the text, of which the model makes what it wants."""
+    """Parse lists, objects, quoted texts and null as JSON, with exact numbers; leave other texts to the model."""
     if text != "null" and not text.startswith(("[", "{", '"')):
         return text
     try:
         return json.loads(text, parse_float=Decimal)
     except ValueError as error:
-        raise OperatorError(f"{name}: {error}; lists and objects are written as JSON") from error
+        raise OperatorError(f"{name}: {error}; write lists and objects as JSON") from error
 
 
 def difference(before: Resource, after: Resource) -> list[tuple[str, str, str]]:
-    """(field, before, after) of every field that is another now."""
+    """Return (field, before, after) of every field that differs."""
 
-    def written(state: Resource, name: str) -> str:
+    def as_text(state: Resource, name: str) -> str:
         return render.plain(state[name]) if name in state else ""
 
     return [
-        (name, written(before, name), written(after, name))
+        (name, as_text(before, name), as_text(after, name))
         for name in sorted({*before, *after} - {"updatedAt"})
         if before.get(name) != after.get(name)
     ]

@@ -1,4 +1,4 @@
-"""The command line as a whole: which stack, and which command."""
+"""The command line: which stack, and which command."""
 
 from __future__ import annotations
 
@@ -8,44 +8,45 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperGroup
 
-from ops import catalog, conversion, deliveries, doctor, earnings, health, receipts, redrive, render, replay, user
+from ops import catalog, conversion, deliveries, earnings, health, receipts, redrive, render, replay, user
+from ops.doctor import command as doctor
 from ops.stacks import OperatorError
 from ops.target import Target
 from ricochet.errors import RicochetError
 
-FIRST = ("--stack", "--region")
-"""May stand anywhere in the line, also after the command."""
+STACK_OPTIONS = ("--stack", "--region")
+"""Options that may stand anywhere in the line, also after the command."""
 
 
 class Commands(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, first(args))
+        return super().parse_args(ctx, stack_options_first(args))
 
     def invoke(self, ctx: Any) -> Any:
-        """What an operator can mend, and what AWS refuses, is said in a line instead of a traceback."""
+        """Show what the operator can fix, and what AWS refuses, as one line instead of a traceback."""
         try:
             return super().invoke(ctx)
         except RicochetError as error:
-            render.complain("\n".join(dict.fromkeys([error.message, *error.details])))
+            render.error("\n".join(dict.fromkeys([error.message, *error.details])))
         except (OperatorError, ClientError, BotoCoreError) as error:
-            render.complain(str(error))
+            render.error(str(error))
         raise typer.Exit(1)
 
 
-def first(args: list[str]) -> list[str]:
-    """The words with the options that choose the stack before everything else."""
-    chosen: list[str] = []
+def stack_options_first(args: list[str]) -> list[str]:
+    """Return the arguments with the options that choose the stack before all others."""
+    options: list[str] = []
     rest: list[str] = []
-    words = iter(args)
-    for word in words:
-        name, equals, _ = word.partition("=")
-        if name not in FIRST:
-            rest.append(word)
+    remaining = iter(args)
+    for argument in remaining:
+        name, equals, _ = argument.partition("=")
+        if name not in STACK_OPTIONS:
+            rest.append(argument)
         elif equals:
-            chosen.append(word)
+            options.append(argument)
         else:
-            chosen += [word, *(value for value in [next(words, None)] if value is not None)]
-    return chosen + rest
+            options += [argument, *(value for value in [next(remaining, None)] if value is not None)]
+    return options + rest
 
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -55,12 +56,13 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pret
 def main(
     ctx: typer.Context,
     *,
-    stack: Annotated[str | None, typer.Option(help="a stack on AWS; without it the local one of `make up`")] = None,
-    region: Annotated[str | None, typer.Option(help="where that stack is, unless your profile says")] = None,
+    stack: Annotated[str | None, typer.Option(help="a stack on AWS; without it, the local one of `make up`")] = None,
+    region: Annotated[str | None, typer.Option(help="its region, unless your profile names it")] = None,
 ) -> None:
-    """Looks at a Ricochet stack and sets it right: on AWS with your own credentials, or the local one.
+    """Inspect and operate a Ricochet stack: the local one, or one on AWS with your own credentials.
 
-    --stack and --region may stand anywhere in the line. Whatever writes asks first, unless --yes is given.
+    --stack and --region may stand anywhere in the line.
+    Commands ask before they change anything; --yes skips the question.
     """
     ctx.obj = Target(stack, region)
 

@@ -6,29 +6,35 @@ from typing import Annotated
 
 import typer
 
-from ops import render, story
-from ops.search import story_of
+from ops import render
+from ops.story import timeline
+from ops.story.find import find_story
 from ops.target import Json, stack_of
 
 
 def conversion(
     ctx: typer.Context,
-    wanted: Annotated[
-        str, typer.Argument(metavar="ID", help="ours, its source's own (transaction too), a click's or a receipt's")
+    some_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="our conversion id, the source's own or transaction id, a click or receipt id"
+        ),
     ],
     *,
-    days: Annotated[int, typer.Option(help="how far back to look for what has another id of its source's", min=0)] = 3,
+    days: Annotated[
+        int, typer.Option(help="how many days back to search for a source's id that came with an event", min=0)
+    ] = 3,
     as_json: Json = False,
 ) -> None:
-    """What happened around one conversion: click, postbacks, versions, money, deliveries and every attempt.
+    """Show everything about one conversion: click, postbacks, versions, money, deliveries and every attempt.
 
-    Given a click that led to none, it shows what came in for it and why it was refused.
+    For a click without a conversion, it shows the postbacks for this click and why they were refused.
     """
-    found = story_of(stack_of(ctx), wanted, days)
+    story = find_story(stack_of(ctx), some_id, days)
     if as_json:
-        render.show_json(story.to_json(found))
+        render.show_json(timeline.to_json(story))
         return
-    render.fields(story.headline(found))
-    render.say("")
-    lines = ((render.moment(one.at), one.what, one.text) for one in story.happenings(found))
+    render.fields(timeline.summary(story))
+    render.print_line("")
+    lines = ((render.to_millisecond(event.at), event.kind, event.text) for event in timeline.events(story))
     render.table(("at (UTC)", "what", ""), lines, "nothing")

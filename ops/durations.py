@@ -1,4 +1,4 @@
-"""Lengths of time, said briefly."""
+"""Durations as short texts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def between(earlier: str, later: str) -> str:
 
 
 def of(seconds: float) -> str:
-    """In the largest unit of which there are two, such as `90 s` and `2 min`."""
+    """Return a duration in the largest unit that gives at least two, such as `90 s` or `2 min`."""
     for unit, length in _UNITS:
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"

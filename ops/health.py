@@ -1,4 +1,4 @@
-"""`ops health`: partners in trouble."""
+"""`ops health`: partners that need attention."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 import typer
 
-from ops import examine, render
-from ops.facts import OpenDeliveries
+from ops import render
+from ops.doctor import observe
+from ops.doctor.facts import OpenDeliveries
 from ops.target import Json, stack_of
 from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.partners.partner_health import Breaker, PartnerHealth, percent_to_pause
@@ -28,67 +29,67 @@ class PartnerState(View):
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """How one partner is doing, and what waits for it."""
+class PartnerReport:
+    """The health of one partner, and how many deliveries wait for it."""
 
     partner: Partner
     health: PartnerHealth | None
-    way_to_pause: int
+    percent_to_pause: int
     retrying: int
     parked: int
 
     @property
-    def is_any(self) -> bool:
-        unwell = self.health is not None and (self.health.failures > 0 or self.health.breaker is not Breaker.CLOSED)
-        return unwell or self.partner.status is Lifecycle.PAUSED or self.parked > 0
+    def needs_attention(self) -> bool:
+        health = self.health
+        is_failing = health is not None and (health.failures > 0 or health.breaker is not Breaker.CLOSED)
+        return is_failing or self.partner.status is Lifecycle.PAUSED or self.parked > 0
 
     def to_json(self) -> dict[str, Any]:
-        state = self.health.to_json() if self.health else {}
-        shown = PartnerState.from_entity(self.partner).to_json()
-        waiting = {"wayToPause": self.way_to_pause, "retrying": self.retrying, "parked": self.parked}
-        return shown | state | waiting
+        health = self.health.to_json() if self.health else {}
+        partner = PartnerState.from_entity(self.partner).to_json()
+        waiting = {"wayToPause": self.percent_to_pause, "retrying": self.retrying, "parked": self.parked}
+        return partner | health | waiting
 
 
 def health(ctx: typer.Context, *, as_json: Json = False) -> None:
-    """Partners that fail, whose breaker is open, that are paused, or that deliveries were given up for."""
-    found = examine.deliveries(stack_of(ctx))
-    troubled = troubles(found, times.now())
+    """List partners that fail, are paused, have an open breaker, or have deliveries that were given up."""
+    found = observe.deliveries(stack_of(ctx))
+    reports = partners_needing_attention(found, times.now())
     if as_json:
-        render.show_json({"items": [one.to_json() for one in troubled], "isAll": found.is_all})
+        render.show_json({"items": [report.to_json() for report in reports], "isAll": found.is_all})
         return
     columns = ("partner", "status", "failures", "since (UTC)", "breaker", "to a pause", "retrying", "parked", "")
-    render.table(columns, map(_cells, troubled), "no partner is in trouble")
+    render.table(columns, map(_cells, reports), "all partners are healthy")
     if not found.is_all:
-        render.say("there are more open deliveries than were counted", render.DIM)
+        render.print_line("there are more open deliveries than were counted", render.DIM)
 
 
-def troubles(found: OpenDeliveries, moment: str) -> list[Trouble]:
+def partners_needing_attention(found: OpenDeliveries, now: str) -> list[PartnerReport]:
     retrying, parked = _by_partner(found.retrying), _by_partner(found.parked)
-    of_all = (
-        Trouble(
+    reports = (
+        PartnerReport(
             partner,
-            state := found.health.get(partner.partner_id),
-            percent_to_pause(state, moment) if state else 0,
+            health := found.health.get(partner.partner_id),
+            percent_to_pause(health, now) if health else 0,
             retrying[partner.partner_id],
             parked[partner.partner_id],
         )
         for partner in sorted(found.partners, key=lambda partner: partner.partner_id)
         if partner.status is not Lifecycle.ARCHIVED
     )
-    return [one for one in of_all if one.is_any]
+    return [report for report in reports if report.needs_attention]
 
 
 def _by_partner(rows: Iterable[Any]) -> Counter[str]:
     return Counter(row.partner_id for row in rows)
 
 
-def _cells(one: Trouble) -> tuple[object, ...]:
-    state = one.health
-    breaker = (
-        f"{state.breaker}{f' until {render.second(state.open_until)}' if state.open_until else ''}" if state else ""
-    )
+def _cells(report: PartnerReport) -> tuple[object, ...]:
+    health, partner = report.health, report.partner
+    until = f" until {render.to_second(health.open_until)}" if health and health.open_until else ""
     return (
-        *(one.partner.partner_id, one.partner.status),
-        *((state.failures, render.second(state.failing_since)) if state else (0, "")),
-        *(breaker, f"{one.way_to_pause} %", one.retrying, one.parked, one.partner.pause_reason),
+        *(partner.partner_id, partner.status),
+        *((health.failures, render.to_second(health.failing_since)) if health else (0, "")),
+        *(f"{health.breaker}{until}" if health else "", f"{report.percent_to_pause} %"),
+        *(report.retrying, report.parked, partner.pause_reason),
     )

@@ -1,4 +1,4 @@
-"""What operators change with the command line, written down in a log group of the stack as the API's changes are."""
+"""Records changes by the command line in a log group of the stack, as the API records its own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RIGHTS = "logs:CreateLogStream and logs:PutLogEvents"
 
 
 class Journal(Audit):
-    """The lines `audit` of one command, in the stream of the day."""
+    """Writes the `audit` lines of one command to the log stream of the day."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -38,19 +38,19 @@ class Journal(Audit):
         return self._stack.output("OpsLogGroup")
 
     def reach(self) -> None:
-        """OperatorError where the log group is not to be had."""
+        """Raise OperatorError if the log group cannot be written to."""
         try:
             self._stack.logs.create_log_stream(logGroupName=self._group, logStreamName=self._stream)
         except self._stack.logs.exceptions.ResourceAlreadyExistsException:
             return
         except (ClientError, BotoCoreError) as error:
             raise OperatorError(
-                f"nothing was changed, since it could not be written down in the log group {self._group}: {error}. "
-                f"Changes need {RIGHTS} on it; if it is gone, deploy again"
+                f"nothing was changed, because the change cannot be recorded in the log group {self._group}: {error}. "
+                f"You need {RIGHTS} on it; if it does not exist, deploy again"
             ) from error
 
     def write(self, line: dict[str, Any], ids: Mapping[str, str]) -> None:
-        """What was done is done: a line that cannot be written is shown, so that it is not lost."""
+        """Write a line; show it if that fails, because the change has already been made."""
         moment = times.now()
         whole = {"level": "INFO", "message": "audit", "timestamp": moment, "service": "ops", **ids, "audit": line}
         text = json.dumps(whole, default=str)
@@ -58,11 +58,11 @@ class Journal(Audit):
         problem = self._problem_with(event)
         if problem:
             self.is_complete = False
-            render.complain(f"it is done, but could not be written down in {self._group}: {problem}. Keep this line:")
-            render.say(text, stderr=True)
+            render.error(f"the change was made, but could not be recorded in {self._group}: {problem}. Keep this line:")
+            render.print_line(text, stderr=True)
 
     def _problem_with(self, event: InputLogEventTypeDef) -> object:
-        """What kept it from being written, if anything did; a time that AWS finds wrong is no error to it."""
+        """Return why the event was not written, or None. AWS reports a wrong timestamp in its answer only."""
         try:
             reply = self._stack.logs.put_log_events(
                 logGroupName=self._group, logStreamName=self._stream, logEvents=[event]
@@ -74,9 +74,9 @@ class Journal(Audit):
 
 @contextmanager
 def opened(stack: Stack) -> Iterator[Journal]:
-    """For one command's changes: refuses before they are made if they cannot be written down.
+    """Open the journal for one command; raise OperatorError before any change if it cannot be written to.
 
-    If that turns out only afterwards, the command shows what it has to show and then ends with exit code 1.
+    If writing fails after the change, the command still shows its output, then ends with exit code 1.
     """
     journal = Journal(stack)
     journal.reach()

@@ -1,4 +1,4 @@
-"""Everything in a table or an index that comes in pages."""
+"""All items of a table or index that is read page by page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ricochet.dynamodb.paging import MAX_LIMIT, Page
 
 
 def every[E](page_of: Callable[[int, str | None], Page[E]]) -> Iterator[E]:
-    """All items, page by page as they are asked for."""
+    """Yield all items; each page is read when its first item is needed."""
     cursor: str | None = None
     while True:
         page = page_of(MAX_LIMIT, cursor)

@@ -1,4 +1,4 @@
-"""`ops receipts`: what came in, and what became of it."""
+"""`ops receipts`: the postbacks that arrived, and their outcomes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from ops import render
-from ops.examine import at_once
 from ops.journal import Journal
 from ops.listing import every
+from ops.parallel import run_in_parallel
 from ops.stacks import Stack
+from ops.story import timeline
 from ops.target import Json, stack_of
 from ricochet.intake.manage_receipts import ManageReceipts, ReceiptQuery, ReceiptSummary, ReceiptView
 from ricochet.intake.reprocess_postback import ReprocessPostback
@@ -21,27 +22,29 @@ from ricochet.ledger.receipt import Receipt
 from ricochet.values import times
 from ricochet.values.change import Audit
 
-WHOSE = ("networkId", "productId", "strangers", "clickId")
+SENDER_FILTERS = ("networkId", "productId", "strangers", "clickId")
 UNIDENTIFIED: dict[str, str | None] = {"strangers": "true"}
-Limit = Annotated[int, typer.Option(help="how many at most, the newest", min=1, max=1000)]
+Limit = Annotated[int, typer.Option(help="how many at most", min=1, max=1000)]
 
 
 def receipts(
     ctx: typer.Context,
-    receipt_id: Annotated[str | None, typer.Argument(help="one receipt with all that came")] = None,
+    receipt_id: Annotated[str | None, typer.Argument(help="show this receipt with the whole request")] = None,
     *,
-    network: Annotated[str | None, typer.Option(help="of this network")] = None,
-    product: Annotated[str | None, typer.Option(help="of this product's advertiser")] = None,
-    day: Annotated[str | None, typer.Option(help="such as 2026-11-21; today unless it is said")] = None,
-    outcome: Annotated[str | None, typer.Option(help="such as credited or postback_not_authenticated")] = None,
+    network: Annotated[str | None, typer.Option(help="only from this network")] = None,
+    product: Annotated[str | None, typer.Option(help="only from this product's advertiser")] = None,
+    day: Annotated[str | None, typer.Option(help="such as 2026-11-21; default: today")] = None,
+    outcome: Annotated[
+        str | None, typer.Option(help="only with this outcome, such as credited or postback_not_authenticated")
+    ] = None,
     strangers: Annotated[
-        bool, typer.Option("--strangers", help="of nobody we know: no click, or an unknown one")
+        bool, typer.Option("--strangers", help="only from unidentified senders: no click, or an unknown one")
     ] = False,
-    click: Annotated[str | None, typer.Option(help="for this click, whenever")] = None,
+    click: Annotated[str | None, typer.Option(help="only for this click, on any day")] = None,
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
-    """Postbacks as they came, newest first: today's of every source, or whose you say."""
+    """List postbacks as they arrived, newest first: by default, today's from all sources."""
     stack = stack_of(ctx)
     if receipt_id is not None:
         render.resource(ReceiptView.of(manager(stack, Journal(stack)).get(receipt_id)).to_json(), as_json=as_json)
@@ -53,7 +56,7 @@ def receipts(
         render.show_json({"items": [ReceiptSummary.from_entity(row).to_json() for row in rows]})
     else:
         columns = ("received (UTC)", "outcome", "source", "receipt", "why")
-        render.table(columns, map(_line, rows), "nothing came")
+        render.table(columns, map(_line, rows), "no postbacks")
 
 
 def manager(stack: Stack, audit: Audit) -> ManageReceipts:
@@ -62,10 +65,10 @@ def manager(stack: Stack, audit: Audit) -> ManageReceipts:
 
 
 def newest(stack: Stack, given: dict[str, str | None], limit: int) -> list[Receipt]:
-    """At most so many that fit, the newest first; of all sources, and of strangers, where none is said."""
-    if any(given.get(name) for name in WHOSE):
+    """Return the newest receipts that match, newest first; from all senders if no source is given."""
+    if any(given.get(name) for name in SENDER_FILTERS):
         return list(islice(_receipts(stack, given), limit))
-    lists = at_once(lambda source: list(islice(_receipts(stack, given | source), limit)), _sources(stack))
+    lists = run_in_parallel(lambda source: list(islice(_receipts(stack, given | source), limit)), _sources(stack))
     merged = sorted((row for rows in lists for row in rows), key=lambda row: row.receipt_id, reverse=True)
     return merged[:limit]
 
@@ -83,4 +86,10 @@ def _sources(stack: Stack) -> list[dict[str, str | None]]:
 
 
 def _line(row: Receipt) -> tuple[object, ...]:
-    return render.second(row.received_at), row.outcome, row.source or "a stranger", row.receipt_id, row.detail
+    return (
+        render.to_second(row.received_at),
+        row.outcome,
+        row.source or timeline.UNIDENTIFIED,
+        row.receipt_id,
+        row.detail,
+    )

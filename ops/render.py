@@ -1,4 +1,4 @@
-"""How things are shown: to people in tables and lines, to scripts as JSON."""
+"""How output looks: tables and lines for people, JSON for scripts."""
 
 from __future__ import annotations
 
@@ -19,54 +19,54 @@ from rich.table import Table
 from ricochet.values.money import json_number
 
 PIPE_WIDTH = 120
-LONGEST_WORD = 64  # an id; what is longer is an address
-LONGEST_PHRASE = 24  # a time, an amount; what is longer is text
-FOLDED = 24  # at least so wide is what is folded
+MAX_ID_WIDTH = 64  # a longer text without blanks is an address, and is wrapped
+MAX_PHRASE_WIDTH = 24  # a time or an amount; a longer text with blanks is a sentence, and is wrapped
+MIN_WRAPPED_WIDTH = 24
 GAP = 2
 RED, GREEN, YELLOW, DIM = "red", "green", "yellow", "dim"
 
 
 def console(*, stderr: bool = False) -> Console:
-    """As wide as the terminal; where there is none, wide enough for the tables."""
+    """Return a console as wide as the terminal, or wide enough for tables if the output is no terminal."""
     is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
     width = None if is_terminal or "COLUMNS" in os.environ else PIPE_WIDTH
     return Console(stderr=stderr, width=width, highlight=False)
 
 
 def show_json(value: Any) -> None:
-    """One JSON document with amounts as numbers, and nothing around it."""
+    """Print one JSON document, with amounts as numbers."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_number))
 
 
-def say(text: str, style: str | None = None, *, stderr: bool = False) -> None:
-    """`text` as it is: square brackets in it are no markup, and a command stays in one line that can be pasted."""
+def print_line(text: str, style: str | None = None, *, stderr: bool = False) -> None:
+    """Print `text` unchanged: square brackets are no markup, and a command stays on one line for copying."""
     console(stderr=stderr).print(escape(text), style=style, soft_wrap=True)
 
 
-def mind(text: str, *, stderr: bool = False) -> None:
-    say(f"mind: {text}", YELLOW, stderr=stderr)
+def warn(text: str, *, stderr: bool = False) -> None:
+    print_line(f"warning: {text}", YELLOW, stderr=stderr)
 
 
-def complain(text: str) -> None:
+def error(text: str) -> None:
     console(stderr=True).print(escape(text), style=RED)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str, *, stderr: bool = False) -> None:
-    """Columns without lines around them; `empty` where there are no rows.
+    """Print columns without borders, or the text `empty` if there are no rows.
 
-    Nothing is cut off. Where the space is short, long texts are folded and ids stay whole: they are there to be copied.
-    Where there is not even room for these, lines are as long as they have to be.
+    Nothing is cut off. If the terminal is narrow, long texts are wrapped, but ids stay on one line for copying.
+    If even the ids do not fit, the lines become longer than the terminal is wide.
     """
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
     if not cells:
-        say(empty, DIM, stderr=stderr)
+        print_line(empty, DIM, stderr=stderr)
         return
     grid = Table(box=None, pad_edge=False, show_header=any(columns), header_style=DIM, padding=(0, GAP, 0, 0))
     needed = 0
     for column, texts in zip(columns, zip(*cells, strict=True), strict=True):
-        folds, width = any(map(_folds, texts)), max(map(len, (column, *texts)))
-        needed += GAP + (min(FOLDED, width) if folds else width)
-        grid.add_column(column, no_wrap=not folds, overflow="fold")
+        wraps, width = any(map(_wraps, texts)), max(map(len, (column, *texts)))
+        needed += GAP + (min(MIN_WRAPPED_WIDTH, width) if wraps else width)
+        grid.add_column(column, no_wrap=not wraps, overflow="fold")
     for row in cells:
         grid.add_row(*map(escape, row))
     screen = console(stderr=stderr)
@@ -74,17 +74,17 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str, 
     screen.print(grid)
 
 
-def _folds(text: str) -> bool:
-    return len(text) > (LONGEST_PHRASE if " " in text else LONGEST_WORD)
+def _wraps(text: str) -> bool:
+    return len(text) > (MAX_PHRASE_WIDTH if " " in text else MAX_ID_WIDTH)
 
 
 def fields(values: Mapping[str, Any], *, stderr: bool = False) -> None:
-    """One name and value to a line."""
+    """Print one name and value per line."""
     table(("", ""), ((name, plain(value)) for name, value in values.items()), "nothing", stderr=stderr)
 
 
 def resource(values: Mapping[str, Any], *, as_json: bool) -> None:
-    """One thing with all its fields."""
+    """Print one resource with all its fields."""
     if as_json:
         show_json(values)
     else:
@@ -92,16 +92,16 @@ def resource(values: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def plain(value: Any) -> str:
-    """A value of a resource as an operator would write it."""
+    """Return a value of a resource as an operator would write it."""
     if isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, default=_number)
 
 
 def confirm(question: str, *, stderr: bool = False) -> None:
-    """Goes on only if the operator wants it; typer.Abort else.
+    """Ask the operator; raise typer.Abort unless the answer is yes.
 
-    `typer.confirm` writes to stdout even when it is to ask on stderr.
+    `typer.confirm` writes to stdout even when it should ask on stderr.
     """
     typer.echo(f"{question} [y/N]: ", nl=False, err=stderr)
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
@@ -110,7 +110,10 @@ def confirm(question: str, *, stderr: bool = False) -> None:
 
 @contextmanager
 def progress(text: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """A bar that grows by what its function is told, where somebody watches; without a total it only moves."""
+    """Show a progress bar on a terminal and yield the function that advances it.
+
+    Without a total the bar only shows activity; without a terminal nothing is shown.
+    """
     screen = console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
@@ -118,13 +121,14 @@ def progress(text: str, total: int | None = None) -> Iterator[Callable[[int], No
         yield lambda number: bar.advance(task, number)
 
 
-def moment(text: str | None) -> str:
-    """A time of ours for people, who know the year: `11-21 21:08:04.627`."""
-    return "" if text is None else text[5:-1].replace("T", " ")
+def to_millisecond(timestamp: str | None) -> str:
+    """Return a timestamp without its year, such as `11-21 21:08:04.627`; empty for None."""
+    return "" if timestamp is None else timestamp[5:-1].replace("T", " ")
 
 
-def second(text: str | None) -> str:
-    return moment(text).partition(".")[0]
+def to_second(timestamp: str | None) -> str:
+    """Return a timestamp without its year and milliseconds, such as `11-21 21:08:04`; empty for None."""
+    return to_millisecond(timestamp).partition(".")[0]
 
 
 def money(amount: Decimal, currency: str) -> str:

@@ -1,4 +1,4 @@
-"""Which deployed stack to work on: the local one that `make up` left, or one on AWS by its name."""
+"""The deployed stack to work on: the local one that `make up` started, or one on AWS by its name."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_sqs import SQSClient
 
-_ONE_BY_ONE = Lock()  # clients may be shared between threads, sessions may not
-_PATIENT = Config(connect_timeout=3, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 3})
+_SESSION_LOCK = Lock()  # threads may share clients, but not sessions
+_CLIENT_CONFIG = Config(connect_timeout=3, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 3})
 
 
 class OperatorError(Exception):
-    """Something that the person at the keyboard can mend; the text says how."""
+    """A problem that the operator can fix; the text says how."""
 
 
 class StackNotFoundError(OperatorError):
@@ -56,7 +56,7 @@ class StackNotFoundError(OperatorError):
 
 @dataclass(frozen=True)
 class Stack:
-    """A deployed stack: what CloudFormation says of it, and clients for what is in it."""
+    """A deployed stack: its description in CloudFormation, and clients for its resources."""
 
     name: str
     status: str
@@ -64,7 +64,7 @@ class Stack:
     parameters: Mapping[str, str]
     session: boto3.Session
     endpoint_url: str | None = None
-    demo_partners: str | None = None  # `host:port` where the local stack's own partners are
+    demo_partners: str | None = None  # `host:port` of the local stack's own partner server
 
     @property
     def region(self) -> str:
@@ -72,13 +72,13 @@ class Stack:
 
     @property
     def is_deployed(self) -> bool:
-        """Whether a deployment has gone through: until then, CloudFormation does not say what is in the stack."""
+        """Whether a deployment has succeeded: until then, CloudFormation lists no outputs."""
         return "ApiUrl" in self.outputs
 
     def output(self, name: str) -> str:
-        """OperatorError where the stack has none of that name."""
+        """Return an output's value; raise OperatorError if the stack has no such output."""
         if name not in self.outputs:
-            raise OperatorError(f"{self.name} is {self.status} and has no {name}: deploy it, then `doctor`")
+            raise OperatorError(f"{self.name} is {self.status} and has no {name}: deploy it, then run `doctor`")
         return self.outputs[name]
 
     @property
@@ -87,19 +87,19 @@ class Stack:
 
     @cached_property
     def operator(self) -> str:
-        """Who is at the keyboard, as AWS knows them; on the local stack, as this machine does."""
+        """The operator's identity on AWS; on the local stack, the user name on this machine."""
         if self.demo_partners is not None:
             return getpass.getuser()
         return str(self._client("sts").get_caller_identity()["Arn"])
 
     def settings[S: EnvironmentSettings](self, kind: type[S]) -> S:
-        """What a function with such settings is told, so that its use cases can be had here too."""
-        told = {**self.outputs, **self.parameters, "PublicBaseUrl": self.api_url}
-        return kind.load({to_snake(name): value for name, value in told.items()})
+        """Return the settings of a function, read from the stack, so that its use cases can run here."""
+        values = {**self.outputs, **self.parameters, "PublicBaseUrl": self.api_url}
+        return kind.load({to_snake(name): value for name, value in values.items()})
 
     def _client(self, service: Any) -> Any:
-        with _ONE_BY_ONE:
-            return self.session.client(service, endpoint_url=self.endpoint_url, config=_PATIENT)
+        with _SESSION_LOCK:
+            return self.session.client(service, endpoint_url=self.endpoint_url, config=_CLIENT_CONFIG)
 
     @cached_property
     def cloudformation(self) -> CloudFormationClient:
@@ -174,36 +174,36 @@ class Stack:
         return self._table(WalletsTable)
 
     def _table[T: Table[Any]](self, kind: type[T]) -> T:
-        return kind(self.dynamodb, self.output(f"{kind.__name__}Table"))
+        return kind(self.dynamodb, self.output(kind.__name__))
 
 
 def find(name: str | None, region: str | None) -> Stack:
-    """The stack of that name in the caller's own account, or the local one; StackNotFoundError if it is not there."""
+    """Return the stack of that name in the caller's account, or the local one for None; raise StackNotFoundError."""
     return _local() if name is None else _described(name, boto3.Session(region_name=region))
 
 
 def _local() -> Stack:
     if not STACK_FILE.exists():
-        raise StackNotFoundError("there is no local stack", "`make up` starts one, --stack NAME names one on AWS")
-    known = json.loads(STACK_FILE.read_text())
+        raise StackNotFoundError("there is no local stack", "`make up` starts one; --stack NAME chooses one on AWS")
+    saved = json.loads(STACK_FILE.read_text())
     session = boto3.Session(
         aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        region_name=known["region"],
+        region_name=saved["region"],
     )
-    partners = known.get("partner_url", "").partition("//")[2]
-    return _described(known["stack_name"], session, known["aws_endpoint_url"], partners)
+    partners = saved.get("partner_url", "").partition("//")[2]
+    return _described(saved["stack_name"], session, saved["aws_endpoint_url"], partners)
 
 
 def _described(
     name: str, session: boto3.Session, endpoint_url: str | None = None, demo_partners: str | None = None
 ) -> Stack:
     try:
-        client = session.client("cloudformation", endpoint_url=endpoint_url, config=_PATIENT)
+        client = session.client("cloudformation", endpoint_url=endpoint_url, config=_CLIENT_CONFIG)
         (found,) = client.describe_stacks(StackName=name)["Stacks"]
     except (ClientError, BotoCoreError) as error:
-        mend = "`make up` starts it" if demo_partners else "check the name, --region and your credentials"
-        raise StackNotFoundError(f"{name} cannot be reached ({str(error).rstrip('.')})", mend) from error
+        advice = "`make up` starts it" if demo_partners else "check the name, --region and your credentials"
+        raise StackNotFoundError(f"{name} cannot be reached ({str(error).rstrip('.')})", advice) from error
     return Stack(
         name=name,
         status=found["StackStatus"],

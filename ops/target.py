@@ -1,4 +1,4 @@
-"""The stack that a command line named, found when it is first asked for."""
+"""The stack that the command line names, looked up when it is first needed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import typer
 
 from ops.stacks import Stack, find
 
-Json = Annotated[bool, typer.Option("--json", help="for scripts: one JSON document, the keys named as in the API")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="do it without asking")]
+Json = Annotated[
+    bool, typer.Option("--json", help="for scripts: print one JSON document, with the key names of the API")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,11 @@ class Target:
     def stack(self) -> Stack:
         return find(self.name, self.region)
 
-    def command(self, words: str) -> str:
-        """How to call another command on the same stack."""
-        chosen = "".join(
-            f" --{name} {value}" for name, value in (("stack", self.name), ("region", self.region)) if value
-        )
-        return f'make ops ARGS="{words}{chosen}"'
+    def command(self, arguments: str) -> str:
+        """Return the line that calls another command on the same stack."""
+        options = (("stack", self.name), ("region", self.region))
+        chosen = "".join(f" --{name} {value}" for name, value in options if value)
+        return f'make ops ARGS="{arguments}{chosen}"'
 
 
 def stack_of(ctx: typer.Context) -> Stack:

@@ -1,4 +1,4 @@
-"""`ops user`: one user's wallet against the ledger."""
+"""`ops user`: one user's wallets, compared with the ledger."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True)
 class Balance:
-    """What a wallet says in one currency, and what the ledger's rows add up to."""
+    """A wallet in one currency, and the sums of the ledger's rows."""
 
     currency: str
     balance: Decimal = ZERO
@@ -52,34 +52,35 @@ class Balance:
 
 def user(
     ctx: typer.Context,
-    user_id: Annotated[str, typer.Argument(help="the id that tokens name (`sub`)")],
+    user_id: Annotated[str, typer.Argument(help="the user id in access tokens (`sub`)")],
     *,
-    limit: Annotated[int, typer.Option(help="how many of the latest earnings to show", min=0, max=1000)] = 10,
+    limit: Annotated[int, typer.Option(help="how many earnings to show, newest first", min=0, max=1000)] = 10,
     as_json: Json = False,
 ) -> None:
-    """A user's wallets, the latest earnings, and whether the two agree; exit code 1 if they do not."""
+    """Show a user's wallets and latest earnings. The exit code is 1 if wallets and ledger differ."""
     stack = stack_of(ctx)
-    known = stack.users.get(user_id)
-    earnings, balances = audited(stack, user_id)
+    found = stack.users.get(user_id)
+    user_fields = found.to_json() if found else {"userId": user_id}
+    earnings, balances = read_ledger(stack, user_id)
     agrees = all(one.agrees for one in balances)
     if as_json:
         render.show_json(
             {
-                "user": (known.to_json() if known else {"userId": user_id}),
+                "user": user_fields,
                 "agrees": agrees,
                 "wallets": [one.to_json() for one in balances],
                 "earnings": [one.to_json() for one in earnings[:limit]],
             }
         )
     else:
-        render.fields(known.to_json() if known else {"userId": user_id})
+        render.fields(user_fields)
         _show(earnings[:limit], balances)
     if not agrees:
         raise typer.Exit(1)
 
 
-def audited(stack: Stack, user_id: str) -> tuple[list[Earning], list[Balance]]:
-    """All earnings, newest first, and the balances, both of one moment: read again if the wallet moved meanwhile."""
+def read_ledger(stack: Stack, user_id: str) -> tuple[list[Earning], list[Balance]]:
+    """Return all earnings, newest first, and the balances; read both again if a wallet changed in between."""
     for _ in range(TRIES):
         before = stack.wallets.of_user(user_id)
         earnings = list(stack.earnings.ledger(user_id))
@@ -89,7 +90,7 @@ def audited(stack: Stack, user_id: str) -> tuple[list[Earning], list[Balance]]:
 
 
 def compare(wallets: Iterable[Wallet], earnings: Iterable[Earning]) -> list[Balance]:
-    """One for each currency that either of them knows."""
+    """Return a balance for each currency of the wallets and the earnings."""
     rows: dict[str, list[Earning]] = defaultdict(list)
     for earning in earnings:
         rows[earning.currency].append(earning)
@@ -114,32 +115,32 @@ def _sum(rows: Sequence[Earning], status: EarningStatus) -> Decimal:
 
 
 def _show(earnings: Sequence[Earning], balances: Sequence[Balance]) -> None:
-    render.say("")
+    render.print_line("")
     render.table(
-        ("currency", "balance", "by the ledger", "pending", "by the ledger", "lifetime", "earnings"),
+        ("currency", "balance", "in ledger", "pending", "in ledger", "lifetime", "earnings"),
         ((b.currency, b.balance, b.ledger_balance, b.pending, b.ledger_pending, b.lifetime, b.rows) for b in balances),
-        "no wallet: nothing was ever earned",
+        "no wallet: this user has earned nothing yet",
     )
     for one in balances:
         if not one.agrees:
-            render.say(f"\n{difference(one)}", f"bold {render.RED}")
-    render.say("")
+            render.print_line(f"\n{describe_difference(one)}", f"bold {render.RED}")
+    render.print_line("")
     columns = ("earned (UTC)", "amount", "", "conversion", "earning")
     render.table(columns, map(_cells, earnings), "no earnings")
 
 
-def difference(one: Balance) -> str:
-    """Says loudly what must never be."""
+def describe_difference(one: Balance) -> str:
+    """Return a loud text: wallet and ledger must never differ."""
     balance, pending = plain(one.balance - one.ledger_balance), plain(one.pending - one.ledger_pending)
     return (
         f"✘ THE WALLET AND THE LEDGER DIFFER in {one.currency}: "
         f"balance {one.balance} against {one.ledger_balance} ({balance:+}), "
         f"pending {one.pending} against {one.ledger_pending} ({pending:+}). "
-        "Every row is written with its wallet in one transaction: somebody changed one of them by hand. "
-        "Keep what you see, and compare the rows with their conversions."
+        "Each row is written in one transaction with its wallet, so someone changed one of them by hand. "
+        "Save this output, and compare the rows with their conversions."
     )
 
 
 def _cells(row: Earning) -> tuple[str, ...]:
     amount, what = render.money(row.amount, row.currency), f"{row.status} {row.type}"
-    return render.second(row.earned_at), amount, what, row.conversion_id, row.earning_id
+    return render.to_second(row.earned_at), amount, what, row.conversion_id, row.earning_id

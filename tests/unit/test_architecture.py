@@ -234,16 +234,17 @@ def test_the_core_knows_nothing_of_who_operates_it(module):
     assert not any(name.partition(".")[0] in {"ops", "local", "functions"} for name in imports_of(path_of(module)))
 
 
-@pytest.mark.parametrize("name", ["diagnosis", "durations", "facts", "story"])
-def test_what_the_command_line_concludes_and_tells_it_does_not_look_up(name):
+@pytest.mark.parametrize("name", ["doctor/facts", "doctor/judge", "durations", "story/timeline"])
+def test_judging_and_formatting_in_the_command_line_look_nothing_up(name):
     imported = imports_of(OPS / f"{name}.py")
     assert {module.partition(".")[0] for module in imported}.isdisjoint({"boto3", "botocore", "requests", "socket"})
-    assert imported.isdisjoint({"ops.stacks", "ops.examine", "ops.search", "ops.target"})
+    looks_up = {"ops.stacks", "ops.target", "ops.listing", "ops.parallel", "ops.doctor.observe", "ops.story.find"}
+    assert imported.isdisjoint(looks_up)
     assert not any(re.match(r"ricochet\..*_table$", module) for module in imported)
 
 
-@pytest.mark.parametrize("path", sorted(OPS.glob("*.py")), ids=lambda path: path.stem)
-def test_every_part_of_the_command_line_says_what_it_is_for(path):
+@pytest.mark.parametrize("path", sorted(OPS.rglob("*.py")), ids=lambda path: str(path.relative_to(OPS)))
+def test_each_module_of_the_command_line_has_a_docstring(path):
     assert ast.get_docstring(tree_of(path))
     assert path.stem not in {"utils", "helpers", "common"}
 

@@ -1,4 +1,4 @@
-"""What `make deploy` asks, what it makes of the answers, and what it would run."""
+"""`make deploy`: its questions, the answers, and the commands that it runs."""
 
 import json
 
@@ -13,26 +13,26 @@ BUILT = {"Resources": {"CreateClick": {"Type": "AWS::Serverless::Function", "Pro
 
 
 class Person:
-    """Someone who answers in order, and then only presses Enter; remembers the questions."""
+    """A user who gives the answers in order, then only presses Enter; records questions and texts."""
 
     def __init__(self, *answers: str) -> None:
         self.answers = list(answers)
         self.questions: list[str] = []
-        self.heard: list[str] = []
+        self.shown: list[str] = []
 
     def ask(self, question: str) -> str:
         self.questions.append(question)
         return self.answers.pop(0) if self.answers else ""
 
     def terminal(self) -> Terminal:
-        return Terminal(self.ask, self.heard.append)
+        return Terminal(self.ask, self.shown.append)
 
     def was_asked_for(self, name: str) -> bool:
         return any(question.startswith(f"{name}:") for question in self.questions)
 
 
 class Answers(Person):
-    """Someone who knows what to say to which question."""
+    """A user with an answer for each question."""
 
     def __init__(self, **answers: str) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ def account(current):
 
 
 @pytest.fixture(autouse=True)
-def _no_region_of_ones_own(monkeypatch):
+def _no_region_of_the_caller(monkeypatch):
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
@@ -59,16 +59,16 @@ def planned(person=None, current=NEW, parameters=NEW, **given):
     return plan(given, parameters, terminal, account(current))
 
 
-def test_pressing_enter_makes_a_stack_for_development():
+def test_pressing_enter_deploys_a_development_stack():
     person = Person()
     deployment = planned(person)
     assert (deployment.section, deployment.stack_name, deployment.region) == ("default", "ricochet-dev", "us-east-1")
     assert deployment.parameters == {"Environment": "dev"}
     assert deployment.architecture == "arm64"
-    assert person.heard[0] == "Creates the stack ricochet-dev in us-east-1, as arn:aws:iam::123456789012:user/me."
+    assert person.shown[0] == "Creates the stack ricochet-dev in us-east-1, as arn:aws:iam::123456789012:user/me."
 
 
-def test_what_was_given_is_not_asked_for():
+def test_given_values_are_not_asked_for():
     person = Person()
     deployment = planned(
         person, environment="prod", region="eu-west-1", stack_name="mine", parameters={"DefaultCurrency": "EUR"}
@@ -80,14 +80,14 @@ def test_what_was_given_is_not_asked_for():
     assert not any(question.startswith(("Environment", "Region")) for question in person.questions)
 
 
-def test_every_parameter_is_asked_for_but_those_that_are_seldom_changed():
+def test_every_parameter_is_asked_for_except_the_rare_ones():
     person = Answers(JwtIssuer="https://idp.example.com", JwtAudience="app")
     planned(person)
-    seldom = {"AccessTokenHours", "AllowedTargets", "Architecture", "Environment", "LogLevel", "RetrySchedule"}
-    assert {name for name in template_parameters() if person.was_asked_for(name)} == set(template_parameters()) - seldom
+    rare = {"AccessTokenHours", "AllowedTargets", "Architecture", "Environment", "LogLevel", "RetrySchedule"}
+    assert {name for name in template_parameters() if person.was_asked_for(name)} == set(template_parameters()) - rare
 
 
-def test_the_audience_and_the_groups_are_asked_for_only_where_there_is_an_issuer():
+def test_audience_and_groups_are_asked_for_only_with_an_issuer():
     person = Person()
     planned(person)
     assert not person.was_asked_for("JwtAudience")
@@ -96,25 +96,25 @@ def test_the_audience_and_the_groups_are_asked_for_only_where_there_is_an_issuer
     assert again.was_asked_for("GroupsClaim")
 
 
-def test_a_stack_that_is_there_keeps_what_is_not_answered_differently():
+def test_existing_stack_keeps_values_that_are_not_changed():
     person = Answers(PublicBaseUrl="-", DefaultCurrency="EUR")
     current = {"PublicBaseUrl": "https://go.example.com", "DefaultReferralRate": "0.2", "Architecture": "x86_64"}
     deployment = planned(person, current=current)
     assert deployment.parameters == {"Environment": "dev", "PublicBaseUrl": "", "DefaultCurrency": "EUR"}
     assert deployment.architecture == "x86_64"
     assert any(question.endswith("[https://go.example.com]: ") for question in person.questions)
-    assert person.heard[0].startswith("Changes the stack")
+    assert person.shown[0].startswith("Changes the stack")
 
 
-def test_what_cannot_be_is_asked_for_again():
+def test_invalid_answer_is_asked_for_again():
     person = Person("prood", "prod", "mars", "eu-west-1", "go.example.com/", "https://go.example.com")
     deployment = planned(person)
     assert deployment.parameters == {"Environment": "prod", "PublicBaseUrl": "https://go.example.com"}
     assert deployment.region == "eu-west-1"
-    assert [line for line in person.heard if line.startswith(("there is no prood", "mars", "PublicBaseUrl must"))] == [
-        f"there is no prood; there are {', '.join(environments())}",
-        "mars is no region such as us-east-1",
-        f"PublicBaseUrl must look like {template_parameters()['PublicBaseUrl'].pattern}",
+    assert [line for line in person.shown if line.startswith(("prood", "mars", "PublicBaseUrl must"))] == [
+        f"prood is unknown; choose one of {', '.join(environments())}",
+        "mars is not a region, such as us-east-1",
+        f"PublicBaseUrl must match {template_parameters()['PublicBaseUrl'].pattern}",
     ]
 
 
@@ -129,12 +129,12 @@ def test_what_cannot_be_is_asked_for_again():
         ({}, {"DefaultReferralRate": "2"}),
     ],
 )
-def test_what_cannot_be_is_refused_where_nobody_can_be_asked(given, parameters):
+def test_invalid_value_is_refused_without_a_terminal(given, parameters):
     with pytest.raises(LocalError):
         planned(parameters=parameters, **given)
 
 
-def test_nobody_is_asked_where_nobody_is():
+def test_nothing_is_asked_without_a_terminal():
     deployment = planned(environment="prod", parameters={"Architecture": "x86_64"})
     assert deployment.parameters == {"Environment": "prod", "Architecture": "x86_64"}
     build, deploy = deployment.commands()
@@ -143,7 +143,7 @@ def test_nobody_is_asked_where_nobody_is():
     assert str(deployment).startswith("  RICOCHET_ARCHITECTURE=x86_64 .local/sam/bin/sam build")
 
 
-def test_sam_asks_once_more_where_somebody_is():
+def test_sam_asks_for_confirmation_on_a_terminal():
     deployment = planned(Answers(PublicBaseUrl="-"), current={"PublicBaseUrl": "https://go.example.com"})
     assert deployment.commands()[1] == [
         *(".local/sam/bin/sam", "deploy", "--config-env", "default", "--stack-name", "ricochet-dev"),
@@ -152,53 +152,53 @@ def test_sam_asks_once_more_where_somebody_is():
 
 
 @pytest.mark.parametrize(
-    ("environment", "at_once", "pace"),
+    ("environment", "at_once", "note"),
     [
-        ("prod", False, "New code gets a tenth of the traffic for five minutes"),
+        ("prod", False, "New code gets 10 % of the traffic for five minutes"),
         ("prod", True, "New code gets all traffic at once"),
         ("dev", False, "New code gets all traffic at once"),
     ],
 )
-def test_how_new_code_comes_to_its_traffic_is_said(environment, at_once, pace):
+def test_how_fast_new_code_gets_traffic_is_shown(environment, at_once, note):
     terminal = Terminal(None, lambda _: None)
     deployment = plan({"environment": environment}, {}, terminal, account(NEW), at_once=at_once)
-    assert str(deployment).splitlines()[-1].startswith(pace)
+    assert str(deployment).splitlines()[-1].startswith(note)
 
 
 @pytest.mark.parametrize(
     ("environment", "at_once", "preference"),
     [("prod", False, gradual.GRADUALLY), ("prod", True, gradual.AT_ONCE), ("dev", True, None)],
 )
-def test_what_was_built_for_prod_is_made_a_release(tmp_path, monkeypatch, environment, at_once, preference):
-    """With a `sam` that does nothing, in a folder that has been built in."""
+def test_prod_build_becomes_a_release(tmp_path, monkeypatch, environment, at_once, preference):
+    """With a `sam` that does nothing, in a folder with a finished build."""
     sam, built = tmp_path / ".local/sam/bin/sam", tmp_path / ".aws-sam/build/template.yaml"
     for path, text in ((sam, "#!/bin/sh\n"), (built, json.dumps(BUILT))):
         path.parent.mkdir(parents=True)
         path.write_text(text)
     sam.chmod(0o755)
     terminal = Terminal(None, lambda _: None)
-    planned_now = plan({"environment": environment}, {}, terminal, account(NEW), at_once=at_once)
+    deployment = plan({"environment": environment}, {}, terminal, account(NEW), at_once=at_once)
     monkeypatch.setattr("local.deployment.ROOT", tmp_path)
     monkeypatch.setattr("local.deployment.LOCAL", tmp_path / ".local")
-    assert planned_now.run() == 0
+    assert deployment.run() == 0
     properties = json.loads(built.read_text())["Resources"]["CreateClick"]["Properties"]
     assert properties.get("DeploymentPreference") == preference
 
 
-def test_someone_who_leaves_deploys_nothing():
-    def gone(question):
+def test_end_of_input_deploys_nothing():
+    def end_input(question):
         raise EOFError
 
     with pytest.raises(LocalError, match="nothing was deployed"):
-        plan({}, {}, Terminal(gone, lambda _: None), account(NEW))
+        plan({}, {}, Terminal(end_input, lambda _: None), account(NEW))
 
 
-def test_the_embedded_aws_is_no_environment_to_deploy_to():
+def test_embedded_aws_is_not_an_environment_to_deploy_to():
     assert {"dev", "prod"} <= set(environments())
     assert "local" not in environments()
 
 
-def test_parameters_are_pairs():
+def test_parameters_are_parsed_as_pairs():
     assert parse_parameters('A=1 B="two words" C=') == {"A": "1", "B": "two words", "C": ""}
     for wrong in ("A", "=1", "A=1 B"):
         with pytest.raises(LocalError):

@@ -1,11 +1,10 @@
-"""Looks up the facts about a stack that the doctor goes by."""
+"""Look up the facts about a stack that the doctor judges."""
 
 from __future__ import annotations
 
 import socket
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import islice
 from typing import Any
@@ -13,9 +12,10 @@ from urllib.parse import urlsplit
 
 import requests
 
-from ops.diagnosis import SILENT_DAYS
-from ops.facts import Alarm, Deployment, OpenDeliveries, Queue, Reach, SourceReceipts, Trigger
+from ops.doctor.facts import Alarm, Deployment, Endpoint, OpenDeliveries, Queue, SourceReceipts, Trigger
+from ops.doctor.judge import SILENT_DAYS
 from ops.listing import every
+from ops.parallel import run_in_parallel
 from ops.stacks import Stack
 from ricochet.delivery.delivery import Delivery, DeliveryState, shards_of
 from ricochet.delivery.partners.partner import Partner
@@ -28,29 +28,30 @@ from ricochet.ledger.receipt import Receipt
 from ricochet.values import times
 from ricochet.values.lifecycle import Lifecycle
 
-THREADS = 16
 CONNECT_SECONDS = 3
-ROWS_OF_A_SHARD = 250
+ROWS_PER_SHARD = 250
 LATEST_RECEIPTS = 20
 METRIC_MINUTES = 15
-NOBODYS_CLICK = "00000000-0000-4000-8000-000000000000"
+UNKNOWN_CLICK_ID = "00000000-0000-4000-8000-000000000000"
+_ANSWER_LENGTH = 120
 
 
 def deployment(stack: Stack) -> Deployment:
-    """Asks for a click that nobody has: only the API, a function and a table together can say that there is none."""
+    """Request a click that does not exist: the right answer needs the API, a function and a table to work together."""
     if not stack.is_deployed:
         return Deployment(stack.status, None)
-    url = f"{stack.api_url}/api/v1/earn/track/{NOBODYS_CLICK}"
+    url = f"{stack.api_url}/api/v1/earn/track/{UNKNOWN_CLICK_ID}"
     try:
         response = requests.get(url, timeout=15)
-        answer, works = f"{response.status_code}: {response.text[:120]}", "CLICK_NOT_FOUND" in response.text
+        answer = f"{response.status_code}: {response.text[:_ANSWER_LENGTH]}"
+        works = "CLICK_NOT_FOUND" in response.text
     except requests.RequestException as error:
         answer, works = type(error).__name__, False
     return Deployment(stack.status, stack.api_url, answer, works)
 
 
 def tables(stack: Stack) -> dict[str, str]:
-    """Each table's state, by its name in the template."""
+    """Return each table's state by its name in the template; MISSING if the table does not exist."""
 
     def state(output: str) -> str:
         try:
@@ -59,47 +60,50 @@ def tables(stack: Stack) -> dict[str, str]:
             return "MISSING"
 
     outputs = sorted(name for name in stack.outputs if name.endswith("Table"))
-    return dict(zip([name.removesuffix("Table") for name in outputs], at_once(state, outputs), strict=True))
+    states = run_in_parallel(state, outputs)
+    return dict(zip([name.removesuffix("Table") for name in outputs], states, strict=True))
 
 
 def triggers(stack: Stack) -> list[Trigger]:
-    def mapping(named: tuple[str, str]) -> Trigger:
-        seen = stack.lambda_.get_event_source_mapping(UUID=named[1])
-        return Trigger(named[0], seen["State"], seen.get("LastProcessingResult", ""))
+    def mapping(ids: tuple[str, str]) -> Trigger:
+        name, uuid = ids
+        reply = stack.lambda_.get_event_source_mapping(UUID=uuid)
+        return Trigger(name, reply["State"], reply.get("LastProcessingResult", ""))
 
-    def rule(named: tuple[str, str]) -> Trigger:
-        return Trigger(named[0], stack.events.describe_rule(Name=named[1])["State"])
+    def rule(ids: tuple[str, str]) -> Trigger:
+        name, rule_name = ids
+        return Trigger(name, stack.events.describe_rule(Name=rule_name)["State"])
 
     mappings, rules = _resources(stack, "Lambda::EventSourceMapping"), _resources(stack, "Events::Rule")
-    return at_once(mapping, mappings) + at_once(rule, rules)
+    return run_in_parallel(mapping, mappings) + run_in_parallel(rule, rules)
 
 
 def partners(stack: Stack) -> list[Partner]:
     return sorted(stack.partners.all(), key=lambda partner: partner.partner_id)
 
 
-def reach(stack: Stack) -> list[Reach]:
-    """Connects to every place where active partners want to be told, as a delivery would, and says nothing there."""
+def endpoints(stack: Stack) -> list[Endpoint]:
+    """Connect to the server of each active partner as a delivery would, without sending anything."""
     allowed = stack.settings(TargetSettings).allowed_targets
-    wanted: dict[tuple[str, int], list[str]] = defaultdict(list)
+    partners_at: dict[tuple[str, int], list[str]] = defaultdict(list)
     for partner in stack.partners.active():
-        parts = urlsplit(partner.postback_url)
-        wanted[parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme, 0)].append(partner.partner_id)
-    errors = at_once(lambda target: _knock(*target, allowed), wanted)
+        url = urlsplit(partner.postback_url)
+        partners_at[url.hostname or "", url.port or DEFAULT_PORTS.get(url.scheme, 0)].append(partner.partner_id)
+    errors = run_in_parallel(lambda address: _connection_error(*address, allowed), partners_at)
     return [
-        Reach(f"{host}:{port}", tuple(sorted(names)), error, is_demo=f"{host}:{port}" == stack.demo_partners)
-        for ((host, port), names), error in zip(wanted.items(), errors, strict=True)
+        Endpoint(f"{host}:{port}", tuple(sorted(partner_ids)), error, is_demo=f"{host}:{port}" == stack.demo_partners)
+        for ((host, port), partner_ids), error in zip(partners_at.items(), errors, strict=True)
     ]
 
 
-def _knock(host: str, port: int, allowed: AllowedTargets) -> str | None:
-    """What keeps a connection from being made, if anything does."""
+def _connection_error(host: str, port: int, allowed: AllowedTargets) -> str | None:
+    """Return why no connection can be made, or None if one can."""
     try:
         addresses = vetted_addresses(host, port, allowed, socket.getaddrinfo)
     except TargetRefusedError as refusal:
         return refusal.message
     except (OSError, UnicodeError):
-        return "the name has no address"
+        return "the host name has no address"
     problem = "no address"
     for address in addresses:
         try:
@@ -114,41 +118,41 @@ def _knock(host: str, port: int, allowed: AllowedTargets) -> str | None:
 
 
 def postbacks(stack: Stack) -> list[SourceReceipts]:
-    moment = times.now()
-    sources = [f"product:{one.product_id}" for one in every(_active_products(stack))]
-    sources += [one.source for one in every(stack.networks.list_page) if one.status is Lifecycle.ACTIVE]
-    return at_once(lambda source: _receipts_of(stack, source, moment), sources)
+    now = times.now()
+    sources = [f"product:{product.product_id}" for product in every(_active_products(stack))]
+    sources += [network.source for network in every(stack.networks.list_page) if network.status is Lifecycle.ACTIVE]
+    return run_in_parallel(lambda source: _receipts_of(stack, source, now), sources)
 
 
 def _active_products(stack: Stack) -> Callable[[int, str | None], Any]:
     return lambda limit, cursor: stack.products.list_page(Lifecycle.ACTIVE, limit, cursor)
 
 
-def _receipts_of(stack: Stack, source: str, moment: str) -> SourceReceipts:
-    """The newest, going back as far as silence would be a finding."""
-    today = times.parse(moment)
+def _receipts_of(stack: Stack, source: str, now: str) -> SourceReceipts:
+    """Look back day by day, until there is a receipt or the source has been silent for too long."""
+    today = times.parse(now)
     for back in range(SILENT_DAYS + 1):
         day = (today - timedelta(days=back)).date().isoformat()
         latest = stack.receipts.of_day(source, day, None, LATEST_RECEIPTS, None).items
         if latest:
-            return _summed_up(source, latest, times.plus(moment, days=-1))
+            return _summarize(source, latest, times.plus(now, days=-1))
     return SourceReceipts(source)
 
 
-def _summed_up(source: str, latest: list[Receipt], since: str) -> SourceReceipts:
+def _summarize(source: str, latest: list[Receipt], since: str) -> SourceReceipts:
     outcomes = Counter(receipt.outcome for receipt in latest if receipt.received_at >= since)
-    refused = {outcome: number for outcome, number in outcomes.items() if outcome in refusals()}
+    refused = {outcome: count for outcome, count in outcomes.items() if outcome in refusal_outcomes()}
     return SourceReceipts(source, latest[0].received_at, outcomes.total() - sum(refused.values()), refused)
 
 
-def refusals() -> set[str]:
-    """Every outcome with which a receipt tells of a refusal."""
-    kinds, left = set[str](), [RequestError]
-    while left:
-        kind = left.pop()
-        kinds.add(kind.code.lower())
-        left += kind.__subclasses__()
-    return kinds
+def refusal_outcomes() -> set[str]:
+    """Return every outcome of a receipt that means that the postback was refused."""
+    outcomes, classes = set[str](), [RequestError]
+    while classes:
+        error_class = classes.pop()
+        outcomes.add(error_class.code.lower())
+        classes += error_class.__subclasses__()
+    return outcomes
 
 
 def deliveries(stack: Stack) -> OpenDeliveries:
@@ -156,20 +160,23 @@ def deliveries(stack: Stack) -> OpenDeliveries:
     return OpenDeliveries(
         retrying=tuple(row for rows in retrying for row in rows),
         parked=tuple(row for rows in parked for row in rows),
-        is_all=all(len(rows) < ROWS_OF_A_SHARD for rows in [*retrying, *parked]),
+        is_all=all(len(rows) < ROWS_PER_SHARD for rows in [*retrying, *parked]),
         partners=tuple(stack.partners.all()),
         health=stack.health.of_partners(),
     )
 
 
 def _in_state(stack: Stack, state: DeliveryState) -> list[list[Delivery]]:
-    """At most so many of each shard, the oldest: enough to tell what is wrong, and never the whole backlog."""
-    return at_once(lambda shard: list(islice(stack.deliveries.in_state(shard), ROWS_OF_A_SHARD)), shards_of(state))
+    """Return the oldest rows of each shard: enough to see what is wrong without reading a whole backlog."""
+    return run_in_parallel(
+        lambda shard: list(islice(stack.deliveries.in_state(shard), ROWS_PER_SHARD)), shards_of(state)
+    )
 
 
 def queues(stack: Stack) -> list[Queue]:
     urls = {name.removesuffix("QueueUrl"): url for name, url in stack.outputs.items() if name.endswith("QueueUrl")}
-    ages = _oldest(stack, urls)
+    ages = _oldest_ages(stack, urls)
+    all_counts = run_in_parallel(lambda url: _message_counts(stack, url), urls.values())
     return [
         Queue(
             name,
@@ -178,18 +185,18 @@ def queues(stack: Stack) -> list[Queue]:
             delayed=int(counts["ApproximateNumberOfMessagesDelayed"]),
             oldest_seconds=ages.get(name),
         )
-        for name, counts in zip(urls, at_once(lambda url: _counts(stack, url), urls.values()), strict=True)
+        for name, counts in zip(urls, all_counts, strict=True)
     ]
 
 
-def _counts(stack: Stack, url: str) -> dict[str, str]:
+def _message_counts(stack: Stack, url: str) -> dict[str, str]:
     counts: Any = stack.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     return dict(counts)
 
 
-def _oldest(stack: Stack, urls: dict[str, str]) -> dict[str, float]:
-    """How old the oldest message of each queue is, as CloudWatch last heard."""
-    moment = times.now()
+def _oldest_ages(stack: Stack, urls: dict[str, str]) -> dict[str, float]:
+    """Return the age of each queue's oldest message in seconds, as CloudWatch last recorded it."""
+    now = times.now()
     queries: Any = [
         {
             "Id": f"q{number}",
@@ -207,8 +214,8 @@ def _oldest(stack: Stack, urls: dict[str, str]) -> dict[str, float]:
     ]
     reply = stack.cloudwatch.get_metric_data(
         MetricDataQueries=queries,
-        StartTime=times.parse(moment) - timedelta(minutes=METRIC_MINUTES),
-        EndTime=times.parse(moment),
+        StartTime=times.parse(now) - timedelta(minutes=METRIC_MINUTES),
+        EndTime=times.parse(now),
         ScanBy="TimestampDescending",
     )
     names = list(urls)
@@ -216,32 +223,27 @@ def _oldest(stack: Stack, urls: dict[str, str]) -> dict[str, float]:
 
 
 def alarms(stack: Stack) -> list[Alarm]:
-    names = {real: name for name, real in _resources(stack, "CloudWatch::Alarm")}
-    pages = stack.cloudwatch.get_paginator("describe_alarms").paginate(AlarmNames=list(names)) if names else ()
+    logical_ids = {alarm_name: logical_id for logical_id, alarm_name in _resources(stack, "CloudWatch::Alarm")}
+    paginator = stack.cloudwatch.get_paginator("describe_alarms")
+    pages = paginator.paginate(AlarmNames=list(logical_ids)) if logical_ids else ()
     return [
         Alarm(
-            names[one["AlarmName"]],
-            one.get("AlarmDescription", ""),
-            one["StateValue"],
-            times.iso(one["StateUpdatedTimestamp"]),
+            logical_ids[alarm["AlarmName"]],
+            alarm.get("AlarmDescription", ""),
+            alarm["StateValue"],
+            times.iso(alarm["StateUpdatedTimestamp"]),
         )
         for page in pages
-        for one in page["MetricAlarms"]
+        for alarm in page["MetricAlarms"]
     ]
 
 
 def _resources(stack: Stack, kind: str) -> list[tuple[str, str]]:
-    """(name in the template, name in AWS) of every resource of this kind."""
+    """Return (logical id, physical id) of every resource of this kind, such as `Events::Rule`."""
     pages = stack.cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack.name)
     return [
-        (one["LogicalResourceId"], one["PhysicalResourceId"])
+        (resource["LogicalResourceId"], resource["PhysicalResourceId"])
         for page in pages
-        for one in page["StackResourceSummaries"]
-        if one["ResourceType"] == f"AWS::{kind}"
+        for resource in page["StackResourceSummaries"]
+        if resource["ResourceType"] == f"AWS::{kind}"
     ]
-
-
-def at_once[J, R](work: Callable[[J], R], jobs: Iterable[J]) -> list[R]:
-    """The results of all jobs, in their order."""
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(work, jobs))

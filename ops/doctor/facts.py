@@ -1,4 +1,4 @@
-"""What the doctor goes by: plain facts about a stack, looked up by `ops.examine` and judged by `ops.diagnosis`."""
+"""Plain facts about a stack: `ops.doctor.observe` looks them up, `ops.doctor.judge` judges them."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from ricochet.delivery.partners.partner_health import PartnerHealth
 @dataclass(frozen=True)
 class Deployment:
     status: str
-    api_url: str | None  # None: no deployment has gone through yet
-    answer: str = ""  # what the API said to a harmless question
+    api_url: str | None  # None: no deployment has succeeded yet
+    answer: str = ""  # the API's answer to a harmless request
     works: bool = False
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """What makes a function run: a queue, a stream, a schedule."""
+    """A queue, stream or schedule that makes a function run."""
 
     name: str
     state: str
-    result: str = ""  # of its last run, where AWS tells
+    last_result: str = ""  # empty if AWS does not report one
 
 
 @dataclass(frozen=True)
-class Reach:
-    """Whether anybody takes connections where partners want to be told."""
+class Endpoint:
+    """A server that partners' postbacks go to, and whether it accepts connections."""
 
     target: str  # host:port
     partners: tuple[str, ...]
-    error: str | None = None
+    error: str | None = None  # None: it accepts connections
     is_demo: bool = False
 
 
@@ -42,15 +42,15 @@ class SourceReceipts:
 
     source: str  # `product:<id>` or `network:<id>`
     last_at: str | None = None
-    accepted: int = 0  # of the latest within a day
-    refused: dict[str, int] = field(default_factory=dict)  # outcome -> how many, of the same
+    accepted: int = 0  # of the latest receipts, within a day
+    refused: dict[str, int] = field(default_factory=dict)  # outcome -> count, of the same receipts
 
 
 @dataclass(frozen=True)
 class OpenDeliveries:
     retrying: tuple[Delivery, ...] = ()
     parked: tuple[Delivery, ...] = ()
-    is_all: bool = True  # False: there are more than were looked at
+    is_all: bool = True  # False: there are more deliveries than were read
     partners: tuple[Partner, ...] = ()
     health: dict[str, PartnerHealth] = field(default_factory=dict)
 
@@ -61,7 +61,7 @@ class Queue:
     visible: int
     in_flight: int
     delayed: int
-    oldest_seconds: float | None = None  # None: CloudWatch does not say
+    oldest_seconds: float | None = None  # None: CloudWatch has no value
 
 
 @dataclass(frozen=True)

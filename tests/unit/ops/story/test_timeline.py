@@ -1,9 +1,10 @@
-"""A conversion's story: everything that was recorded, in its order, and short enough for one screen."""
+"""The story of a conversion: everything that was recorded, in order, short enough for one screen."""
 
 import pytest
 
-from ops import render, story
-from ops.story import Story, happenings, headline
+from ops import render
+from ops.story import timeline
+from ops.story.timeline import Story, events, summary
 from ricochet.delivery.delivery import DeliveryState, Hold
 from ricochet.intake.raw_postback import receipt_of
 from ricochet.ledger.conversion import HoldReason, PastVersion
@@ -73,17 +74,17 @@ def refunded() -> Story:
     )
 
 
-def test_everything_is_told_in_the_order_in_which_it_happened(refunded):
-    told = happenings(refunded)
-    assert [one.at for one in told] == sorted(one.at for one in told)
-    assert [one.what for one in told] == [
+def test_events_are_in_the_order_in_which_they_happened(refunded):
+    found = events(refunded)
+    assert [one.at for one in found] == sorted(one.at for one in found)
+    assert [one.kind for one in found] == [
         *("click", "visit", "postback", "version 1", "earning", "commission", "part_1"),
         *("postback", "version 2", "earning", "part_1"),
     ]
 
 
 def test_a_story_names_who_what_and_how_much(refunded):
-    lines = {f"{one.what} {one.at}": one.text for one in happenings(refunded)}
+    lines = {f"{one.kind} {one.at}": one.text for one in events(refunded)}
     assert lines[f"click {NOON}"] == f"{CLICK_ID} on prod_1 by user_1"
     assert lines[f"postback {SALE}"] == "credited (network:n, RCPT-credited)"
     assert lines[f"version 1 {SALE}"] == 'approved, "SALE", 5.00 USD'
@@ -92,19 +93,19 @@ def test_a_story_names_who_what_and_how_much(refunded):
     assert lines[f"commission {SALE}"] == "+0.50 USD completed (to user_2, EARN-0.5)"
 
 
-def test_each_attempt_is_told_with_the_wait_before_it(refunded):
-    (delivered, waiting) = [one.text for one in happenings(refunded) if one.what == "part_1"]
+def test_each_attempt_is_shown_with_the_wait_before_it(refunded):
+    (delivered, waiting) = [one.text for one in events(refunded) if one.kind == "part_1"]
     assert delivered == (
         "version 1 (Purchase) delivered: 500 (6 ms), after 2 s ReadTimeout (15000 ms), after 5 min 200 (1 ms)"
     )
     assert waiting == "version 2 (Purchase) retrying: not tried yet; held: paused; next at 03-01 13:05:00.000"
 
 
-def test_in_a_list_a_delivery_says_its_last_attempt_and_what_is_to_come(refunded):
+def test_last_attempt_is_shown_with_the_next_step(refunded):
     delivered, waiting = refunded.deliveries
-    assert story.briefly(delivered) == "attempt 3: 200 (1 ms)"
-    assert story.briefly(waiting) == "not tried yet; held: paused; next at 03-01 13:05:00.000"
-    assert story.briefly(a_delivery(attempts=(an_attempt(410),), next_attempt_at=None, detail="why")) == (
+    assert timeline.last_attempt(delivered) == "attempt 3: 200 (1 ms)"
+    assert timeline.last_attempt(waiting) == "not tried yet; held: paused; next at 03-01 13:05:00.000"
+    assert timeline.last_attempt(a_delivery(attempts=(an_attempt(410),), next_attempt_at=None, detail="why")) == (
         "410 (12 ms); why"
     )
 
@@ -113,13 +114,13 @@ def test_in_a_list_a_delivery_says_its_last_attempt_and_what_is_to_come(refunded
     ("kind", "shown"),
     [("ConnectionRefusedError", "ConnectionRefusedError"), (None, "ConnectionError: ConnectionRefusedError")],
 )
-def test_an_attempt_without_an_answer_shows_its_innermost_error(kind, shown):
+def test_attempt_without_an_answer_shows_its_innermost_error(kind, shown):
     attempt = an_attempt(None, error="ConnectionError: ConnectionRefusedError", error_kind=kind)
-    assert story.attempts(a_delivery(attempts=(attempt,))) == f"{shown} (12 ms)"
+    assert timeline.all_attempts(a_delivery(attempts=(attempt,))) == f"{shown} (12 ms)"
 
 
-def test_the_headline_says_what_it_has_come_to(refunded):
-    assert headline(refunded) == {
+def test_summary_shows_the_current_state(refunded):
+    assert summary(refunded) == {
         "conversion": "CONV-1 (transaction T-1)",
         "status": "reversed, version 2",
         "source": "product:prod_1",
@@ -128,41 +129,41 @@ def test_the_headline_says_what_it_has_come_to(refunded):
     }
 
 
-def test_money_that_is_held_says_why_and_a_change_says_by_whom():
+def test_held_money_shows_the_reason_and_a_change_shows_its_author():
     held = a_conversion(status=Status.PENDING, hold_reason=HoldReason.AMOUNT_OVER_CAP, changed_by="operator:me")
-    assert headline(Story(None, held))["status"] == "pending, version 1, held: amount_over_cap"
-    assert happenings(Story(None, held))[0].text.endswith("by operator:me")
+    assert summary(Story(None, held))["status"] == "pending, version 1, held: amount_over_cap"
+    assert events(Story(None, held))[0].text.endswith("by operator:me")
 
 
-@pytest.mark.parametrize(("by", "what"), [("operator:me", "decision"), ("partner:acme", "reply")])
-def test_what_an_operator_or_a_partner_said_is_no_postback(by, what):
+@pytest.mark.parametrize(("by", "kind"), [("operator:me", "decision"), ("partner:acme", "reply")])
+def test_decisions_and_replies_are_not_called_postbacks(by, kind):
     decided = receipt_of_decision(by, REFUND, "credited", conversion_id="CONV-1", detail="he called")
-    told = happenings(Story(a_click(), receipts=(decided,)))[-1]
-    assert (told.what, told.text) == (what, f"credited: he called ({by}, {decided.receipt_id})")
+    event = events(Story(a_click(), receipts=(decided,)))[-1]
+    assert (event.kind, event.text) == (kind, f"credited: he called ({by}, {decided.receipt_id})")
 
 
-def test_a_delivery_is_named_by_what_commands_know_it_by():
-    assert story.name(a_delivery()) == "CONV-1/1/part_1"
+def test_delivery_name_is_the_one_that_commands_accept():
+    assert timeline.delivery_name(a_delivery()) == "CONV-1/1/part_1"
 
 
-def test_a_click_that_led_to_nothing_tells_why():
+def test_click_without_a_conversion_shows_why_its_postbacks_were_refused():
     refused = a_receipt(SALE, "click_expired", detail="this click expired")
-    told = Story(a_click(), receipts=(refused,))
-    assert headline(told) == {"conversion": "none: this click has led to nothing"}
-    assert happenings(told)[-1].text == "click_expired: this click expired (network:n, RCPT-click_expired)"
+    story = Story(a_click(), receipts=(refused,))
+    assert summary(story) == {"conversion": "none: this click has no conversion"}
+    assert events(story)[-1].text == "click_expired: this click expired (network:n, RCPT-click_expired)"
 
 
-def test_json_has_the_names_of_the_api_and_no_address_of_the_user(refunded):
-    shown = story.to_json(refunded)
+def test_json_has_the_names_of_the_api_and_no_user_address(refunded):
+    shown = timeline.to_json(refunded)
     assert shown["conversion"]["conversionId"] == "CONV-1"
     assert shown["conversion"].keys().isdisjoint({"dayShard", "reports", "ip"})
     assert shown["deliveries"][0]["attempts"][0]["statusCode"] == 500
     assert shown["deliveries"][0].keys().isdisjoint({"partnerShard", "stateShard", "ttl"})
     assert shown["click"].keys().isdisjoint({"ip", "userAgent"})
     assert shown["referrerId"] == "user_2"
-    assert story.to_json(Story(a_click()))["conversion"] is None
+    assert timeline.to_json(Story(a_click()))["conversion"] is None
 
 
-def test_amounts_have_cents_and_what_is_finer_is_not_rounded():
+def test_amounts_show_cents_and_are_never_rounded():
     assert render.money(a_conversion(amount="4.025").amount, "USD") == "4.025 USD"
     assert render.money(a_conversion(amount="50").amount, "USD") == "50.00 USD"

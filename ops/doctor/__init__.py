@@ -1,0 +1,1 @@
+"""`ops doctor` in three steps: observe the stack, keep the facts, judge them."""
