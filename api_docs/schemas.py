@@ -66,7 +66,8 @@ def _as_shown(made: JsonSchemaValue, model: type[Model]) -> None:
     }
     for schema in made["properties"].values():
         schema.pop("default", None)
-    made["required"] = [name for name, field in shown.items() if not _may_be_absent(field)]
+    is_complete = model.model_config.get("json_schema_serialization_defaults_required", False)
+    made["required"] = [name for name, field in shown.items() if is_complete or not _may_be_absent(field)]
     made["additionalProperties"] = False
 
 

@@ -12,8 +12,8 @@ from ops.facts import Alarm, Deployment, OpenDeliveries, Queue, Reach, SourceRec
 from ricochet.delivery.delivery import Delivery
 from ricochet.delivery.partners.manage_partners import PAUSED_BY_OPERATOR
 from ricochet.delivery.partners.partner import Partner
-from ricochet.delivery.partners.partner_health import NOTICES, Breaker, PartnerHealth, way_to_pause
-from ricochet.delivery.release_due_deliveries import RATE
+from ricochet.delivery.partners.partner_health import WARNING_PERCENTS, Breaker, PartnerHealth, percent_to_pause
+from ricochet.delivery.release_due_deliveries import DEFAULT_RATE
 from ricochet.values import times
 from ricochet.values.lifecycle import Lifecycle
 
@@ -212,7 +212,7 @@ def _late(seen: OpenDeliveries, known: dict[str, Partner], moment: str) -> list[
     if not seen.is_all:
         return []
     overdue = {
-        partner_id: times.plus(moment, seconds=-LATE_SECONDS - number / (known[partner_id].rate or RATE))
+        partner_id: times.plus(moment, seconds=-LATE_SECONDS - number / (known[partner_id].rate or DEFAULT_RATE))
         for partner_id, number in Counter(row.partner_id for row in seen.retrying).items()
         if not _is_held_back(known, seen.health, partner_id)
     }
@@ -231,17 +231,17 @@ def _unwell(seen: OpenDeliveries, known: dict[str, Partner], moment: str) -> Ite
     """Partners that fail; not those that are paused, who get nothing anyway."""
     waited_for = {row.partner_id for row in seen.retrying}
     for partner_id, one in seen.health.items():
-        partner, way = known.get(partner_id), way_to_pause(one, moment)
+        partner, way = known.get(partner_id), percent_to_pause(one, moment)
         # Where nothing waits and the time is over, the breaker stays open until there is something to be sent.
         is_shut = one.breaker is Breaker.OPEN and (partner_id in waited_for or (one.open_until or "") > moment)
-        if partner is None or partner.status is not Lifecycle.ACTIVE or not (is_shut or way >= NOTICES[0]):
+        if partner is None or partner.status is not Lifecycle.ACTIVE or not (is_shut or way >= WARNING_PERCENTS[0]):
             continue
         text = f"{partner_id} has failed {one.failures} times since {one.failing_since}"
         if is_shut and (one.open_until or "") > moment:
             text += f"; its breaker is open until {one.open_until}, then one postback is sent to see"
         elif is_shut:
             text += "; its breaker is open, and one postback is about to be sent to see"
-        if way >= NOTICES[0]:
+        if way >= WARNING_PERCENTS[0]:
             text += f"; {way} % of the way to being paused"
         yield red(text, "ask the partner whether its server is well; all of its deliveries wait", "health")
 

@@ -22,6 +22,7 @@ from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.settings import TargetSettings
 from ricochet.errors import RequestError, TargetRefusedError
 from ricochet.http.addresses import AllowedTargets
+from ricochet.http.plain_url import DEFAULT_PORTS
 from ricochet.http.resolver import vetted_addresses
 from ricochet.ledger.receipt import Receipt
 from ricochet.values import times
@@ -33,7 +34,6 @@ ROWS_OF_A_SHARD = 250
 LATEST_RECEIPTS = 20
 METRIC_MINUTES = 15
 NOBODYS_CLICK = "00000000-0000-4000-8000-000000000000"
-_PORTS = {"http": 80, "https": 443}
 
 
 def deployment(stack: Stack) -> Deployment:
@@ -84,7 +84,7 @@ def reach(stack: Stack) -> list[Reach]:
     wanted: dict[tuple[str, int], list[str]] = defaultdict(list)
     for partner in stack.partners.active():
         parts = urlsplit(partner.postback_url)
-        wanted[parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)].append(partner.partner_id)
+        wanted[parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme, 0)].append(partner.partner_id)
     errors = at_once(lambda target: _knock(*target, allowed), wanted)
     return [
         Reach(f"{host}:{port}", tuple(sorted(names)), error, is_demo=f"{host}:{port}" == stack.demo_partners)

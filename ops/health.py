@@ -13,7 +13,7 @@ from ops import examine, render
 from ops.facts import OpenDeliveries
 from ops.target import Json, stack_of
 from ricochet.delivery.partners.partner import Partner
-from ricochet.delivery.partners.partner_health import Breaker, PartnerHealth, way_to_pause
+from ricochet.delivery.partners.partner_health import Breaker, PartnerHealth, percent_to_pause
 from ricochet.values import times
 from ricochet.values.entity import View
 from ricochet.values.lifecycle import Lifecycle
@@ -68,7 +68,7 @@ def troubles(found: OpenDeliveries, moment: str) -> list[Trouble]:
         Trouble(
             partner,
             state := found.health.get(partner.partner_id),
-            way_to_pause(state, moment) if state else 0,
+            percent_to_pause(state, moment) if state else 0,
             retrying[partner.partner_id],
             parked[partner.partner_id],
         )

@@ -33,9 +33,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     )
     result = retry(messages)
     record_each(result.rows)
-    for message_id, reason in result.again.items():
+    for message_id, reason in result.failures.items():
         log_unfinished(message_id, messages[message_id], reason)
     for message_id in unreadable:
         logger.error("message not understood", extra={"message_id": message_id})
     record(result.health_changes)
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in [*result.again, *unreadable]]}
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in [*result.failures, *unreadable]]}

@@ -6,12 +6,12 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, cast
 
 from ricochet.delivery.delivery import Delivery, DeliveryState
 from ricochet.delivery.distribute_conversions import DistributeConversions
-from ricochet.delivery.fan_out import PER_PARTNER, THREADS
+from ricochet.delivery.fan_out import THREADS, THREADS_PER_PARTNER
 from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.partners.partner_gate import PartnerGate
 from ricochet.delivery.partners.partner_health import FIRST_RATE, PartnerHealth
@@ -19,12 +19,11 @@ from ricochet.delivery.queues import BATCH, DeliveryMessage, DeliveryQueue
 from ricochet.delivery.release_due_deliveries import ReleaseDueDeliveries
 from ricochet.delivery.retry_deliveries import RetryDeliveries
 from ricochet.delivery.retry_schedule import RetrySchedule
-from ricochet.delivery.send_delivery import Attempts
-from ricochet.delivery.transitions import after_attempt
 from ricochet.dynamodb.wire import to_wire
 from ricochet.http.addresses import AllowedTargets
 from ricochet.http.attempt import Attempt
-from ricochet.http.client import FIRST_ATTEMPT, Sender
+from ricochet.http.client import FIRST_ATTEMPT, Sender, SendResult
+from ricochet.http.outbound import Outbound
 from ricochet.ledger.conversion import Conversion
 from ricochet.values import times
 from ricochet.values.statuses import Status
@@ -122,13 +121,25 @@ class Memory:
         return [message for _, message in ready]
 
 
+class StatusSender:
+    """Every partner at once: it answers each request with one status code."""
+
+    def __init__(self, status_code: int) -> None:
+        self.status_code, self.sent, self._lock = status_code, 0, threading.Lock()
+
+    def send(self, outbound: Outbound) -> SendResult:
+        with self._lock:
+            self.sent += 1
+        return SendResult(Attempt(at=times.now(), ms=1, status_code=self.status_code))
+
+
 class Engine:
-    """First attempts and retries on one memory; `attempts` replaces the partners, which are else real servers."""
+    """First attempts and retries on one memory; `sender` replaces the partners, which are else real servers."""
 
     def __init__(
         self,
         ports: list[int],
-        attempts: Callable[[Delivery, Partner], Delivery] | None = None,
+        sender: StatusSender | None = None,
         schedule: RetrySchedule = SCHEDULE,
     ) -> None:
         allowed = AllowedTargets.parse(",".join(f"127.0.0.1:{port}" for port in ports))
@@ -136,7 +147,7 @@ class Engine:
         anything = cast("Any", self.memory)
         parts = (
             *(anything, anything, PartnerGate(anything, anything, anything, schedule)),
-            attempts or Attempts(Sender(allowed, FIRST_ATTEMPT), schedule, times.now),
+            *(sender or Sender(allowed, FIRST_ATTEMPT), schedule),
             *(DeliveryQueue(anything, "retries"), DeliveryQueue(anything, "parking"), anything),
         )
         self._distribute = DistributeConversions(*cast("Any", parts))
@@ -168,7 +179,7 @@ def _fan_out(partners: Fleet) -> list[Row]:
     ideal = math.ceil(sends / THREADS) * LATENCY_MS / 1000
     return [
         Row(f"fan-out of {sends} sends / ({THREADS} threads' worth of latency)", seconds / ideal, 1.25),
-        Row("at once to one partner", max(arrivals.peaks.values()), PER_PARTNER),
+        Row("at once to one partner", max(arrivals.peaks.values()), THREADS_PER_PARTNER),
     ]
 
 
@@ -202,7 +213,7 @@ def _all_dead_for_a_while() -> list[Row]:
         peak = max(partners.arrivals().peaks.values())
     lost = sum(row.state is not DeliveryState.DELIVERED for row in engine.memory.rows.values())
     return [
-        Row(f"all {BACK_AT_ONCE} dead, then back: at once to one partner", peak, PER_PARTNER),
+        Row(f"all {BACK_AT_ONCE} dead, then back: at once to one partner", peak, THREADS_PER_PARTNER),
         Row("  in one second to one partner", max(engine.memory.permits.values()), FIRST_RATE),
         Row("  postbacks lost", lost, 0, exact=True),
     ]
@@ -217,27 +228,22 @@ def _failing() -> list[Row]:
 
 def _sends_per_failure(status_code: int) -> float:
     """Send to a partner that always answers with this status, until everything is held or parked."""
-    attempts = Counter[str]()
-
-    def attempt(row: Delivery, _: Partner) -> Delivery:
-        attempts[row.conversion_id] += 1
-        return after_attempt(row, Attempt(at=times.now(), ms=1, status_code=status_code), None, SCHEDULE, times.now())
-
-    engine = Engine([1], attempt)
+    sender = StatusSender(status_code)
+    engine = Engine([1], sender)
     for start in range(0, MANY, RECORDS_AT_ONCE):
         engine.distribute(range(start, start + RECORDS_AT_ONCE))
     engine.retry_all()
     rows = engine.memory.rows.values()
     assert len(rows) == MANY
     assert DeliveryState.DELIVERED not in {row.state for row in rows}
-    return engine.memory.send_calls / (attempts.total() if status_code == 404 else MANY)
+    return engine.memory.send_calls / (sender.sent if status_code == 404 else MANY)
 
 
 def _distribute(partners: Fleet, ports: list[int], *, p95: bool = False) -> tuple[float, Arrivals]:
     """Return the wall seconds of one batch to these partners (or the healthy ones' p95), with open connections."""
     engine, alive = Engine(ports), set(partners.healthy)
     if set(ports) <= alive:
-        engine.distribute(range(PER_PARTNER))
+        engine.distribute(range(THREADS_PER_PARTNER))
     partners.arrivals()
     started = time.time()
     engine.distribute(range(CONVERSIONS))

@@ -18,7 +18,7 @@ import pytest
 
 from ricochet.http.addresses import AllowedTargets
 from ricochet.http.client import Limits, Sender, SendResult
-from ricochet.http.deadline import PunctualSocket
+from ricochet.http.deadline import DeadlineSocket
 from ricochet.http.outbound import Method, Outbound
 from tests.faults.certificates import Authority
 from tests.faults.servers import Script, Server, answer, answers
@@ -142,7 +142,7 @@ class Meeting:
         self._sender._limits = Limits(PATIENCE, PATIENCE)  # the partner's deadline may be too short on a busy machine
         afterwards = self._sender.send(Outbound(Method.GET, f"http://{self._healthy.host}/"))
         assert (afterwards.attempt.status_code, afterwards.attempt.reply) == (200, "healthy")
-        kept = [one for one in gc.get_objects() if isinstance(one, PunctualSocket) and one.fileno() >= 0]
+        kept = [one for one in gc.get_objects() if isinstance(one, DeadlineSocket) and one.fileno() >= 0]
         assert len(kept) <= len(self._hosts) * self._at_once
 
 

@@ -141,7 +141,7 @@ def test_an_invalid_retry_after_is_ignored(meet, serve, fault, header, seconds):
 def test_a_retry_after_in_the_year_9999_is_capped_by_the_schedule(meet, serve, fault):
     header = "Fri, 31 Dec 9999 23:59:59 GMT"
     result = meet(serve(answers(answer("429 Too Many Requests", retry_after=header)))).send()
-    assert RetrySchedule((10,)).wait_after(1, 0, result.retry_after) <= MAX_RETRY_AFTER * 1.1
+    assert RetrySchedule((10,)).delay_after(1, 0, result.retry_after) <= MAX_RETRY_AFTER * 1.1
     fault("429", f"Retry-After: {header}", f"{result_of(result)}, capped at six hours by the schedule")
 
 

@@ -347,7 +347,7 @@ def test_an_exchange_that_met_a_dead_connection_reuses_no_other(serve):
     request = requests.Request("GET", f"http://{partner.host}/").prepare()
     for takes_kept, connections in ((True, 1), (True, 1), (False, 2)):
         with Exchange(5, 65_536) as exchange:
-            exchange.takes_kept_connections = takes_kept
+            exchange.may_reuse_connections = takes_kept
             assert adapter.send(request).content == b"hello"
             assert partner.connections == connections
 

@@ -111,7 +111,7 @@ def test_a_partner_that_answers_410_is_paused_and_resuming_reports_what_it_misse
     resumed = admin.patch("partners", partner_id, status="active").data
     assert resumed["missed"]["since"] == paused["pausedAt"]
     assert "pauseReason" not in resumed
-    assert health(rows, partner_id)["gone"] == 0
+    assert health(rows, partner_id)["goneReplies"] == 0
 
 
 def test_a_partner_that_answers_410_to_retries_is_paused_too(campaign, partners, admin, stack):

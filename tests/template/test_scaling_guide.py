@@ -49,7 +49,7 @@ def test_the_guides_price_of_alarms_is_that_of_their_metrics():
 
 
 def test_the_guide_knows_the_limits_in_the_code():
-    assert f"{fan_out.THREADS} sends in an invocation, {fan_out.PER_PARTNER} of them to one partner" in GUIDE
+    assert f"{fan_out.THREADS} sends in an invocation, {fan_out.THREADS_PER_PARTNER} of them to one partner" in GUIDE
     assert (
         f"a day's shard of unidentified senders in Receipts (`bySourceDay`), of {receipt.UNIDENTIFIED_SHARDS} |"
         in GUIDE

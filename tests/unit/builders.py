@@ -152,12 +152,12 @@ class RecordedAudit(Audit):
 
 
 class OpenGate:
-    """A gate that lets everybody through but those whom `waits` names; it keeps what it is told."""
+    """A gate that lets all partners pass except those in `waits`, and records their attempts."""
 
     def __init__(self, **waits) -> None:
         self.waits, self.health_changes = waits, []
 
-    def opened(self):
+    def open_session(self):
         return self
 
     def check(self, partner):

@@ -1,4 +1,4 @@
-"""Stream records become one delivery for each version and each partner that wants it."""
+"""A stream record becomes one delivery for each partner that subscribes to its version."""
 
 import threading
 
@@ -7,8 +7,9 @@ import pytest
 from ricochet.delivery.delivery import DeliveryState, Hold
 from ricochet.delivery.distribute_conversions import DistributeConversions
 from ricochet.delivery.retry_schedule import RetrySchedule
-from ricochet.delivery.transitions import Wait, after_attempt
+from ricochet.delivery.transitions import Delay
 from ricochet.dynamodb.wire import to_wire
+from ricochet.http.client import SendResult
 from ricochet.values import times
 from ricochet.values.statuses import Status
 from tests.unit.builders import IN_AN_HOUR, Books, OpenGate, a_conversion, a_partner, a_report, an_attempt
@@ -19,23 +20,26 @@ PURCHASE = a_conversion(version=2, updated_at="2026-03-01T14:00:00.000Z")
 
 
 class World:
-    """Partners with what they answer, the deliveries on record, and the queues."""
+    """Partners and their answers, the recorded deliveries, and the queues."""
 
     def __init__(self, *partners, answers=None):
         self.partners, self.answers = partners or (a_partner(),), answers or {}
         self.rows, self.sent, self.retries, self.parked = {}, [], [], []
         self._lock = threading.Lock()
-        self.gate, self.words, self.reply = OpenGate(), [], None
+        self.gate, self.replies, self.reply = OpenGate(), [], None
 
-    def tell(self, *records, has_time=lambda: True):
+    def distribute(self, *records, has_time=lambda: True):
         queues = (self._queue(self.retries), self._queue(self.parked))
+        schedule = RetrySchedule((10,))
         distribute = DistributeConversions(
-            self, self, self.gate, self._attempt, *queues, self, clock=lambda: IN_AN_HOUR
+            self, self, self.gate, self, schedule, *queues, self, clock=lambda: IN_AN_HOUR
         )
         return distribute(records, has_time)
 
     def active(self):
-        return list(self.partners)
+        return [
+            one.with_changes(postback_url=f"https://p.example/{one.partner_id}/{{status}}") for one in self.partners
+        ]
 
     def of_conversion(self, conversion_id):
         return list(self.rows.values())
@@ -43,14 +47,14 @@ class World:
     def put_first(self, row):
         return self.rows.setdefault(row.delivery_key, row) is row
 
-    def _attempt(self, row, partner):
+    def send(self, outbound):
+        partner_id, event = outbound.url.split("/")[-2:]
         with self._lock:
-            self.sent.append((partner.partner_id, row.notice.status.lead_word))
-        attempt = an_attempt(self.answers.get(partner.partner_id, 200), reply=self.reply)
-        return after_attempt(row, attempt, None, RetrySchedule((10,)), IN_AN_HOUR)
+            self.sent.append((partner_id, event))
+        return SendResult(an_attempt(self.answers.get(partner_id, 200), reply=self.reply))
 
-    def put(self, word):
-        self.words.append(word.status)
+    def put(self, reply):
+        self.replies.append(reply.status)
 
     @staticmethod
     def _queue(messages):
@@ -66,50 +70,50 @@ def a_record(new, old=None) -> dict:
     return {"dynamodb": {name: to_wire(image.to_item()) for name, image in images.items() if image}}
 
 
-def test_every_active_partner_is_told_once():
+def test_each_active_partner_receives_a_version_once():
     world = World(a_partner(), a_partner(partner_id="part_2"))
-    result = world.tell(a_record(PURCHASE, LEAD))
+    result = world.distribute(a_record(PURCHASE, LEAD))
     assert sorted(world.sent) == [("part_1", "Purchase"), ("part_2", "Purchase")]
     assert {row.state for row in world.rows.values()} == {DELIVERED}
     assert (len(result.rows), world.retries, world.parked) == (2, [], [])
 
 
-def test_a_record_that_comes_again_sends_nothing_again():
+def test_repeated_record_sends_nothing():
     world = World()
-    world.tell(a_record(PURCHASE, LEAD))
-    result = world.tell(a_record(PURCHASE, LEAD))
+    world.distribute(a_record(PURCHASE, LEAD))
+    result = world.distribute(a_record(PURCHASE, LEAD))
     assert (len(world.sent), result.rows) == (1, [])
 
 
-def test_one_partners_failure_is_queued_and_hurts_nobody():
+def test_failure_of_one_partner_is_enqueued_and_does_not_affect_others():
     world = World(a_partner(), a_partner(partner_id="part_2"), answers={"part_1": 500})
-    world.tell(a_record(PURCHASE, LEAD))
+    world.distribute(a_record(PURCHASE, LEAD))
     assert {row.partner_id: row.state for row in world.rows.values()} == {"part_1": RETRYING, "part_2": DELIVERED}
     assert world.retries == ["000002#part_1"]
 
 
-def test_what_is_on_record_but_perhaps_not_on_the_queue_is_queued_again():
+def test_recorded_delivery_is_enqueued_again_when_its_record_is_repeated():
     world = World(answers={"part_1": 500})
-    world.tell(a_record(PURCHASE, LEAD))
-    world.tell(a_record(PURCHASE, LEAD))
+    world.distribute(a_record(PURCHASE, LEAD))
+    world.distribute(a_record(PURCHASE, LEAD))
     assert (len(world.sent), world.retries) == (1, ["000002#part_1"] * 2)
 
 
-def test_what_there_is_no_time_for_is_queued_unsent():
+def test_deliveries_without_time_left_are_enqueued_unsent():
     world = World()
-    world.tell(a_record(PURCHASE, LEAD), has_time=lambda: False)
+    world.distribute(a_record(PURCHASE, LEAD), has_time=lambda: False)
     (row,) = world.rows.values()
     assert (world.sent, world.retries) == ([], ["000002#part_1"])
     assert (row.attempt_count, row.next_attempt_at) == (0, IN_AN_HOUR)
 
 
-def test_a_partner_hears_the_versions_of_a_conversion_in_their_order():
+def test_partner_receives_the_versions_of_a_conversion_in_order():
     partners = [a_partner(partner_id=f"part_{number}") for number in range(8)]
     world = World(*partners)
-    world.tell(a_record(LEAD), a_record(PURCHASE, LEAD))
+    world.distribute(a_record(LEAD), a_record(PURCHASE, LEAD))
     for partner in partners:
-        heard = [word for partner_id, word in world.sent if partner_id == partner.partner_id]
-        assert heard == ["Lead", "Purchase"]
+        received = [event for partner_id, event in world.sent if partner_id == partner.partner_id]
+        assert received == ["Lead", "Purchase"]
 
 
 @pytest.mark.parametrize(
@@ -120,40 +124,40 @@ def test_a_partner_hears_the_versions_of_a_conversion_in_their_order():
     ],
     ids=["no new version", "deleted"],
 )
-def test_nobody_hears_of_what_is_no_new_version(record):
+def test_record_without_a_new_version_is_not_delivered(record):
     world = World()
-    world.tell(record)
+    world.distribute(record)
     assert (world.sent, world.rows) == ([], {})
 
 
-def test_a_partner_hears_only_what_it_asked_for():
+def test_partner_receives_only_the_events_it_subscribed_to():
     world = World(a_partner(events=("Lead",)))
-    world.tell(a_record(PURCHASE, LEAD))
+    world.distribute(a_record(PURCHASE, LEAD))
     assert (world.sent, world.rows) == ([], {})
 
 
-def test_a_partial_refund_is_told_to_nobody():
+def test_partial_refund_is_not_delivered():
     books = Books()
     sale = books.tell(a_report(Status.APPROVED, 5)).conversion
     partial = books.tell(a_report(Status.REVERSED, 2)).conversion
     world = World()
-    world.tell(a_record(sale), a_record(partial, sale))
+    world.distribute(a_record(sale), a_record(partial, sale))
     assert world.sent == [("part_1", "Purchase")]
 
 
-def test_a_full_refund_is_told():
+def test_full_refund_is_delivered():
     books = Books()
     sale = books.tell(a_report(Status.APPROVED, 5)).conversion
     refund = books.tell(a_report(Status.REVERSED)).conversion
     world = World()
-    world.tell(a_record(refund, sale))
+    world.distribute(a_record(refund, sale))
     assert world.sent == [("part_1", "Reject")]
 
 
-def test_whom_the_gate_holds_back_is_put_off_without_an_attempt():
+def test_delivery_held_at_the_gate_uses_no_attempt():
     world = World(a_partner(), a_partner(partner_id="part_2"))
-    world.gate = OpenGate(part_1=Wait(Hold.BREAKER, 30))
-    world.tell(a_record(PURCHASE, LEAD))
+    world.gate = OpenGate(part_1=Delay(Hold.BREAKER, 30))
+    world.distribute(a_record(PURCHASE, LEAD))
     row = world.rows["000002#part_1"]
     assert world.sent == [("part_2", "Purchase")]
     assert (row.state, row.attempt_count, row.held_by) == (RETRYING, 0, Hold.BREAKER)
@@ -161,18 +165,18 @@ def test_whom_the_gate_holds_back_is_put_off_without_an_attempt():
     assert world.gate.health_changes == [("part_2", 200)]
 
 
-def test_a_partner_is_not_told_of_its_own_word():
+def test_partner_does_not_receive_its_own_change():
     world = World(a_partner(), a_partner(partner_id="part_2"))
-    world.tell(a_record(PURCHASE.with_changes(changed_by="partner:part_1"), LEAD))
+    world.distribute(a_record(PURCHASE.with_changes(changed_by="partner:part_1"), LEAD))
     assert world.sent == [("part_2", "Purchase")]
 
 
-def test_a_version_waits_for_an_attempt_at_an_earlier_one_that_is_under_way():
+def test_version_waits_while_an_earlier_one_is_being_attempted():
     world = World(answers={"part_1": 500})
-    world.tell(a_record(LEAD))
+    world.distribute(a_record(LEAD))
     (lead,) = world.rows.values()
     world.rows[lead.delivery_key] = lead.with_changes(lease_until=times.plus(IN_AN_HOUR, seconds=45))
-    world.tell(a_record(PURCHASE, LEAD))
+    world.distribute(a_record(PURCHASE, LEAD))
     row = world.rows["000002#part_1"]
     assert world.sent == [("part_1", "Lead")]
     assert (row.held_by, row.due_at) == (Hold.OTHER_VERSION, times.plus(IN_AN_HOUR, seconds=45))
@@ -187,18 +191,18 @@ def test_a_version_waits_for_an_attempt_at_an_earlier_one_that_is_under_way():
         ("Purchase", True, Status.APPROVED, []),
         ("OK", True, None, []),
     ],
-    ids=["decides", "may not decide", "says what it was told", "says nothing"],
+    ids=["decides", "may not decide", "echoes", "acknowledges"],
 )
-def test_what_a_partner_calls_a_conversion_is_kept_and_passed_on_if_it_may_decide(reply, decides, kept, passed_on):
+def test_status_in_a_reply_is_recorded_and_forwarded_if_the_partner_may_decide(reply, decides, kept, passed_on):
     world = World(a_partner(reply_updates_status=decides))
     world.reply = reply
-    world.tell(a_record(PURCHASE, LEAD))
+    world.distribute(a_record(PURCHASE, LEAD))
     (row,) = world.rows.values()
-    assert (row.partner_status, world.words) == (kept, passed_on)
+    assert (row.partner_status, world.replies) == (kept, passed_on)
 
 
-def test_the_reply_of_a_partner_that_failed_decides_nothing():
+def test_reply_of_a_failed_attempt_is_not_forwarded():
     world = World(a_partner(reply_updates_status=True), answers={"part_1": 500})
     world.reply = "Reject"
-    world.tell(a_record(PURCHASE, LEAD))
-    assert world.words == []
+    world.distribute(a_record(PURCHASE, LEAD))
+    assert world.replies == []

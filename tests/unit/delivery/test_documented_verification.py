@@ -1,4 +1,4 @@
-"""docs/partners.md shows partners how to verify our signatures: its code, as it is printed, against our requests."""
+"""The code in docs/partners.md that verifies our signatures, as printed there, against our requests."""
 
 import base64
 import json
@@ -68,32 +68,32 @@ def request_of_ours(*, seconds_ago: float = 0, **partner) -> tuple[dict[str, str
     ],
 )
 @pytest.mark.parametrize("seconds_ago", [0, 240, -240])
-def test_what_we_send_is_recognised(says, partner, seconds_ago):
+def test_our_signature_is_verified(says, partner, seconds_ago):
     assert says(SECRET, *request_of_ours(seconds_ago=seconds_ago, **partner)) is True
 
 
 @pytest.mark.parametrize("secret", [SECRET, OTHER])
-def test_either_secret_will_do_during_a_rotation(says, secret):
+def test_both_secrets_verify_during_a_rotation(says, secret):
     until = times.plus(times.now(), hours=1)
     headers, payload = request_of_ours(signing_secret=OTHER, previous_secret=SECRET, previous_secret_until=until)
     assert says(secret, headers, payload) is True
     assert says(new_secret(), headers, payload) is False
 
 
-def test_signatures_of_versions_to_come_do_no_harm(says):
+def test_signatures_of_future_versions_are_ignored(says):
     headers, payload = request_of_ours()
     headers["webhook-signature"] = f"v2,AAAA v1a,BBBB {headers['webhook-signature']} v3"
     assert says(SECRET, headers, payload) is True
 
 
 @pytest.mark.parametrize("seconds_ago", [600, -600])
-def test_an_old_request_and_one_from_the_future_are_refused(says, seconds_ago):
+def test_old_and_future_requests_are_refused(says, seconds_ago):
     assert says(SECRET, *request_of_ours(seconds_ago=seconds_ago)) is False
 
 
 @pytest.mark.parametrize("change", [lambda payload: payload + b"&", lambda payload: payload[:-1], lambda payload: b""])
 @pytest.mark.parametrize("method", Method)
-def test_another_payload_is_refused(says, method, change):
+def test_changed_payload_is_refused(says, method, change):
     headers, payload = request_of_ours(method=method)
     assert says(SECRET, headers, change(payload)) is False
 
@@ -106,7 +106,7 @@ def test_another_payload_is_refused(says, method, change):
         *(("webhook-signature", value) for value in ("", " ", "v1", "v1,", ",", "v1,AAAA", "v1,\u00e9", "v1,===")),
     ],
 )
-def test_headers_that_do_not_fit_are_refused(says, name, value):
+def test_changed_headers_are_refused(says, name, value):
     headers, payload = request_of_ours()
     assert says(SECRET, headers | {name: value}, payload) is False
 
@@ -121,13 +121,13 @@ def test_headers_that_do_not_fit_are_refused(says, name, value):
         lambda right: right.lower(),
     ],
 )
-def test_a_signature_that_is_nearly_right_is_refused(says, change):
+def test_changed_signature_is_refused(says, change):
     headers, payload = request_of_ours()
     assert says(SECRET, headers | {"webhook-signature": change(headers["webhook-signature"])}, payload) is False
 
 
 @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
-def test_a_request_without_one_of_the_headers_is_refused(says, name):
+def test_request_without_a_header_is_refused(says, name):
     headers, payload = request_of_ours()
     del headers[name]
     assert says(SECRET, headers, payload) is False

@@ -1,4 +1,4 @@
-"""Which deliveries an operator may ask for, and how what was not delivered adds up."""
+"""Which deliveries operators may list, and how undelivered payouts are summed."""
 
 from itertools import count
 
@@ -47,7 +47,7 @@ class World:
 
 
 def a_row(number=1, **changes):
-    row = a_delivery(a_notice(**changes.pop("told", {})), **changes)
+    row = a_delivery(a_notice(**changes.pop("notice", {})), **changes)
     return row.with_changes(conversion_id=f"CONV-{number}")
 
 
@@ -62,7 +62,7 @@ def a_row(number=1, **changes):
         {"state": "parked", "partnerId": ""},
     ],
 )
-def test_a_listing_is_by_conversion_by_partner_or_by_an_open_state(query):
+def test_deliveries_are_listed_by_conversion_partner_or_open_state(query):
     assert DeliveryQuery.parse(query)
 
 
@@ -80,17 +80,17 @@ def test_a_listing_is_by_conversion_by_partner_or_by_an_open_state(query):
         {"partnerId": "p", "from": "soon"},
     ],
 )
-def test_any_other_listing_is_refused(query):
+def test_other_listings_are_refused(query):
     with pytest.raises(InvalidRequestError):
         DeliveryQuery.parse(query)
 
 
-def test_a_listing_spans_the_time_that_is_asked_for():
+def test_listing_covers_the_requested_period():
     listing = DeliveryQuery.parse({"partnerId": "p", "from": "2026-03-01T14:00:00+02:00"}).listing("p")
     assert listing == Listing("p", None, since="2026-03-01T12:00:00.000Z")
 
 
-def test_two_listings_never_share_a_cursor():
+def test_each_listing_has_its_own_cursor():
     listings = [
         Listing("p"),
         Listing("q"),
@@ -103,7 +103,7 @@ def test_two_listings_never_share_a_cursor():
     assert len({listing.scope for listing in listings}) == len(listings)
 
 
-def test_a_delivery_is_replayed_under_its_id_with_a_schedule_of_its_own():
+def test_replayed_delivery_keeps_its_id_and_gets_a_new_schedule():
     row = a_row(state=PARKED, attempt_count=11, detail="the partner was archived")
     world = World(row, partner=a_partner())
     again = world.manage.replay("CONV-1", "1", "part_1").after
@@ -124,14 +124,14 @@ def test_a_delivery_is_replayed_under_its_id_with_a_schedule_of_its_own():
         (a_row(number=2, state=PARKED), a_partner(), DeliveryNotFoundError),
     ],
 )
-def test_a_delivery_that_cannot_be_replayed_stays_as_it_is(row, partner, refusal):
+def test_delivery_that_cannot_be_replayed_is_unchanged(row, partner, refusal):
     world = World(row, partner=partner)
     with pytest.raises(refusal):
         world.manage.replay("CONV-1", "1", "part_1")
     assert (world.rows, world.audit.lines) == ([row], [])
 
 
-def test_whoever_is_slower_is_told_so():
+def test_concurrent_change_is_refused():
     world = World(a_row(state=PARKED), partner=a_partner())
     world.refuse = True
     with pytest.raises(ChangedMeanwhileError):
@@ -139,20 +139,20 @@ def test_whoever_is_slower_is_told_so():
 
 
 @pytest.mark.parametrize("version", ["0", "-1", "+1", "01", "1.0", " 1", "x", "", "\u0661", "1#part_1", "9" * 5000])
-def test_a_version_that_is_no_number_is_not_found(version):
+def test_version_that_is_not_a_number_is_not_found(version):
     with pytest.raises(DeliveryNotFoundError):
         World(a_row()).manage.get("CONV-1", version, "part_1")
 
 
-def test_purchases_add_up_by_partner_and_currency_and_the_rest_is_counted():
+def test_purchases_are_summed_by_partner_and_currency_and_other_events_counted():
     world = World(
-        a_row(1, state=RETRYING, told={"payout": "0.1"}),
-        a_row(2, state=PARKED, told={"payout": "0.2"}).with_changes(created_at="2026-02-01T00:00:00.000Z"),
-        a_row(3, state=PARKED, told={"payout": "9", "status": Status.PENDING}),
-        a_row(4, state=PARKED, told={"payout": "7", "currency": "EUR"}),
+        a_row(1, state=RETRYING, notice={"payout": "0.1"}),
+        a_row(2, state=PARKED, notice={"payout": "0.2"}).with_changes(created_at="2026-02-01T00:00:00.000Z"),
+        a_row(3, state=PARKED, notice={"payout": "9", "status": Status.PENDING}),
+        a_row(4, state=PARKED, notice={"payout": "7", "currency": "EUR"}),
         a_row(5, state=PARKED).with_changes(partner_id="part_2"),
-        a_row(6, state=DELIVERED, told={"payout": "100"}),
-        a_row(7, state=SUPERSEDED, told={"payout": "100"}),
+        a_row(6, state=DELIVERED, notice={"payout": "100"}),
+        a_row(7, state=SUPERSEDED, notice={"payout": "100"}),
     )
     summed = world.manage.undelivered(None, lambda: True).to_json()
     found = [
@@ -169,7 +169,7 @@ def test_purchases_add_up_by_partner_and_currency_and_the_rest_is_counted():
 
 
 @pytest.mark.parametrize("rows_at_once", [1, 2, 3])
-def test_where_time_runs_out_the_rest_is_added_up_from_there(rows_at_once):
+def test_sum_continues_where_time_ran_out(rows_at_once):
     states = [RETRYING, RETRYING, RETRYING, PARKED, PARKED]
     world = World(*(a_row(number, state=state) for number, state in enumerate(states)))
     cursor, counted = None, 0
@@ -183,7 +183,7 @@ def test_where_time_runs_out_the_rest_is_added_up_from_there(rows_at_once):
     assert (counted, cursor) == (5, None)
 
 
-def test_a_cursor_of_something_else_is_refused():
+def test_cursor_of_another_listing_is_refused():
     with pytest.raises(InvalidCursorError):
         World().manage.undelivered(encode_cursor(Listing("p").scope, Position("a", "b", "c")._asdict()), lambda: True)
 
@@ -200,12 +200,12 @@ def test_a_cursor_of_something_else_is_refused():
         {"state": "parked", "created_at": "5", "conversion_id": "a", "delivery_key": "b", "more": "c"},
     ],
 )
-def test_a_forged_cursor_is_refused(key):
+def test_forged_cursor_is_refused(key):
     with pytest.raises(InvalidCursorError):
         World(a_row(1)).manage.undelivered(encode_cursor("undelivered", key), lambda: True)
 
 
-def test_what_an_operator_sees_has_nothing_of_our_bookkeeping():
+def test_bookkeeping_fields_are_not_shown_to_operators():
     row = a_row(state=PARKED, attempts=(an_attempt(500),), tries_from=1, lease_until=IN_AN_HOUR)
     assert {"ttl", "partnerShard", "stateShard", "triesFrom", "leaseUntil"}.isdisjoint(row.to_json())
     assert (row.to_json()["attempts"][0]["statusCode"], "attempts" in DeliverySummary.from_entity(row).to_json()) == (

@@ -1,12 +1,12 @@
-"""What a partner's reply calls a conversion."""
+"""The status in a partner's reply."""
 
 import pytest
 
-from ricochet.delivery.partner_reply import named_status
+from ricochet.delivery.partner_reply import status_in_reply
 from ricochet.values.statuses import Status
 from tests.unit.builders import a_partner
 
-OWN_WORDS = a_partner(status_words={"approved": "1", "rejected": "2", "reversed": "2", "trash": "Müll"})
+OWN_NAMES = a_partner(status_words={"approved": "1", "rejected": "2", "reversed": "2", "trash": "Müll"})
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,8 @@ OWN_WORDS = a_partner(status_words={"approved": "1", "rejected": "2", "reversed"
         ("reversed", Status.REVERSED),
     ],
 )
-def test_a_reply_names_a_status_in_json_in_a_form_or_bare(reply, status):
-    assert named_status(reply, a_partner(), Status.PENDING) is status
+def test_status_is_read_from_json_form_or_plain_text(reply, status):
+    assert status_in_reply(reply, a_partner(), Status.PENDING) is status
 
 
 @pytest.mark.parametrize(
@@ -33,19 +33,19 @@ def test_a_reply_names_a_status_in_json_in_a_form_or_bare(reply, status):
         *('{"status": "Purchase"', '["Purchase"]', "status=", "state=Purchase", "Purchase " * 100),
     ],
 )
-def test_an_acknowledgement_names_none(reply):
-    assert named_status(reply, a_partner(), Status.PENDING) is None
+def test_acknowledgement_contains_no_status(reply):
+    assert status_in_reply(reply, a_partner(), Status.PENDING) is None
 
 
 @pytest.mark.parametrize(
     ("reply", "status"),
     [("1", Status.APPROVED), ("status=2", Status.REJECTED), ('{"status": "MÜLL"}', Status.TRASH)],
 )
-def test_a_partners_own_words_count(reply, status):
-    assert named_status(reply, OWN_WORDS, Status.PENDING) is status
+def test_partners_own_status_names_are_understood(reply, status):
+    assert status_in_reply(reply, OWN_NAMES, Status.PENDING) is status
 
 
-def test_an_echo_of_what_a_partner_was_told_means_just_that():
-    same_word = a_partner(status_words={"pending": "sale", "approved": "sale"})
-    assert named_status("sale", same_word, Status.PENDING) is Status.PENDING
-    assert named_status("sale", same_word, Status.APPROVED) is Status.APPROVED
+def test_echoed_status_name_means_the_status_that_was_sent():
+    ambiguous = a_partner(status_words={"pending": "sale", "approved": "sale"})
+    assert status_in_reply("sale", ambiguous, Status.PENDING) is Status.PENDING
+    assert status_in_reply("sale", ambiguous, Status.APPROVED) is Status.APPROVED

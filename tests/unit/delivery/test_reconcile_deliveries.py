@@ -1,4 +1,4 @@
-"""The sweep finds what nobody was told of, and nothing else."""
+"""The sweep finds missing deliveries, and nothing else."""
 
 import itertools
 
@@ -33,9 +33,9 @@ class World:
         self.rows = {(row.conversion_id, row.delivery_key): row for row in rows}
         self.swept, self.parked, self.refuses = swept, [], False
 
-    def sweep(self, has_time=lambda: True, **stretch):
+    def sweep(self, has_time=lambda: True, **period):
         reconcile = ReconcileDeliveries(self, self, self, self, self, clock=lambda: TOMORROW)
-        return reconcile(has_time, **stretch)
+        return reconcile(has_time, **period)
 
     def all(self):
         return self.partners
@@ -69,12 +69,12 @@ class World:
         self.parked += rows
 
 
-def told(version=1, partner_id="part_1", **state):
+def recorded(version=1, partner_id="part_1", **state):
     return new_delivery("CONV-1", version, partner_id, a_notice(), IN_AN_HOUR, **state)
 
 
-def test_a_version_without_a_delivery_is_made_due():
-    world = World(LEAD_THEN_PURCHASE, rows=[told(1, state=DeliveryState.DELIVERED)])
+def test_missing_delivery_is_made_due():
+    world = World(LEAD_THEN_PURCHASE, rows=[recorded(1, state=DeliveryState.DELIVERED)])
     result = world.sweep()
     (row,) = result.missing
     assert (row.version, row.partner_id, row.state, row.due_at) == (2, "part_1", DeliveryState.RETRYING, TOMORROW)
@@ -82,26 +82,26 @@ def test_a_version_without_a_delivery_is_made_due():
     assert (result.gaps, result.conversions, result.is_complete) == (1, 1, True)
 
 
-def test_an_earlier_version_is_told_as_it_was():
-    world = World(LEAD_THEN_PURCHASE, rows=[told(2, state=DeliveryState.DELIVERED)])
+def test_missing_earlier_version_is_delivered_as_it_was():
+    world = World(LEAD_THEN_PURCHASE, rows=[recorded(2, state=DeliveryState.DELIVERED)])
     (row,) = world.sweep().missing
     assert (row.version, row.notice.status, row.notice.original_status) == (1, Status.PENDING, "lead")
     assert (row.notice.payout, row.notice.timestamp) == ("3", "2026-03-01T12:30:00.000Z")
 
 
 @pytest.mark.parametrize("state", DeliveryState)
-def test_what_is_on_record_is_no_gap(state):
-    world = World(a_conversion(), rows=[told(1, state=state, due_at=TOMORROW)])
+def test_recorded_delivery_is_not_a_gap(state):
+    world = World(a_conversion(), rows=[recorded(1, state=state, due_at=TOMORROW)])
     assert (world.sweep().gaps, len(world.rows)) == (0, 1)
 
 
-def test_a_second_sweep_finds_nothing():
+def test_second_sweep_finds_nothing():
     world = World(LEAD_THEN_PURCHASE)
     assert world.sweep().gaps == 2
     assert world.sweep(since=NOON, until=TOMORROW).gaps == 0
 
 
-def test_a_partner_is_owed_what_it_wanted_while_it_was_active():
+def test_partner_should_receive_what_it_was_subscribed_to_while_active():
     late = a_partner(partner_id="late").with_active_periods(TOMORROW)
     leads = a_partner(partner_id="leads", events=("Lead",)).with_active_periods(NOON)
     paused = a_partner(partner_id="paused").with_active_periods(NOON).paused("no success", AN_HOUR_AGO)
@@ -111,7 +111,7 @@ def test_a_partner_is_owed_what_it_wanted_while_it_was_active():
     assert found == [("leads", 1), ("paused", 1), ("paused", 2)]
 
 
-def test_a_partner_is_not_owed_its_own_word():
+def test_partners_own_change_is_not_missing():
     assert World(a_conversion(changed_by="partner:part_1")).sweep().gaps == 0
 
 
@@ -120,37 +120,37 @@ def test_a_partner_is_not_owed_its_own_word():
     [a_conversion(is_tombstone=True, status=Status.REVERSED), a_conversion(status=Status.REVERSED)],
     ids=["a tombstone", "a sale that came after it"],
 )
-def test_a_reversal_of_what_nobody_heard_of_is_owed_to_nobody(conversion):
+def test_reversal_of_an_unreported_sale_is_not_missing(conversion):
     assert World(conversion).sweep().gaps == 0
     assert versions_of(a_conversion(status=Status.REVERSED)) == []
 
 
-def test_what_is_younger_than_a_queue_can_delay_is_left_alone():
+def test_recent_changes_are_not_swept_yet():
     fresh = a_conversion(updated_at=times.plus(TOMORROW, minutes=-20), created_at=times.plus(TOMORROW, minutes=-20))
     assert World(fresh).sweep().gaps == 0
     assert World(fresh).sweep(since=NOON, until=TOMORROW).gaps == 1
 
 
-def test_a_sweep_begins_where_the_last_one_ended_with_an_hour_to_spare():
+def test_sweep_starts_an_hour_before_the_end_of_the_last_one():
     world = World(a_conversion(), swept=times.plus(IN_AN_HOUR, minutes=59))
     assert world.sweep().gaps == 1
     assert world.swept == times.plus(TOMORROW, minutes=-30)
     assert World(a_conversion(), swept=times.plus(IN_AN_HOUR, minutes=61)).sweep().gaps == 0
 
 
-def test_a_sweep_that_runs_out_of_time_goes_on_where_it_stopped():
+def test_sweep_without_time_left_continues_where_it_stopped():
     world, turns = World(a_conversion(), swept=IN_AN_HOUR), itertools.chain([True], itertools.repeat(False))
     result = world.sweep(has_time=lambda: next(turns))
     assert (result.is_complete, result.until, world.swept) == (False, times.plus(NOON, minutes=5), IN_AN_HOUR)
 
 
-def test_a_stretch_that_an_operator_names_moves_no_mark():
+def test_sweep_of_an_operators_period_does_not_move_the_progress():
     world = World(a_conversion(), swept=NOON)
     world.sweep(since=NOON, until=TOMORROW)
     assert world.swept == NOON
 
 
-def test_what_waits_for_a_message_that_never_came_is_made_due():
+def test_delivery_whose_message_was_lost_is_made_due():
     lost = a_delivery(next_attempt_at=LONG_AGO)
     dead = a_delivery(next_attempt_at=NOON, lease_until=LONG_AGO)
     for row in (lost, dead):
@@ -169,11 +169,11 @@ def test_what_waits_for_a_message_that_never_came_is_made_due():
     ],
     ids=["a message is on its way", "an attempt is under way", "it waits to be released", "parked"],
 )
-def test_what_is_being_seen_to_is_left_alone(row):
+def test_delivery_that_is_being_processed_is_left_alone(row):
     assert World(rows=[row]).sweep().gaps == 0
 
 
-def test_what_waits_for_months_is_parked_before_its_row_expires():
+def test_delivery_that_waits_for_months_is_parked_before_it_expires():
     about_to_expire = times.epoch_seconds(times.plus(TOMORROW, days=LAST_DAYS - 1))
     world = World(rows=[a_delivery(due_at=NOON).with_changes(ttl=about_to_expire)])
     result = world.sweep()
@@ -182,16 +182,16 @@ def test_what_waits_for_months_is_parked_before_its_row_expires():
 
 
 def forgotten(number):
-    """So many rows that are about to expire."""
+    """Return rows that are about to expire."""
     ttl = times.epoch_seconds(times.plus(TOMORROW, days=LAST_DAYS - 1))
-    return [told(1, f"part_{n}", due_at=NOON).with_changes(ttl=ttl) for n in range(number)]
+    return [recorded(1, f"part_{n}", due_at=NOON).with_changes(ttl=ttl) for n in range(number)]
 
 
 def parked_in(world):
     return {row.delivery_id for row in world.rows.values() if row.state is DeliveryState.PARKED}
 
 
-def test_when_time_runs_out_what_is_parked_has_its_message_and_is_told_of():
+def test_parked_delivery_has_its_message_and_is_reported_when_time_runs_out():
     world = World(rows=forgotten(95), swept=times.plus(TOMORROW, minutes=30))  # nothing is left to sweep
     turns = itertools.chain([True, True, True], itertools.repeat(False))
     result = world.sweep(has_time=lambda: next(turns))
@@ -201,7 +201,7 @@ def test_when_time_runs_out_what_is_parked_has_its_message_and_is_told_of():
     assert len(world.sweep().given_up) == 65
 
 
-def test_where_the_queue_takes_no_message_nothing_is_parked():
+def test_nothing_is_parked_if_the_queue_refuses_its_message():
     world = World(rows=forgotten(15))
     world.refuses = True
     with pytest.raises(QueueRefusedError):

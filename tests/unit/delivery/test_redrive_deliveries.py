@@ -1,4 +1,4 @@
-"""The parking queue is worked off: each message leaves it when its row is written, and not before."""
+"""A redrive deletes each message of the parking queue only after its row is written."""
 
 import pytest
 
@@ -53,7 +53,7 @@ def the_outcome(done) -> RedriveOutcome:
     return outcome
 
 
-def test_what_was_parked_is_due_at_once():
+def test_parked_delivery_becomes_due_at_once():
     world = World(a_delivery(state=PARKED, attempt_count=4))
     assert the_outcome(world()) is RedriveOutcome.REPLAYED
     assert (world.row.state, world.row.due_at, world.row.tries, world.messages) == (RETRYING, IN_AN_HOUR, 0, [])
@@ -68,17 +68,17 @@ def test_what_was_parked_is_due_at_once():
         a_delivery(state=RETRYING, attempt_count=4, due_at=TOMORROW),
         a_delivery(state=RETRYING, attempt_count=5),
     ],
-    ids=["gone", "delivered", "superseded", "due already", "further on"],
+    ids=["deleted", "delivered", "superseded", "due already", "further on"],
 )
-def test_a_message_whose_row_has_gone_on_is_dropped(row):
+def test_message_whose_row_moved_on_is_deleted(row):
     world = World(row)
     assert the_outcome(world()) is RedriveOutcome.STALE
     assert (world.row, world.messages) == (row, [])
 
 
 @pytest.mark.parametrize("lease", [None, NOON])
-def test_a_row_that_waits_for_this_very_message_goes_on(lease):
-    """As when our own side failed on it so often that the queue gave the message up."""
+def test_row_that_waits_for_this_message_is_resumed(lease):
+    """Our side failed so often that SQS parked the message."""
     world = World(a_delivery(state=RETRYING, attempt_count=4, lease_until=lease))
     assert the_outcome(world()) is RedriveOutcome.RESUMED
     assert (world.row.state, world.row.due_at, world.row.lease_until) == (RETRYING, IN_AN_HOUR, None)
@@ -93,22 +93,22 @@ def test_a_row_that_waits_for_this_very_message_goes_on(lease):
         (a_delivery(state=RETRYING, attempt_count=4), None, True),
         (a_delivery(state=RETRYING, attempt_count=5, lease_until=TOMORROW), None, False),
     ],
-    ids=["archived", "changed meanwhile", "moved meanwhile", "under way"],
+    ids=["archived", "changed concurrently", "moved concurrently", "under way"],
 )
-def test_a_message_that_may_still_be_needed_stays(row, partner, lost_race):
+def test_message_that_may_still_be_needed_is_kept(row, partner, lost_race):
     world = World(row, partner)
     world.lost_race = lost_race
     assert the_outcome(world()) is RedriveOutcome.KEPT
     assert (world.row, len(world.messages)) == (row, 1)
 
 
-def test_a_message_that_nobody_can_read_stays_for_a_person():
+def test_unreadable_message_is_kept_for_a_person():
     world = World(bodies=["no", "{}", "[]", '{"conversionId": "c"}'])
     done = world()
     assert (done.received, done.unreadable, len(world.messages)) == (4, 4, 4)
 
 
-def test_a_row_is_written_before_its_message_goes():
+def test_row_is_written_before_its_message_is_deleted():
     world = World(a_delivery(state=PARKED))
     world.replace = lambda row, seen: 1 / 0
     with pytest.raises(ZeroDivisionError):
@@ -116,7 +116,7 @@ def test_a_row_is_written_before_its_message_goes():
     assert len(world.messages) == 1
 
 
-def test_what_was_redriven_is_audited_even_if_it_is_interrupted():
+def test_interrupted_redrive_is_audited():
     world = World(bodies=["no", "no", "no"])
     seen = []
 
@@ -132,17 +132,17 @@ def test_what_was_redriven_is_audited_even_if_it_is_interrupted():
     assert line["result"] == {"received": 2, "replayed": 0, "resumed": 0, "stale": 0, "kept": 0, "unreadable": 2}
 
 
-def test_where_time_runs_out_the_rest_is_left():
+def test_remaining_messages_are_left_when_time_runs_out():
     world = World(bodies=["no"] * 5)
     assert world(has_time=lambda: False).received == 1
     assert world(limit=3).received == 3
 
 
-def test_a_count_takes_nothing():
+def test_count_receives_no_messages():
     world = World(a_delivery(state=PARKED), bodies=["a", "b"])
     assert world.redrive.count().to_json() == {"dryRun": True, "messages": 2, "parked": 1}
     assert (len(world.messages), world.row.state) == (2, PARKED)
 
 
-def test_one_has_to_ask_for_more_than_a_count():
+def test_redrive_counts_unless_asked_to_act():
     assert validate({}, RedriveRequest) == RedriveRequest(limit=100, dry_run=True)

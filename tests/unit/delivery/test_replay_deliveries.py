@@ -1,4 +1,4 @@
-"""All that a partner was or was not told in a time goes out again: counted first, in parts, and never twice."""
+"""A period's deliveries are replayed: counted first, in parts, and never twice."""
 
 from decimal import Decimal
 from itertools import count
@@ -69,23 +69,23 @@ class World:
         return (one for one in found if start is None or tuple(day_key(one).values()) > tuple(start.values()))
 
 
-def a_row(number=1, state=PARKED, partner_id="part_1", **told):
+def a_row(number=1, state=PARKED, partner_id="part_1", **notice):
     conversion_id = f"CONV-{number:03d}"
-    return new_delivery(conversion_id, 1, partner_id, a_notice(**told), IN_AN_HOUR, state=state)
+    return new_delivery(conversion_id, 1, partner_id, a_notice(**notice), IN_AN_HOUR, state=state)
 
 
 def counts(report):
     return (report.matched, report.replayed, dict(report.value))
 
 
-def test_a_count_changes_nothing_and_is_what_one_gets_unless_one_says_otherwise():
+def test_dry_run_is_the_default_and_changes_nothing():
     world = World(rows=[a_row(1), a_row(2), a_row(3, DELIVERED), a_row(4, partner_id="part_2")])
     before = dict(world.rows)
     assert counts(world(PARKED_ONES)) == (2, 0, {"USD": Decimal(5)})
     assert world.rows == before
 
 
-def test_what_matches_is_due_at_once_and_does_not_match_again():
+def test_replayed_delivery_is_due_at_once_and_not_found_again():
     world = World(rows=[a_row(1), a_row(2), a_row(3, DELIVERED)])
     assert counts(world(PARKED_ONES, dryRun=False)) == (2, 2, {"USD": Decimal(5)})
     assert [(row.state, row.due_at) for row in world.rows.values()] == [
@@ -97,26 +97,26 @@ def test_what_matches_is_due_at_once_and_does_not_match_again():
 
 
 @pytest.mark.parametrize("state", [DELIVERED])
-def test_what_went_well_can_be_sent_once_more(state):
+def test_delivered_postback_can_be_replayed(state):
     world = World(rows=[a_row(1, state), a_row(2)])
     assert counts(world(GAP, state=state, dryRun=False))[:2] == (1, 1)
 
 
-def test_a_row_that_goes_on_meanwhile_is_left_alone_and_not_counted_as_replayed():
+def test_row_changed_concurrently_is_not_counted_as_replayed():
     world = World(rows=[a_row(1), a_row(2)])
     world.lost_races.add("CONV-001")
     assert counts(world(PARKED_ONES, dryRun=False))[:2] == (2, 1)
 
 
 def test_only_purchases_have_a_value():
-    told = [{"status": Status.APPROVED}, {"status": Status.PENDING}, {"status": Status.REVERSED, "currency": "EUR"}]
-    report = World(rows=[a_row(number, **one) for number, one in enumerate(told)])(PARKED_ONES)
+    notices = [{"status": Status.APPROVED}, {"status": Status.PENDING}, {"status": Status.REVERSED, "currency": "EUR"}]
+    report = World(rows=[a_row(number, **one) for number, one in enumerate(notices)])(PARKED_ONES)
     assert (report.matched, report.value) == (3, {"USD": Decimal("2.5")})
 
 
 @pytest.mark.parametrize("kind", ["parked", "missing"])
-def test_a_call_replays_so_many_and_says_where_to_go_on(monkeypatch, kind):
-    monkeypatch.setattr(replay_deliveries, "AT_ONCE", 2)
+def test_call_replays_up_to_the_limit_and_returns_a_cursor(monkeypatch, kind):
+    monkeypatch.setattr(replay_deliveries, "MAX_REPLAYED", 2)
     world = World(rows=[a_row(number) for number in range(5)]) if kind == "parked" else World(conversions=several(5))
     given = GAP | {"state": kind, "dryRun": False}
     reports = [world(given)]
@@ -129,7 +129,7 @@ def test_a_call_replays_so_many_and_says_where_to_go_on(monkeypatch, kind):
 
 @pytest.mark.parametrize("kind", ["parked", "missing"])
 @pytest.mark.parametrize("looks", [1, 3])
-def test_where_time_runs_out_the_next_call_goes_on(kind, looks):
+def test_next_call_continues_where_time_ran_out(kind, looks):
     world = World(rows=[a_row(number) for number in range(7)]) if kind == "parked" else World(conversions=several(7))
     matched, cursor, calls = 0, None, 0
     while calls == 0 or cursor:
@@ -140,7 +140,7 @@ def test_where_time_runs_out_the_next_call_goes_on(kind, looks):
     assert calls == 7 // looks + 1
 
 
-def test_a_cursor_belongs_to_one_replay():
+def test_cursor_belongs_to_one_replay():
     world = World(rows=[a_row(1), a_row(2)])
     cursor = world(PARKED_ONES, lambda: False).next_cursor
     for other in ({"state": "delivered"}, {"state": "missing"}, {"to": IN_AN_HOUR}, {"from": IN_AN_HOUR}):
@@ -155,7 +155,7 @@ def several(number):
     ]
 
 
-def test_what_was_never_recorded_is_recorded_and_due():
+def test_missing_delivery_is_recorded_and_due():
     world = World(conversions=[a_conversion()])
     assert counts(world(GAP)) == (1, 0, {"USD": Decimal(5)})
     assert world.rows == {}
@@ -165,19 +165,21 @@ def test_what_was_never_recorded_is_recorded_and_due():
     assert counts(world(GAP, dryRun=False))[:2] == (0, 0)
 
 
-def test_who_is_told_of_it_at_the_same_moment_is_not_told_twice():
+def test_delivery_recorded_concurrently_is_not_replayed_twice():
     world = World(conversions=[a_conversion()])
     world.lost_races.add("CONV-1")
     assert counts(world(GAP, dryRun=False))[:2] == (1, 0)
 
 
-def test_each_version_in_the_time_is_told_as_it_was():
+def test_each_version_of_the_period_is_delivered_as_it_was():
     lead = PastVersion(version=1, status=Status.PENDING, source_status="Lead", amount=3, at=IN_AN_HOUR)
     moved = {"version": 2, "versions": (lead,), "version_at": times.plus(IN_AN_HOUR, hours=1), "amount": 5}
     world = World(conversions=[a_conversion(**moved, updated_at=TOMORROW)])
     assert world(GAP, dryRun=False).replayed == 2
-    told = [(row.version, row.notice.status, row.notice.payout, row.notice.timestamp) for row in world.rows.values()]
-    assert told == [
+    delivered = [
+        (row.version, row.notice.status, row.notice.payout, row.notice.timestamp) for row in world.rows.values()
+    ]
+    assert delivered == [
         (1, Status.PENDING, "3", IN_AN_HOUR),
         (2, Status.APPROVED, "5", moved["version_at"]),
     ]
@@ -189,7 +191,7 @@ def test_each_version_in_the_time_is_told_as_it_was():
     ("conversion", "partner"),
     [
         ({"changed_by": "partner:part_1"}, {}),
-        ({"status": Status.REVERSED}, {}),  # nobody has heard of its sale
+        ({"status": Status.REVERSED}, {}),  # its sale was never reported
         ({"status": Status.REVERSED, "is_tombstone": True}, {}),
         ({}, {"events": ("Lead",)}),
         ({}, {"filters": Filters(product_ids=("other",))}),
@@ -197,25 +199,25 @@ def test_each_version_in_the_time_is_told_as_it_was():
         ({"created_at": times.plus(TOMORROW, seconds=1)}, {}),
     ],
 )
-def test_what_the_partner_is_not_to_be_told_is_not_missing(conversion, partner):
+def test_version_the_partner_is_not_subscribed_to_is_not_missing(conversion, partner):
     world = World(conversions=[a_conversion(**conversion)], partner=a_partner(**partner))
     assert world(GAP).matched == 0
 
 
-def test_a_reversal_of_a_sale_that_was_told_of_is_missing_like_any_version():
+def test_reversal_of_a_reported_sale_is_missing_like_any_version():
     sale = PastVersion(version=1, status=Status.APPROVED, source_status="Purchase", amount=5, at=IN_AN_HOUR)
     reversed_sale = a_conversion(status=Status.REVERSED, version=2, versions=(sale,), version_at=IN_AN_HOUR)
     assert World(conversions=[reversed_sale])(GAP).matched == 2
 
 
-def test_what_changed_since_is_looked_for_until_today():
+def test_changes_are_searched_until_today():
     world = World()
     world(GAP, **{"from": "2026-02-27T23:59:59Z", "to": "2026-02-28T00:00:00Z"})
     assert world.days == ["2026-02-27", "2026-02-28", "2026-03-01", "2026-03-02"]
 
 
 @pytest.mark.parametrize("days", [90, 91, 4000])
-def test_what_is_older_than_our_memory_cannot_be_called_missing(days):
+def test_period_before_the_retention_is_refused(days):
     long_ago = times.plus(TOMORROW, days=-days)
     world = World()
     if days == 90:
@@ -226,7 +228,7 @@ def test_what_is_older_than_our_memory_cannot_be_called_missing(days):
     assert world(PARKED_ONES, **{"from": long_ago}).matched == 0
 
 
-def test_nothing_is_replayed_to_who_is_not_there_or_has_left():
+def test_replay_to_an_unknown_or_archived_partner_is_refused():
     with pytest.raises(PartnerNotFoundError):
         World()(GAP, partnerId="nobody")
     with pytest.raises(PartnerArchivedError):
@@ -245,7 +247,7 @@ def test_nothing_is_replayed_to_who_is_not_there_or_has_left():
         ({"from": TOMORROW, "to": NOON}, "body"),
     ],
 )
-def test_a_request_that_says_too_little_is_refused_by_name(change, named):
+def test_incomplete_request_is_refused_with_the_field(change, named):
     with pytest.raises(InvalidRequestError) as refused:
         World()(GAP | change)
     assert refused.value.details[0].startswith(named)
@@ -267,7 +269,7 @@ def test_everything_is_replayed_in_as_many_calls_as_it_takes_and_adds_up(dry_run
 
 
 @pytest.mark.usefixtures("no_time")
-def test_a_replay_that_is_interrupted_is_audited_as_far_as_it_came():
+def test_interrupted_replay_is_audited():
     world = World(rows=[a_row(1), a_row(2)])
 
     def interrupt(_):

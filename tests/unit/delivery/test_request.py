@@ -1,4 +1,4 @@
-"""The request that tells a partner: filled in, encoded for where it goes, and signed as it will be sent."""
+"""The postback request: filled in, encoded for its place, and signed as it is sent."""
 
 import json
 from urllib.parse import parse_qsl, urlsplit
@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from ricochet.delivery.partners.partner import ContentType
-from ricochet.delivery.request import MAX_BODY_BYTES, MAX_URL_BYTES, compose
+from ricochet.delivery.request import MAX_POST_BYTES, MAX_URL_BYTES, compose
 from ricochet.errors import CompositionError
 from ricochet.http.outbound import Method
 from ricochet.ledger.notice import Notice
@@ -27,11 +27,11 @@ def signature_of(payload: bytes, secret: str = SECRET) -> str:
 
 
 def on_the_wire(url: str) -> str:
-    """The request target that `requests` puts on its first line."""
+    """Return the request target that `requests` sends."""
     return requests.Request("GET", url).prepare().path_url
 
 
-def test_a_get_carries_the_values_in_its_url_and_no_body():
+def test_get_has_the_values_in_its_url_and_no_body():
     request = outbound(
         {"sub1": "a b&c"}, postback_url="https://p.example/cb/{sub1}?c={click_id}&s={Status}&p={sum}&e={px}"
     )
@@ -50,7 +50,7 @@ def test_a_get_carries_the_values_in_its_url_and_no_body():
         ("https://p.example:8443/a/b;x=1?q=a,b#part", "/a/b;x=1?q=a,b"),
     ],
 )
-def test_a_get_is_signed_over_its_path_and_query(url, signed):
+def test_get_is_signed_over_its_path_and_query(url, signed):
     request = outbound({"sub1": "\u00e9 &"}, postback_url=url)
     assert request.headers["webhook-signature"] == signature_of(signed.encode())
     assert on_the_wire(request.url) == signed
@@ -79,13 +79,13 @@ def test_a_get_is_signed_over_its_path_and_query(url, signed):
         ),
     ],
 )
-def test_what_is_signed_is_what_is_sent(url):
+def test_signed_target_is_the_one_that_is_sent(url):
     request = outbound(postback_url=url)
     assert request.headers["webhook-signature"] == signature_of(on_the_wire(request.url).encode())
 
 
 @pytest.mark.parametrize("method", Method)
-def test_both_secrets_sign_while_a_rotation_is_under_way(method):
+def test_both_secrets_sign_during_a_rotation(method):
     request = outbound(method=method, previous_secret=OLD_SECRET, previous_secret_until=TOMORROW)
     payload = request.body or on_the_wire(request.url).encode()
     expected = [signature_of(payload), signature_of(payload, OLD_SECRET)]
@@ -93,13 +93,13 @@ def test_both_secrets_sign_while_a_rotation_is_under_way(method):
 
 
 @pytest.mark.parametrize("until", [IN_AN_HOUR, NOON])
-def test_the_old_secret_signs_no_longer_once_its_time_is_over(until):
+def test_old_secret_stops_signing_after_its_time(until):
     request = outbound(previous_secret=OLD_SECRET, previous_secret_until=until)
     assert request.headers["webhook-signature"] == signature_of(on_the_wire(request.url).encode())
 
 
 @pytest.mark.parametrize("method", Method)
-def test_every_request_says_who_sends_it_and_when(method):
+def test_each_request_has_its_sender_id_and_time_in_headers(method):
     headers = outbound(method=method).headers
     assert headers["user-agent"] == "Ricochet/1"
     assert headers["webhook-id"] == a_delivery().delivery_id
@@ -129,7 +129,7 @@ DEFAULT = {
         (ContentType.FORM, "application/x-www-form-urlencoded", lambda body: dict(parse_qsl(body.decode(), True))),
     ],
 )
-def test_a_post_without_a_template_says_the_usual(content_type, header, read):
+def test_post_without_a_template_has_the_default_fields(content_type, header, read):
     request = outbound({"transaction_id": 'T"1&\u00e9'}, method=Method.POST, content_type=content_type)
     assert read(request.body) == DEFAULT
     assert request.headers["content-type"] == header
@@ -147,14 +147,14 @@ def test_a_post_without_a_template_says_the_usual(content_type, header, read):
         (ContentType.FORM, "id={click_id}&p={payout}&t={sub1}", {"id": CLICK_ID, "p": "2.5", "t": '"\n&='}),
     ],
 )
-def test_a_template_is_filled_in_as_its_content_type_wants(content_type, template, body):
+def test_template_is_filled_in_for_its_content_type(content_type, template, body):
     request = outbound({"sub1": '"\n&='}, method=Method.POST, content_type=content_type, body_template=template)
     read = json.loads(request.body) if content_type is ContentType.JSON else dict(parse_qsl(request.body.decode()))
     assert read == body
     assert request.headers["webhook-signature"] == signature_of(request.body)
 
 
-def test_a_get_ignores_a_body_template():
+def test_get_ignores_a_body_template():
     assert outbound(body_template='{"a": 1}').body is None
 
 
@@ -177,7 +177,7 @@ POSTED = [
 @pytest.mark.parametrize(
     "value", ["\r\nx-evil: 1\r\n\r\nGET / HTTP/1.1", "\n", "\u0085\u2028", "\x00", "\u560a\u560d", "%0d%0a"]
 )
-def test_nothing_of_a_value_gets_into_a_header_or_changes_the_host(partner, value):
+def test_value_never_changes_a_header_or_the_host(partner, value):
     url = f"https://p.example/{{sub1}}?{EVERY_MACRO}"
     plain = outbound(postback_url=url, **partner)
     nasty = outbound(dict.fromkeys(TEXTS, value), postback_url=url, **partner)
@@ -188,42 +188,42 @@ def test_nothing_of_a_value_gets_into_a_header_or_changes_the_host(partner, valu
 
 
 @pytest.mark.parametrize("partner", POSTED[1:3])
-def test_half_a_character_in_a_value_is_an_outcome_and_no_crash(partner):
+def test_lone_surrogate_in_a_value_is_a_composition_error(partner):
     with pytest.raises(CompositionError, match="a macro's value is not valid Unicode"):
         outbound({"transaction_id": "\ud800"}, **partner)
 
 
-def test_a_number_that_is_missing_spoils_a_json_body():
+def test_missing_number_makes_a_json_body_invalid():
     template = '{"money": {payout}}'
     assert outbound({"payout": "2"}, method=Method.POST, body_template=template).body == b'{"money": 2}'
     with pytest.raises(CompositionError, match="the body is not JSON once its macros are filled in"):
         outbound({"payout": ""}, method=Method.POST, body_template=template)
 
 
-def test_a_url_may_grow_to_what_servers_take_and_no_further():
+def test_url_may_be_8_kib_long_and_no_longer():
     full = outbound({"sub1": "x" * (MAX_URL_BYTES - 20)}, postback_url="https://p.example/?a{sub1}")
     assert len(full.url) == MAX_URL_BYTES
     with pytest.raises(CompositionError, match="the URL is over 8 KiB once its macros are filled in"):
         outbound({"sub1": "x" * (MAX_URL_BYTES - 19)}, postback_url="https://p.example/?a{sub1}")
 
 
-def test_the_longest_values_fill_the_longest_url_too_far():
+def test_longest_values_exceed_the_url_limit():
     with pytest.raises(CompositionError, match="the URL is over 8 KiB"):
         outbound({"sub1": "\U0001f600" * 128}, postback_url="https://p.example/?" + "{sub1}" * 300)
 
 
 @pytest.mark.parametrize(("content_type", "template"), [(ContentType.JSON, '"{sub1}"'), (ContentType.FORM, "a={sub1}")])
-def test_a_body_has_a_limit_as_well(content_type, template):
+def test_body_may_be_64_kib_long_and_no_longer(content_type, template):
     posted = {"method": Method.POST, "content_type": content_type, "body_template": template}
-    assert len(outbound({"sub1": "x" * (MAX_BODY_BYTES - 2)}, **posted).body) == MAX_BODY_BYTES
+    assert len(outbound({"sub1": "x" * (MAX_POST_BYTES - 2)}, **posted).body) == MAX_POST_BYTES
     with pytest.raises(CompositionError, match="the body is over 64 KiB once its macros are filled in"):
-        outbound({"sub1": "x" * (MAX_BODY_BYTES - 1)}, **posted)
+        outbound({"sub1": "x" * (MAX_POST_BYTES - 1)}, **posted)
 
 
 @pytest.mark.parametrize(
     "url", ["", "https://", "https://[::1/?token=s3cret", "/cb?token=s3cret", "https://*.p/?s3cret"]
 )
-def test_a_url_that_is_none_is_refused_without_showing_it(url):
-    with pytest.raises(CompositionError, match="the URL is none once its macros are filled in") as refused:
+def test_invalid_url_is_refused_without_showing_it(url):
+    with pytest.raises(CompositionError, match="the URL is invalid once its macros are filled in") as refused:
         outbound(postback_url=url)
     assert "s3cret" not in str(refused.value)

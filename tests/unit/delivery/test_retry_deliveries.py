@@ -1,4 +1,4 @@
-"""A message from the retry queue leads to one attempt at most, and never to a loss."""
+"""A message of the retry queue leads to one attempt at most, and no delivery is lost."""
 
 import pytest
 
@@ -6,8 +6,9 @@ from ricochet.delivery.delivery import DeliveryState, Hold
 from ricochet.delivery.queues import DeliveryMessage
 from ricochet.delivery.retry_deliveries import LEASE_SECONDS, RetryDeliveries, parse_messages
 from ricochet.delivery.retry_schedule import RetrySchedule
-from ricochet.delivery.transitions import Wait, after_attempt
+from ricochet.delivery.transitions import Delay
 from ricochet.errors import DeliveryBusyError, QueueRefusedError
+from ricochet.http.client import SendResult
 from ricochet.values import times
 from ricochet.values.lifecycle import Lifecycle
 from tests.unit.builders import IN_AN_HOUR, NOON, TOMORROW, OpenGate, a_delivery, a_partner, an_attempt
@@ -16,22 +17,23 @@ RETRYING, DELIVERED, SUPERSEDED, PARKED = DeliveryState
 
 
 class World:
-    """One delivery, its partner, what the partner will answer, and what lies on the queues."""
+    """One delivery, its partner and the partner's answer, and the queues."""
 
     def __init__(self, row=None, partner=None, answer=200):
         self.row = row if row is not None else a_delivery(attempt_count=1)
         self.partner, self.answer = partner if partner is not None else a_partner(), answer
         self.others, self.lost_race, self.sent, self.retries, self.parked = [], False, 0, [], []
-        self.reply, self.words = None, []
+        self.reply, self.replies = None, []
         queues = (self._queue(self.retries), self._queue(self.parked))
         self.gate = OpenGate()
-        self.retry = RetryDeliveries(self, self, self.gate, self._attempt, *queues, self, clock=lambda: IN_AN_HOUR)
+        schedule = RetrySchedule((10, 7200))
+        self.retry = RetryDeliveries(self, self, self.gate, self, schedule, *queues, self, clock=lambda: IN_AN_HOUR)
 
-    def take(self, attempt=None, *, is_repeated=False):
-        """The row after one message; what kept it from being taken is raised."""
+    def process(self, attempt=None, *, is_repeated=False):
+        """Process one message and return the row; raise the reason if the message must come back."""
         made = self.row.attempt_count if attempt is None else attempt
         result = self.retry({"m-1": DeliveryMessage("CONV-1", self.row.delivery_key, made, is_repeated)})
-        for reason in result.again.values():
+        for reason in result.failures.values():
             raise reason
         return self.row
 
@@ -41,8 +43,8 @@ class World:
     def of_conversion(self, conversion_id):
         return [self.row, *self.others]
 
-    def put(self, word):
-        self.words.append((word.version, word.status))
+    def put(self, reply):
+        self.replies.append((reply.version, reply.status))
 
     def claim(self, row, attempt, lease_until):
         if self.lost_race:
@@ -54,11 +56,9 @@ class World:
         self.row = row
         return True
 
-    def _attempt(self, row, partner):
+    def send(self, outbound):
         self.sent += 1
-        return after_attempt(
-            row, an_attempt(self.answer, reply=self.reply), None, RetrySchedule((10, 7200)), IN_AN_HOUR
-        )
+        return SendResult(an_attempt(self.answer, reply=self.reply))
 
     @staticmethod
     def _queue(messages):
@@ -69,133 +69,131 @@ class World:
         return Queue()
 
 
-def test_a_success_ends_the_delivery():
+def test_success_ends_the_delivery():
     world = World()
-    row = world.take()
+    row = world.process()
     assert (row.state, row.attempt_count, row.lease_until, world.sent) == (DELIVERED, 2, None, 1)
     assert (world.row, world.retries, world.parked) == (row, [], [])
 
 
-def test_a_failure_leaves_one_message_for_the_next_attempt():
+def test_failure_leaves_one_message_for_the_next_attempt():
     world = World(a_delivery(attempt_count=0), answer=500)
-    assert world.take().state is RETRYING
+    assert world.process().state is RETRYING
     assert (world.retries, world.parked) == ([1], [])
 
 
-def test_a_long_wait_leaves_no_message_but_a_due_time():
+def test_long_delay_leaves_a_due_time_and_no_message():
     world = World(answer=500)
-    row = world.take()
+    row = world.process()
     assert (row.due_at is not None, world.retries) == (True, [])
 
 
-def test_the_last_failure_is_parked():
+def test_delivery_is_parked_after_the_last_failure():
     world = World(a_delivery(attempt_count=2), answer=500)
-    assert world.take().state is PARKED
+    assert world.process().state is PARKED
     assert (world.retries, world.parked) == ([], [3])
 
 
-def test_a_claim_holds_longer_than_an_attempt_can_take():
+def test_claim_outlasts_the_longest_attempt():
     world = World()
-    seen = []
-    world.retry._attempts = lambda row, partner: (
-        seen.append(row) or row.with_changes(state=DELIVERED, attempts=(an_attempt(),))
-    )
-    world.take()
-    assert seen[0].lease_until == times.plus(IN_AN_HOUR, seconds=LEASE_SECONDS)
-    assert seen[0].attempt_count == 2
+    claimed = []
+    world.send = lambda outbound: claimed.append(world.row) or SendResult(an_attempt())
+    world.process()
+    assert claimed[0].lease_until == times.plus(IN_AN_HOUR, seconds=LEASE_SECONDS)
+    assert claimed[0].attempt_count == 2
 
 
 @pytest.mark.parametrize(("state", "parked"), [(DELIVERED, []), (SUPERSEDED, []), (PARKED, [1])])
-def test_what_is_over_is_not_sent_again_and_parked_once_more_only_if_that_may_have_failed(state, parked):
+def test_ended_delivery_is_not_sent_and_parked_again_only_for_a_repeated_message(state, parked):
     world = World(a_delivery(state=state))
-    assert world.take().state is state
+    assert world.process().state is state
     assert (world.sent, world.retries, world.parked) == (0, [], [])
-    world.take(is_repeated=True)
+    world.process(is_repeated=True)
     assert (world.sent, world.retries, world.parked) == (0, [], parked)
 
 
-def test_an_old_message_sends_nothing():
+def test_old_message_sends_nothing():
     world = World(a_delivery(attempt_count=3))
-    world.take(attempt=2)
+    world.process(attempt=2)
     assert (world.sent, world.retries) == (0, [])
 
 
-def test_an_old_message_that_comes_again_sees_that_there_is_a_new_one():
+def test_repeated_old_message_enqueues_the_next_one():
     world = World(a_delivery(attempt_count=3))
-    world.take(attempt=2, is_repeated=True)
+    world.process(attempt=2, is_repeated=True)
     assert (world.sent, world.retries) == (0, [3])
 
 
-def test_an_attempt_under_way_is_left_alone():
+def test_attempt_under_way_is_left_alone():
     world = World(a_delivery(lease_until=TOMORROW))
     with pytest.raises(DeliveryBusyError):
-        world.take()
+        world.process()
     assert world.sent == 0
 
 
-def test_an_attempt_whose_maker_died_is_made_again_under_its_number():
+def test_attempt_of_a_dead_process_is_repeated_under_its_number():
     world = World(a_delivery(attempt_count=2, lease_until=NOON))
-    assert world.take(attempt=1).attempt_count == 2
+    assert world.process(attempt=1).attempt_count == 2
     assert world.sent == 1
 
 
-def test_whoever_is_slower_sends_nothing():
+def test_lost_claim_sends_nothing():
     world = World()
     world.lost_race = True
     with pytest.raises(DeliveryBusyError):
-        world.take()
+        world.process()
     assert world.sent == 0
 
 
-def test_no_partner_hears_of_an_older_version_after_a_newer():
+def test_older_version_is_superseded_by_an_accepted_newer_one():
     world = World()
     newer = a_delivery(attempts=(an_attempt(200),)).with_changes(version=2)
     for state in (DELIVERED, RETRYING):  # the latter: it is being replayed
         world.others = [newer.with_changes(state=state)]
-        assert world.take().state is SUPERSEDED
+        assert world.process().state is SUPERSEDED
         world.row = a_delivery(attempt_count=1)
     assert world.sent == 0
 
 
-def test_a_version_waits_while_another_is_on_its_way_to_the_same_partner():
+def test_version_waits_while_another_is_being_sent_to_the_same_partner():
     world = World()
     world.others = [a_delivery(lease_until=times.plus(IN_AN_HOUR, seconds=40)).with_changes(version=2)]
-    row = world.take()
+    row = world.process()
     assert (row.held_by, row.due_at, world.sent) == (Hold.OTHER_VERSION, times.plus(IN_AN_HOUR, seconds=40), 0)
     world.row = a_delivery(attempt_count=1)
     world.others = [world.others[0].with_changes(partner_id="part_2")]
-    assert world.take().state is DELIVERED
+    assert world.process().state is DELIVERED
 
 
-def test_what_a_partner_calls_a_conversion_is_passed_on_after_it_is_written_and_again_if_that_may_have_failed():
+def test_status_in_a_reply_is_forwarded_once_recorded_and_again_for_a_repeated_message():
     world = World(partner=a_partner(reply_updates_status=True))
     world.reply = "Reject"
-    assert world.take().partner_status == "rejected"
-    assert world.words == [(1, "rejected")]
-    world.take()
-    assert (world.sent, world.words) == (1, [(1, "rejected")] * 2)
+    assert world.process().partner_status == "rejected"
+    assert world.replies == [(1, "rejected")]
+    world.process()
+    assert (world.sent, world.replies) == (1, [(1, "rejected")] * 2)
 
 
-def test_a_paused_partner_waits_in_the_due_index_without_using_up_an_attempt():
+def test_delivery_to_a_paused_partner_waits_without_using_an_attempt():
     world = World(partner=a_partner(status=Lifecycle.PAUSED))
-    row = world.take()
+    row = world.process()
     assert (row.state, row.attempt_count, row.held_by, world.sent) == (RETRYING, 1, Hold.PAUSED, 0)
     assert (row.due_at, world.retries) == (IN_AN_HOUR, [])
 
 
-def test_whom_the_gate_holds_back_is_put_off_without_an_attempt():
+def test_delivery_held_at_the_gate_uses_no_attempt():
     world = World()
-    world.gate.waits["part_1"] = Wait(Hold.RATE, 5)
-    row = world.take()
+    world.gate.waits["part_1"] = Delay(Hold.RATE, 5)
+    row = world.process()
     assert (row.attempt_count, row.held_by, world.sent) == (1, Hold.RATE, 0)
     assert (row.due_at, world.retries) == (times.plus(IN_AN_HOUR, seconds=5), [])
 
 
-def test_a_message_whose_successor_was_refused_comes_back():
+def test_message_whose_next_message_was_refused_comes_back():
     world = World(a_delivery(attempt_count=0), answer=500)
-    world.retry._retries.send = lambda rows, moment: refuse(rows)
+    world.retry._retry_queue.send = lambda rows, moment: refuse(rows)
     with pytest.raises(QueueRefusedError):
-        world.take()
+        world.process()
     assert world.row.attempt_count == 1
 
 
@@ -203,23 +201,23 @@ def refuse(rows):
     raise QueueRefusedError("the queue refused messages", [row.delivery_id for row in rows])
 
 
-def test_messages_of_nobody_are_told_apart():
+def test_unreadable_messages_are_separated():
     good = DeliveryMessage("CONV-1", "000001#part_1", 1)
     again = DeliveryMessage("CONV-1", "000001#part_1", 1, is_repeated=True)
-    messages, strange = parse_messages(
+    messages, unreadable = parse_messages(
         [("a", good.to_body(), 1), ("b", "{}", 1), ("c", "no", 1), ("d", good.to_body(), 2)]
     )
-    assert (messages, strange) == ({"a": good, "d": again}, ["b", "c"])
+    assert (messages, unreadable) == ({"a": good, "d": again}, ["b", "c"])
 
 
-def test_nothing_is_sent_to_a_partner_who_left():
+def test_nothing_is_sent_to_an_archived_partner():
     world = World(partner=a_partner(status=Lifecycle.ARCHIVED))
-    assert world.take().state is PARKED
+    assert world.process().state is PARKED
     assert (world.sent, world.parked) == (0, [1])
 
 
-def test_a_message_about_nothing_does_nothing():
+def test_message_without_a_row_does_nothing():
     world = World()
     world.get = lambda *key: None
-    world.take()
+    world.process()
     assert (world.sent, world.retries, world.parked) == (0, [], [])

@@ -1,4 +1,4 @@
-"""When a failed delivery is tried again, and when it is given up."""
+"""When a failed delivery is retried, and when it is parked."""
 
 import pytest
 
@@ -11,30 +11,30 @@ FINAL = [400, 401, 403, 404, 405, 410, 422, 451, 499]
 
 
 @pytest.mark.parametrize("status_code", [*PATIENT, 301, 302, 304])
-def test_a_failure_waits_as_the_schedule_says_and_then_ends(status_code):
+def test_delays_follow_the_schedule_until_it_ends(status_code):
     refused = is_refusal(status_code)
-    waits = [SCHEDULE.wait_after(failures, failures * refused, None) for failures in range(1, 7)]
+    waits = [SCHEDULE.delay_after(failures, failures * refused, None) for failures in range(1, 7)]
     assert waits[5] is None
     assert all(delay <= wait <= delay * 1.1 for delay, wait in zip(SCHEDULE.delays, waits[:5], strict=True))
 
 
 @pytest.mark.parametrize("status_code", FINAL)
-def test_what_the_partner_refuses_is_tried_three_times_more(status_code):
+def test_refused_delivery_is_retried_three_times(status_code):
     refused = is_refusal(status_code)
-    waits = [SCHEDULE.wait_after(failures, failures * refused, None) is not None for failures in range(1, 6)]
+    waits = [SCHEDULE.delay_after(failures, failures * refused, None) is not None for failures in range(1, 6)]
     assert waits == [True, True, True, False, False]
 
 
-def test_failures_of_other_kinds_do_not_use_up_what_a_refusal_may_try():
-    assert SCHEDULE.wait_after(4, 1, None) is not None
+def test_other_failures_do_not_count_as_refusals():
+    assert SCHEDULE.delay_after(4, 1, None) is not None
 
 
-def test_a_short_schedule_is_not_made_longer_by_a_refusal():
-    assert RetrySchedule((5,)).wait_after(2, 2, None) is None
+def test_refusal_does_not_extend_a_short_schedule():
+    assert RetrySchedule((5,)).delay_after(2, 2, None) is None
 
 
-def test_jitter_spreads_over_ten_percent_and_never_shortens():
-    waits = [SCHEDULE.wait_after(4, 0, None) for _ in range(400)]
+def test_jitter_adds_up_to_ten_percent_and_never_shortens():
+    waits = [SCHEDULE.delay_after(4, 0, None) for _ in range(400)]
     assert all(900 <= wait <= 990 for wait in waits)
     assert min(waits) < 920
     assert max(waits) > 970
@@ -51,31 +51,31 @@ def test_jitter_spreads_over_ten_percent_and_never_shortens():
         (1, 10**8, MAX_RETRY_AFTER),
     ],
 )
-def test_retry_after_lengthens_a_wait_up_to_six_hours(failures, retry_after, at_least):
-    wait = SCHEDULE.wait_after(failures, 0, retry_after)
+def test_retry_after_extends_a_delay_up_to_six_hours(failures, retry_after, at_least):
+    wait = SCHEDULE.delay_after(failures, 0, retry_after)
     assert at_least <= wait <= at_least * 1.1
 
 
-def test_six_hours_are_six_hours():
+def test_longest_retry_after_is_six_hours():
     assert MAX_RETRY_AFTER == 21_600
 
 
-def test_retry_after_does_not_shorten_a_day():
-    assert RetrySchedule((86_400,)).wait_after(1, 0, 10**6) >= 86_400
+def test_retry_after_does_not_shorten_a_longer_delay():
+    assert RetrySchedule((86_400,)).delay_after(1, 0, 10**6) >= 86_400
 
 
-def test_retry_after_brings_no_further_attempt():
-    assert SCHEDULE.wait_after(6, 0, 60) is None
-    assert SCHEDULE.wait_after(4, 4, 60) is None
+def test_retry_after_adds_no_attempt():
+    assert SCHEDULE.delay_after(6, 0, 60) is None
+    assert SCHEDULE.delay_after(4, 4, 60) is None
 
 
-def test_a_schedule_is_read_from_a_list_of_seconds():
+def test_schedule_is_parsed_from_a_list_of_seconds():
     assert RetrySchedule.parse("10, 60,0") == RetrySchedule((10, 60, 0))
 
 
 @pytest.mark.parametrize("text", ["", "10,", "10;60", "1.5", "-1", "10,-60", "soon"])
-def test_what_is_no_schedule_is_refused(text):
-    with pytest.raises(ValueError, match=r"invalid literal|not negative"):
+def test_invalid_schedule_is_refused(text):
+    with pytest.raises(ValueError, match=r"invalid literal|must not be negative"):
         RetrySchedule.parse(text)
 
 
@@ -93,5 +93,5 @@ def test_what_is_no_schedule_is_refused(text):
         (None, False),
     ],
 )
-def test_only_2xx_is_success(status_code, succeeded):
+def test_only_2xx_is_a_success(status_code, succeeded):
     assert an_attempt(status_code).is_success is succeeded

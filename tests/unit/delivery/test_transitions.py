@@ -1,10 +1,10 @@
-"""What becomes of a delivery after an attempt."""
+"""What a delivery becomes after an attempt, a delay or a replay."""
 
 import pytest
 
 from ricochet.delivery.delivery import DeliveryState, Hold, delivery_key, shards_of, version_prefix
 from ricochet.delivery.retry_schedule import RetrySchedule
-from ricochet.delivery.transitions import Wait, after_attempt, ended, held, queue_delay, restarted, waiting
+from ricochet.delivery.transitions import Delay, after_attempt, ended, held_back, queue_delay, restarted, waiting
 from ricochet.ledger.notice import Notice
 from ricochet.values import times
 from ricochet.values.statuses import Status
@@ -18,26 +18,26 @@ def assert_not_waiting(delivery):
     assert (delivery.next_attempt_at, delivery.held_by, delivery.due_at, delivery.lease_until) == (None,) * 4
 
 
-def test_a_success_ends_a_delivery():
+def test_success_delivers():
     attempt = an_attempt(204)
     row = after_attempt(a_delivery(**LEASED), attempt, None, SCHEDULE, TOMORROW)
     assert (row.state, row.attempts, row.updated_at) == (DeliveryState.DELIVERED, (attempt,), TOMORROW)
     assert_not_waiting(row)
 
 
-def test_a_failure_waits_for_the_next_attempt_in_the_queue():
+def test_failed_delivery_waits_in_the_queue():
     row = after_attempt(a_delivery(**LEASED), an_attempt(500), None, SCHEDULE, IN_AN_HOUR)
     assert (row.state, row.held_by, row.due_at, row.lease_until) == (DeliveryState.RETRYING, None, None, None)
     assert times.plus(IN_AN_HOUR, seconds=10) <= row.next_attempt_at <= times.plus(IN_AN_HOUR, seconds=11)
 
 
-def test_a_wait_too_long_for_the_queue_stands_in_the_due_index():
+def test_delay_too_long_for_the_queue_is_kept_in_the_due_index():
     row = after_attempt(a_delivery(attempt_count=2), an_attempt(None), None, SCHEDULE, IN_AN_HOUR)
     assert row.state is DeliveryState.RETRYING
     assert row.due_at == row.next_attempt_at >= times.plus(IN_AN_HOUR, hours=1)
 
 
-def test_whatever_waits_is_not_under_way():
+def test_waiting_delivery_has_no_lease():
     row = waiting(a_delivery(**LEASED), 5, TOMORROW)
     assert (row.lease_until, row.updated_at) == (None, TOMORROW)
 
@@ -45,23 +45,23 @@ def test_whatever_waits_is_not_under_way():
 @pytest.mark.parametrize(
     ("seconds", "indexed"), [(0, False), (899.5, False), (900, False), (900.1, True), (86_400, True)]
 )
-def test_the_due_index_holds_only_what_a_queue_cannot(seconds, indexed):
+def test_due_index_has_only_delays_that_a_queue_cannot_keep(seconds, indexed):
     row = waiting(a_delivery(), seconds, IN_AN_HOUR)
     assert (row.due_at is not None) == indexed
 
 
-def test_a_shorter_wait_leaves_the_due_index():
+def test_shorter_delay_leaves_the_due_index():
     row = waiting(waiting(a_delivery(), 5000, NOON), 5, IN_AN_HOUR)
     assert (row.due_at, row.next_attempt_at) == (None, times.plus(IN_AN_HOUR, seconds=5))
 
 
-def test_the_last_failure_parks_a_delivery():
+def test_last_failure_parks_a_delivery():
     row = after_attempt(a_delivery(attempt_count=3, **LEASED), an_attempt(500), None, SCHEDULE, TOMORROW)
     assert row.state is DeliveryState.PARKED
     assert_not_waiting(row)
 
 
-def test_retry_after_reaches_the_schedule():
+def test_retry_after_is_passed_to_the_schedule():
     row = after_attempt(a_delivery(), an_attempt(429), 600, SCHEDULE, IN_AN_HOUR)
     assert row.next_attempt_at >= times.plus(IN_AN_HOUR, seconds=600)
 
@@ -74,7 +74,7 @@ def test_only_the_last_reply_is_kept():
 
 
 @pytest.mark.parametrize("state", [DeliveryState.PARKED, DeliveryState.SUPERSEDED])
-def test_an_ended_delivery_waits_for_nothing(state):
+def test_ended_delivery_is_not_waiting(state):
     row = ended(a_delivery(**LEASED), state, TOMORROW)
     assert (row.state, row.updated_at, row.state.is_terminal) == (state, TOMORROW, True)
     assert_not_waiting(row)
@@ -91,16 +91,16 @@ def test_an_ended_delivery_waits_for_nothing(state):
         (TOMORROW, 900),
     ],
 )
-def test_a_queue_delays_from_nothing_to_fifteen_minutes(next_attempt_at, delay):
+def test_queue_delay_is_between_zero_and_fifteen_minutes(next_attempt_at, delay):
     assert queue_delay(a_delivery(next_attempt_at=next_attempt_at), IN_AN_HOUR) == delay
 
 
-def test_what_is_held_back_waits_in_the_due_index_and_says_why():
-    row = held(a_delivery(**LEASED), Wait(Hold.BREAKER, 5), IN_AN_HOUR)
+def test_delivery_held_back_waits_in_the_due_index_with_the_reason():
+    row = held_back(a_delivery(**LEASED), Delay(Hold.BREAKER, 5), IN_AN_HOUR)
     assert (row.held_by, row.due_at, row.attempt_count) == (Hold.BREAKER, times.plus(IN_AN_HOUR, seconds=5), 1)
 
 
-def test_a_replay_starts_the_schedule_anew_under_the_same_id():
+def test_replayed_delivery_restarts_its_schedule_under_the_same_id():
     parked = after_attempt(a_delivery(attempt_count=3), an_attempt(500), None, SCHEDULE, IN_AN_HOUR)
     again = restarted(parked, TOMORROW)
     assert (again.state, again.due_at, again.tries, again.attempt_count) == (DeliveryState.RETRYING, TOMORROW, 0, 3)
@@ -111,14 +111,14 @@ def test_a_replay_starts_the_schedule_anew_under_the_same_id():
     assert row.next_attempt_at <= times.plus(TOMORROW, seconds=11)
 
 
-def test_only_what_did_not_go_well_is_listed_by_state():
+def test_only_open_deliveries_are_listed_by_state():
     states = {state: a_delivery(state=state).state_shard for state in DeliveryState}
     assert {state for state, shard in states.items() if shard} == {DeliveryState.RETRYING, DeliveryState.PARKED}
     assert all(shard in shards_of(state) for state, shard in states.items() if shard)
     assert a_delivery().partner_shard in shards_of("part_1")
 
 
-def test_only_a_delivery_that_is_retried_is_not_over():
+def test_only_a_retrying_delivery_is_not_terminal():
     assert [state for state in DeliveryState if not state.is_terminal] == [DeliveryState.RETRYING]
 
 
@@ -130,11 +130,11 @@ def test_keys_sort_by_version_and_end_with_the_partner():
     assert not delivery_key(10, "part_1").startswith(version_prefix(1))
 
 
-def test_a_delivery_is_kept_for_ninety_days():
+def test_delivery_is_kept_for_ninety_days():
     assert a_delivery().ttl - times.epoch_seconds(IN_AN_HOUR) == 90 * 86_400
 
 
-def test_a_notice_tells_the_partner_in_the_sources_words():
+def test_notice_has_the_sources_id_and_status():
     notice = Notice.of(
         a_conversion(
             source_conversion_id="theirs", payout="7.50", sub1="one", status=Status.TRASH, source_status="spam"
@@ -144,6 +144,6 @@ def test_a_notice_tells_the_partner_in_the_sources_words():
     assert (notice.sub1, notice.sub2, notice.offer_id, notice.status) == ("one", "", "", Status.TRASH)
 
 
-@pytest.mark.parametrize(("amount", "payout", "told"), [("5", None, "5"), ("5", "0", "0"), ("100", "1E+2", "100")])
-def test_a_notice_carries_the_payout_or_else_the_amount(amount, payout, told):
-    assert Notice.of(a_conversion(amount=amount, payout=payout)).payout == told
+@pytest.mark.parametrize(("amount", "payout", "sent"), [("5", None, "5"), ("5", "0", "0"), ("100", "1E+2", "100")])
+def test_notice_has_the_payout_or_the_amount(amount, payout, sent):
+    assert Notice.of(a_conversion(amount=amount, payout=payout)).payout == sent

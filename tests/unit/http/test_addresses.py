@@ -1,4 +1,4 @@
-"""Deliveries reach the open internet and nothing behind it."""
+"""Requests reach public addresses and no others."""
 
 import ipaddress
 import socket
@@ -36,19 +36,19 @@ PRIVATE = {
 
 
 @pytest.mark.parametrize("address", [*PUBLIC, *PUBLIC_6])
-def test_a_public_address_may_be_reached(address):
+def test_public_address_is_allowed(address):
     assert is_public(ipaddress.ip_address(address))
     assert may_connect(address, 443, "partner.example", NONE)
 
 
 @pytest.mark.parametrize("address", [address for kind in PRIVATE for address in PRIVATE[kind]])
-def test_an_address_that_is_not_public_may_not(address):
+def test_address_that_is_not_public_is_refused(address):
     assert not may_connect(address, 443, "partner.example", NONE)
 
 
 @pytest.mark.parametrize("allowed", [NONE, LOCAL])
 @pytest.mark.parametrize("address", ["1.1.1.1", "127.0.0.1", "::1"])
-def test_the_runtime_api_port_is_never_reached(address, allowed):
+def test_runtime_api_port_is_always_refused(address, allowed):
     assert not may_connect(address, 9001, address, allowed)
     assert not may_connect(address, 9001, "partner.example", allowed)
 
@@ -67,17 +67,17 @@ def test_the_runtime_api_port_is_never_reached(address, allowed):
         ("10.0.0.9", 8080, "other.local", False),
     ],
 )
-def test_an_allowed_target_is_one_host_at_one_port(address, port, host, may):
+def test_allowed_target_is_one_host_at_one_port(address, port, host, may):
     assert may_connect(address, port, host, LOCAL) is may
 
 
 @pytest.mark.parametrize("text", ["", " ", ",", " , "])
-def test_nothing_is_allowed_unless_it_is_named(text):
+def test_empty_list_allows_nothing(text):
     assert AllowedTargets.parse(text) == NONE
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1", "localhost:", "localhost:http", "a:80,b"])
-def test_an_allowed_target_needs_a_port(text):
+def test_allowed_target_needs_a_port(text):
     with pytest.raises(ValueError, match="invalid literal"):
         AllowedTargets.parse(text)
 
@@ -103,19 +103,19 @@ def test_an_allowed_target_needs_a_port(text):
         ("1.1.1.1", "1.1.1.1"),
     ],
 )
-def test_an_address_is_known_in_any_notation(host, address):
+def test_address_is_recognised_in_any_notation(host, address):
     assert ipaddress.ip_address(literal_address(host)) == ipaddress.ip_address(address)
 
 
 @pytest.mark.parametrize(
     "host", ["", "[]", "example.com", "1.example", "1.2.3.4.5", "127.0.0.256", "99999999999", "a1", "x.1"]
 )
-def test_a_name_is_no_address(host):
+def test_name_is_not_an_address(host):
     assert literal_address(host) is None
 
 
 @pytest.mark.parametrize("host", INSIDE_IN_ANY_NOTATION)
-def test_no_notation_of_an_inside_address_may_be_reached(host):
+def test_private_address_is_refused_in_any_notation(host):
     address = literal_address(host)
     assert address is not None
     for port in (80, 443, 8080, 9001):
@@ -129,12 +129,12 @@ def resolving_to(*addresses: str):
     return getaddrinfo
 
 
-def test_a_name_with_public_addresses_gives_them_in_their_order():
+def test_name_resolves_to_its_public_addresses_in_order():
     lookup = resolving_to("8.8.8.8", "1.1.1.1", "8.8.8.8")
     assert vetted_addresses("partner.example", 443, NONE, lookup) == ["8.8.8.8", "1.1.1.1"]
 
 
 @pytest.mark.parametrize("addresses", [["127.0.0.1"], ["8.8.8.8", "10.0.0.1"], ["fe80::1%eth0"]])
-def test_one_bad_address_spoils_the_name(addresses):
+def test_name_with_one_private_address_is_refused(addresses):
     with pytest.raises(TargetRefusedError, match=f"partner.example leads to {addresses[-1]}:443"):
         vetted_addresses("partner.example", 443, NONE, resolving_to(*addresses))

@@ -1,4 +1,4 @@
-"""A partner's Retry-After header: seconds, a date, or nothing that helps."""
+"""The Retry-After header: seconds, a date, or something unusable."""
 
 import email.utils
 from datetime import UTC, datetime, timedelta
@@ -13,19 +13,19 @@ def test_seconds_are_read(value, seconds):
     assert _retry_after(value) == seconds
 
 
-def test_a_date_counts_from_now():
+def test_date_counts_from_now():
     moment = datetime.now(UTC) + timedelta(seconds=100)
     assert 97 <= _retry_after(email.utils.format_datetime(moment, usegmt=True)) <= 101
 
 
-def test_a_date_that_is_past_means_at_once():
+def test_past_date_means_at_once():
     assert _retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
 
 
 @pytest.mark.parametrize("value", [None, "", "soon", "-5", "1.5", "1e3", "Wed, 21 Oct 99999 07:28:00 GMT"])
-def test_anything_else_is_no_wish(value):
+def test_other_values_are_ignored(value):
     assert _retry_after(value) is None
 
 
-def test_a_digit_that_is_no_number_does_not_undo_an_answer():
+def test_digit_that_is_not_a_number_is_ignored():
     assert _retry_after("\u00b2") is None

@@ -1,11 +1,12 @@
-"""A click: one user's way to one product, and its result."""
+"""A click: one user's visit to one product's task URL, and its result."""
 
 from __future__ import annotations
 
 from typing import Self
 
+from ricochet.clicks.tags import Tags
 from ricochet.values import times
-from ricochet.values.entity import Entity, Shown, View
+from ricochet.values.entity import Entity, Model, Shown, View
 from ricochet.values.money import Amount
 from ricochet.values.statuses import ClickStatus, Status
 
@@ -13,33 +14,27 @@ KEPT_AFTER_EXPIRY_DAYS = 30
 
 
 class ClickResult(Entity):
-    """What a click led to, so that an exact repeat of its postback is answered from the click alone."""
+    """The result of a click, so that an exact repeat of its postback is answered from the click alone."""
 
     conversion_id: Shown[str]
     source_conversion_id: Shown[str | None] = None
     earning_id: Shown[str | None] = None
     status: Shown[Status]
     amount: Shown[Amount]
-    report_key: Shown[str]  # of the report that led here last
+    report_key: Shown[str]  # of the latest report that changed it
 
 
-class Click(Entity):
+class ClickRoute(Model):
+    """Which user goes to which product, and where."""
+
     click_id: Shown[str]
     user_id: Shown[str]
     product_id: Shown[str]
     task_url: Shown[str]
     offer_id: Shown[str | None] = None
-    subid: Shown[str | None] = None
-    sub1: Shown[str | None] = None
-    sub2: Shown[str | None] = None
-    sub3: Shown[str | None] = None
-    sub4: Shown[str | None] = None
-    sub5: Shown[str | None] = None
-    prelanding: Shown[str | None] = None
-    landing: Shown[str | None] = None
-    px: Shown[str | None] = None
-    domain: Shown[str | None] = None
-    country: Shown[str | None] = None
+
+
+class Click(Tags, ClickRoute, Entity):
     ip: str | None = None
     user_agent: str | None = None
     created_at: Shown[str]
@@ -50,7 +45,7 @@ class Click(Entity):
     first_visit_at: Shown[str | None] = None
     postback_at: Shown[str | None] = None
     closed: Shown[bool | None] = None
-    """No further conversion may start from this click, although its own is still pending."""
+    """No other conversion may start from this click, although its own is still pending."""
     outcome: Shown[ClickResult | None] = None
 
     def is_expired(self, moment: str) -> bool:
@@ -62,25 +57,9 @@ class Click(Entity):
         return self.status
 
 
-class ClickView(View):
-    """A click as its app sees it; the address it came from stays with us."""
+class ClickView(Tags, ClickRoute, View):
+    """A click as its app sees it, without the user's IP address."""
 
-    click_id: str
-    user_id: str
-    product_id: str
-    task_url: str
-    offer_id: str | None = None
-    subid: str | None = None
-    sub1: str | None = None
-    sub2: str | None = None
-    sub3: str | None = None
-    sub4: str | None = None
-    sub5: str | None = None
-    prelanding: str | None = None
-    landing: str | None = None
-    px: str | None = None
-    domain: str | None = None
-    country: str | None = None
     user_agent: str | None = None
     created_at: str
     expires_at: str
@@ -107,10 +86,10 @@ class ClickView(View):
 
 
 def shown_conversion_id(outcome: ClickResult) -> str:
-    """The advertiser's own id of the conversion if it sent one, else ours."""
+    """Return the advertiser's own id of the conversion if it sent one, ours otherwise."""
     return outcome.source_conversion_id or outcome.conversion_id
 
 
 def ttl_of(expires_at: str) -> int:
-    """Epoch seconds after which DynamoDB may clear the click away; it decides nothing."""
+    """Return when DynamoDB may delete the click, in epoch seconds; whether it is expired does not depend on it."""
     return times.epoch_seconds(expires_at) + KEPT_AFTER_EXPIRY_DAYS * 86_400

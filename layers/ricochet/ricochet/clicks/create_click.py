@@ -1,4 +1,4 @@
-"""A user sets out for an advertiser."""
+"""Create a click: a user leaves for an advertiser."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from ricochet.clicks.click import Click, ttl_of
 from ricochet.clicks.clicks_table import ClicksTable
 from ricochet.clicks.product import Product
 from ricochet.clicks.products_table import ProductsTable
+from ricochet.clicks.tags import Tag, Tags
 from ricochet.errors import ProductNotFoundError, ProductPausedError, RequestError
 from ricochet.values import ids, times
-from ricochet.values.entity import Entity, View
+from ricochet.values.entity import Model, View
 from ricochet.values.lifecycle import Lifecycle
 
 if TYPE_CHECKING:
@@ -22,28 +23,21 @@ if TYPE_CHECKING:
 
     from ricochet.clicks.settings import CreateClickSettings
 
-Tag = Annotated[str, StringConstraints(max_length=128)]
-
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2}$", to_upper=True)]
 
 _USER_AGENT_LENGTH = 160
 
 
-class ClickRequest(Entity):
-    """What an app can set when it creates a click; all of it is optional."""
+class Destination(Model):
+    """Where the user wants to go."""
 
     task_url: Annotated[str, StringConstraints(min_length=1)] | None = None
     offer_id: Tag | None = None
-    subid: Tag | None = None
-    sub1: Tag | None = None
-    sub2: Tag | None = None
-    sub3: Tag | None = None
-    sub4: Tag | None = None
-    sub5: Tag | None = None
-    prelanding: Tag | None = None
-    landing: Tag | None = None
-    px: Tag | None = None
-    domain: Tag | None = None
+
+
+class ClickRequest(Tags[Tag], Destination):
+    """What an app can set when it creates a click; all of it is optional."""
+
     country: Country | None = None
 
 
@@ -67,7 +61,7 @@ class CreateClick:
     def __call__(
         self, user_id: str, product_id: str, request: ClickRequest, *, ip: str, user_agent: str, public_base_url: str
     ) -> NewClick:
-        """ProductNotFoundError, ProductPausedError; TaskUrlNotAllowedError for a URL that is not the product's."""
+        """Raise ProductNotFoundError, ProductPausedError, or TaskUrlNotAllowedError for a URL of another host."""
         product, task_url = self._product_and_url(product_id, request.task_url)
         moment = self._clock()
         expires_at = times.plus(moment, hours=product.click_ttl_hours)
@@ -92,7 +86,7 @@ class CreateClick:
         )
 
     def _product_and_url(self, product_id: str, task_url: str | None) -> tuple[Product, str]:
-        """The product and where to go, by the product as it is now if by what we remember of it there was no way."""
+        """Return the product and its task URL; a refusal by the cached product is checked against the fresh one."""
         refusal: RequestError = ProductNotFoundError()
         for product in self._products.cached_then_fresh(product_id):
             try:

@@ -1,4 +1,4 @@
-"""Reads a click for its user, and counts visits of it."""
+"""Read a click for its user, and count its visits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ReadClick:
         self._clock = clock
 
     def own(self, user_id: str, click_id: str, public_base_url: str) -> ClickView:
-        """Return the click; raise ClickNotFoundError for another user's too, so that nobody learns that it exists."""
+        """Return the click. Raise ClickNotFoundError also for another user's click, which must stay unknown."""
         click = self._clicks.get(_parsed(click_id))
         if click is None or click.user_id != user_id:
             raise _not_found()
@@ -33,7 +33,7 @@ class ReadClick:
         return ClickView.of(click, self._clock(), redirect_url)
 
     def visited(self, click_id: str) -> Visit:
-        """Count a visit of the click; raise ClickNotFoundError if there is none."""
+        """Count a visit of the click. Raise ClickNotFoundError if it does not exist."""
         moment = self._clock()
         click: Click | None = self._clicks.count_visit(_parsed(click_id), moment)
         if click is None:

@@ -1,4 +1,4 @@
-"""Task URLs: where a user is sent, and nowhere else."""
+"""The URLs of a click: where the user is redirected, and where its postback arrives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OUR_PARAMETERS = ("click_id", "postback_url")
 
 
 def check_task_url(url: str, allowed_hosts: tuple[str, ...]) -> str:
-    """Return `url` if its host is one of the allowed ones; raise TaskUrlNotAllowedError if not."""
+    """Return `url` if its host is allowed. Raise TaskUrlNotAllowedError otherwise."""
     try:
         host = host_of(url)
     except ValueError as error:
@@ -22,7 +22,7 @@ def check_task_url(url: str, allowed_hosts: tuple[str, ...]) -> str:
 
 
 def redirect_url(task_url: str, click_id: str, postback_url: str) -> str:
-    """`task_url` with its own query kept as it is written, plus our two parameters (never its own of that name)."""
+    """Return `task_url` with its query unchanged, plus our two parameters in place of any of the same names."""
     parts = urlsplit(task_url)
     kept = [pair for pair in parts.query.split("&") if pair and _name(pair) not in OUR_PARAMETERS]
     ours = [f"click_id={click_id}", f"postback_url={quote(postback_url, safe='')}"]

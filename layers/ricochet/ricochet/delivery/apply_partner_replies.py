@@ -1,4 +1,4 @@
-"""What a partner calls a conversion moves it, where the partner is set to decide."""
+"""The status in a partner's reply changes the conversion, if the partner may decide."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from ricochet.delivery.partner_reply import PartnerReply
 from ricochet.errors import RequestError
 from ricochet.ledger.decide_conversion import DecideConversion
 from ricochet.ledger.decision import Decision, check_reply
-from ricochet.ledger.outcome import Outcome
 from ricochet.ledger.settlement import Settlement
 from ricochet.metrics import Metric
 from ricochet.records import LogLine, Measurement
+from ricochet.values.statuses import Outcome
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class ApplyPartnerReply:
     def __init__(self, decisions: DecideConversion) -> None:
         self._decisions = decisions
 
-    def __call__(self, word: PartnerReply) -> Settlement | None:
-        """What was written, None where it makes no sense, or none any more."""
-        reason = f"the reply to {word.delivery_id}"
-        decision = Decision(f"partner:{word.partner_id}", word.status, reason, is_reviewed=False)
+    def __call__(self, reply: PartnerReply) -> Settlement | None:
+        """Return what was written, or None if the reply is not possible, or not any more."""
+        reason = f"the reply to {reply.delivery_id}"
+        decision = Decision(f"partner:{reply.partner_id}", reply.status, reason, is_reviewed=False)
         try:
             return self._decisions(
-                decision, word.conversion_id, lambda prior: check_reply(word.status, word.version, prior)
+                decision, reply.conversion_id, lambda prior: check_reply(reply.status, reply.version, prior)
             )
         except RequestError:
             return None

@@ -1,4 +1,4 @@
-"""A delivery: one version of one conversion on its way to one partner, and the attempts at it."""
+"""A delivery: one version of one conversion on its way to one partner, with its attempts."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from ricochet.values import ids, times
 from ricochet.values.entity import Entity, Shown, Unaudited
 from ricochet.values.statuses import Status
 
-KEPT_DAYS = 90
+DELIVERIES_KEPT_DAYS = 90
 
 SHARDS = 8
 
 
 class DeliveryState(StrEnum):
-    RETRYING = "retrying"  # failed so far; a message or a due time says when it is tried again
+    RETRYING = "retrying"  # not delivered yet; a message or its due time starts the next attempt
     DELIVERED = "delivered"
-    SUPERSEDED = "superseded"  # the partner knows a newer version already
-    PARKED = "parked"  # gave up; an operator may replay it
+    SUPERSEDED = "superseded"  # the partner accepted a newer version first
+    PARKED = "parked"  # given up; an operator may replay it
 
     @property
     def is_terminal(self) -> bool:
@@ -34,21 +34,21 @@ class DeliveryState(StrEnum):
 
 
 OPEN_STATES = (DeliveryState.RETRYING, DeliveryState.PARKED)
-"""What the index `byState` lists."""
+"""The states that the index `byState` lists."""
 
 
 def shards_of(name: str) -> list[str]:
-    """Every partition of the index `byPartner` for a partner's id, or of `byState` for a state."""
+    """Return every partition of the index `byPartner` for a partner's id, or of `byState` for a state."""
     return [f"{name}#{number}" for number in range(SHARDS)]
 
 
 class Hold(StrEnum):
-    """What a delivery waits for, other than its own next attempt."""
+    """Why a delivery is held back without an attempt."""
 
-    BREAKER = "breaker"  # the partner's server is unwell
-    RATE = "rate"  # the partner gets no more than so many a second
-    PAUSED = "paused"  # the partner is paused; nothing is sent until it is active again
-    SLOW = "slow"  # the partner has had its share of this invocation's time
+    BREAKER = "breaker"  # the partner's server is failing
+    RATE = "rate"  # the partner's limit per second is reached
+    PAUSED = "paused"  # the partner is paused
+    SLOW = "slow"  # the partner has used its share of this invocation's time
     OTHER_VERSION = "other_version"  # an attempt at another version of the conversion is under way
 
 
@@ -63,13 +63,13 @@ class Delivery(Entity):
     url: Shown[str | None] = None  # as last sent, secrets masked
     attempt_count: Shown[int] = 0
     attempts: Unaudited[tuple[Attempt, ...]] = ()
-    tries_from: int | None = None  # how many attempts had been made when it was replayed: the schedule began anew
+    tries_from: int | None = None  # the attempts made before it was replayed, which do not count for its schedule
     next_attempt_at: Shown[str | None] = None
-    lease_until: str | None = None  # an attempt is under way until then at the latest
-    due_at: Shown[str | None] = None  # only while it waits without a message, in the due index
+    lease_until: str | None = None  # when the attempt under way is over at the latest
+    due_at: Shown[str | None] = None  # only while it waits in the due index, without a message
     held_by: Shown[Hold | None] = None
-    partner_status: Shown[Status | None] = None  # what the partner's reply calls the conversion
-    detail: Shown[str | None] = None  # why it ended as it did, where the attempts do not say
+    partner_status: Shown[Status | None] = None  # the status in the partner's reply
+    detail: Shown[str | None] = None  # why it ended, where the attempts do not show it
     created_at: Shown[str]
     updated_at: Shown[str]
     ttl: int
@@ -77,37 +77,43 @@ class Delivery(Entity):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def partner_shard(self) -> str:
-        """The partition of the index `byPartner` that this row is in."""
+        """The row's partition of the index `byPartner`."""
         return ids.pick(self.delivery_id, shards_of(self.partner_id))
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def state_shard(self) -> str | None:
-        """The partition of the index `byState`; None for what went well, which is not in it."""
+        """The row's partition of the index `byState`; None for a state that is not listed."""
         return ids.pick(self.delivery_id, shards_of(self.state)) if self.state in OPEN_STATES else None
 
     @property
-    def was_taken(self) -> bool:
-        """Whether the partner was told, be it that it is to be told once more."""
+    def was_accepted(self) -> bool:
+        """Whether the partner accepted it before, even if it is being replayed now."""
         return any(attempt.is_success for attempt in self.attempts)
 
     @property
     def tries(self) -> int:
-        """Attempts made on the present schedule."""
+        """Attempts made since it was created or replayed."""
         return self.attempt_count - (self.tries_from or 0)
 
     @property
+    def needs_retry_message(self) -> bool:
+        """Whether its next attempt depends on a message in the retry queue."""
+        return self.state is DeliveryState.RETRYING and self.due_at is None
+
+    @property
     def value(self) -> Decimal:
-        """The payout that the partner learns of; a Lead has earned nobody anything yet, and a Reject never will."""
+        """The payout that the partner can book: that of a Purchase; no other event pays."""
         return Decimal(self.notice.payout) if self.notice.status is Status.APPROVED else Decimal(0)
 
     @property
     def seconds_since_news(self) -> float:
-        """From the moment that the partner is told of to this row's last change."""
+        """Seconds from the conversion's change to this row's last change."""
         return times.seconds_between(self.notice.timestamp, self.updated_at)
 
     @property
     def seconds_on_record(self) -> float:
+        """Seconds from this row's creation to its last change."""
         return times.seconds_between(self.created_at, self.updated_at)
 
     def log_fields(self) -> dict[str, Any]:
@@ -158,14 +164,14 @@ def version_prefix(version: int) -> str:
 
 
 def expiry_after(moment: str) -> int:
-    """When a row that was made or replayed at `moment` is cleared away, in epoch seconds."""
-    return times.epoch_seconds(moment) + KEPT_DAYS * 86_400
+    """Return when a row that is created or replayed at `moment` expires, in epoch seconds."""
+    return times.epoch_seconds(moment) + DELIVERIES_KEPT_DAYS * 86_400
 
 
 def new_delivery(
     conversion_id: str, version: int, partner_id: str, notice: Notice, moment: str, **state: Any
 ) -> Delivery:
-    """A row for a delivery that nothing was done for yet, to be tried at once unless `state` says otherwise."""
+    """Return a row without attempts, to be attempted at once unless `state` overrides that."""
     state = {"state": DeliveryState.RETRYING, "next_attempt_at": moment} | state
     return Delivery(
         conversion_id=conversion_id,

@@ -1,4 +1,4 @@
-"""Events on the account's default EventBridge bus, for whoever wants to be told of what befalls partners."""
+"""Events about partners on the account's default EventBridge bus."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class EventBus:
         self._client = client
 
     def publish(self, kind: str, detail: dict[str, Any]) -> None:
-        """QueueRefusedError if the bus would not take it."""
+        """Raise QueueRefusedError if the bus refuses the event."""
         entry: Any = {"Source": SOURCE, "DetailType": kind, "Detail": json.dumps(detail)}
         reply = self._client.put_events(Entries=[entry])
         if reply.get("FailedEntryCount"):

@@ -1,4 +1,4 @@
-"""What a partner's reply calls the conversion, where it calls it anything."""
+"""The status of the conversion in a partner's reply, if it contains one."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from ricochet.values.statuses import LEAD_WORDS, Status
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-MAX_WORD = 64
+MAX_STATUS_LENGTH = 64
 
 
-def named_status(reply: str | None, partner: Partner, told: Status) -> Status | None:
-    """The status in `status` of a JSON object or a form, or in a bare word; None if the reply names none.
+def status_in_reply(reply: str | None, partner: Partner, sent: Status) -> Status | None:
+    """Return the status in `status` of a JSON object or a form, or in plain text; None if the reply has none.
 
-    Only our own words, canonical and lead ones, and the partner's count: `success` acknowledges, and must not approve.
-    The word that the partner was told means just that, even if it has the same for something else.
+    Only our own names and the partner's count: `success` acknowledges the postback and must not approve anything.
+    The name that was sent means the status that was sent, even if the partner uses it for another one too.
     """
-    word = _word(reply or "").strip()
-    return _meanings(partner, told).get(word.lower()) if 0 < len(word) <= MAX_WORD else None
+    name = _status_name(reply or "").strip()
+    return _meanings(partner, sent).get(name.lower()) if 0 < len(name) <= MAX_STATUS_LENGTH else None
 
 
-def _meanings(partner: Partner, told: Status) -> dict[str, Status]:
-    """`Reject` means rejected: the state machine makes a reversal of it where money was paid."""
+def _meanings(partner: Partner, sent: Status) -> dict[str, Status]:
+    """`Reject` means rejected: the state machine makes it a reversal if money was paid."""
     ours = {str(status): status for status in Status}
-    ours |= {word.lower(): status for status, word in reversed(LEAD_WORDS.items())}
-    theirs = {word.lower(): Status(status) for status, word in reversed(partner.status_words.items())}
-    return ours | theirs | {partner.status_word(told).lower(): told}
+    ours |= {name.lower(): status for status, name in reversed(LEAD_WORDS.items())}
+    theirs = {name.lower(): Status(status) for status, name in reversed(partner.status_words.items())}
+    return ours | theirs | {partner.status_word(sent).lower(): sent}
 
 
-def _word(reply: str) -> str:
+def _status_name(reply: str) -> str:
     text = reply.strip()
     fields: Any = None
     if text.startswith("{"):
@@ -46,12 +46,12 @@ def _word(reply: str) -> str:
         fields = dict(parse_qsl(text))
     if fields is None:
         return text
-    word = fields.get("status") if isinstance(fields, dict) else None
-    return word if isinstance(word, str) else ""
+    name = fields.get("status") if isinstance(fields, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 class PartnerReply(Entity):
-    """What a partner, told of a conversion, called it in its reply."""
+    """The status of a conversion that a partner's reply contained."""
 
     partner_id: str
     conversion_id: str
@@ -69,11 +69,11 @@ class PartnerReply(Entity):
 
 
 class PartnerReplyQueue:
-    """Words of partners that may move conversions; who sends postbacks has no rights on the ledger."""
+    """Replies that may change a conversion; the functions that send postbacks have no rights on the ledger."""
 
     def __init__(self, client: SQSClient, url: str) -> None:
         self._client = client
         self._url = url
 
-    def put(self, word: PartnerReply) -> None:
-        self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(word.to_item()))
+    def put(self, reply: PartnerReply) -> None:
+        self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(reply.to_item()))

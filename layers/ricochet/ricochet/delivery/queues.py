@@ -1,4 +1,4 @@
-"""Queues: deliveries to be tried again or given up, partners' words, and postbacks that our own side failed on."""
+"""The retry queue and the parking queue of deliveries."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 BATCH = 10
 
 HIDDEN_SECONDS = 60
-"""For so long nobody else gets a message that was taken from the parking queue."""
+"""How long a message received from the parking queue is hidden from other readers."""
 
 
 @dataclass(frozen=True)
 class DeliveryMessage:
-    """Ids only; what to send stands in the row. `attempt` is the number of attempts made when it was written."""
+    """A delivery's ids; the row has what to send. `attempt` is the number of attempts made when it was sent."""
 
     conversion_id: str
     delivery_key: str
     attempt: int
-    is_repeated: bool = False  # it came before, and whoever had it may have died
+    is_repeated: bool = False  # received before, by a process that may have died
 
     @classmethod
     def of(cls, delivery: Delivery) -> Self:
@@ -52,7 +52,7 @@ class DeliveryMessage:
 
     @classmethod
     def parse(cls, body: str, received: int = 1) -> Self:
-        """`received`: how often the queue has handed it out."""
+        """Read a message; `received` is how often the queue has delivered it."""
         fields = json.loads(body)
         return cls(fields["conversionId"], fields["deliveryKey"], fields["attempt"], received > 1)
 
@@ -63,26 +63,26 @@ class DeliveryMessage:
 
 
 class DeliveryQueue:
-    """A queue of deliveries; grouped by partner, so that a busy one does not hold up the others."""
+    """A queue of deliveries, grouped by partner so that a busy one does not hold up the others."""
 
     def __init__(self, client: SQSClient, url: str) -> None:
         self._client = client
         self._url = url
 
     def send(self, deliveries: Sequence[Delivery], moment: str) -> None:
-        """One message each, delayed until its next attempt, ten to a call; all are tried, then QueueRefusedError.
+        """Send one message each, delayed until its next attempt, ten to a call.
 
-        Its details name the deliveries that have no message now.
+        Raise QueueRefusedError after trying all; its details name the deliveries that have no message.
         """
         refused: list[str] = []
         for batch in batched(deliveries, BATCH, strict=False):
-            left = self._send_batch(batch, moment)
-            refused += [row.delivery_id for row in (self._send_batch(left, moment) if left else ())]
+            failed = self._send_batch(batch, moment)
+            refused += [row.delivery_id for row in (self._send_batch(failed, moment) if failed else ())]
         if refused:
             raise QueueRefusedError("the queue refused messages", refused)
 
     def _send_batch(self, batch: Sequence[Delivery], moment: str) -> list[Delivery]:
-        """Those of `batch` that the queue did not take."""
+        """Return the deliveries that the queue refused."""
         entries: list[Any] = [
             {
                 "Id": str(number),
@@ -103,26 +103,26 @@ class ParkedMessage:
 
 
 class ParkingQueue:
-    """Messages of deliveries that were given up, as somebody works them off."""
+    """The messages of deliveries that were given up, for an operator to redrive."""
 
     def __init__(self, client: SQSClient, url: str) -> None:
         self._client = client
         self._url = url
 
     def size(self) -> int:
-        """About how many there are."""
+        """Return about how many messages there are."""
         name: Any = "ApproximateNumberOfMessages"
         reply = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
         return int(reply["Attributes"][name])
 
     def take(self, limit: int) -> Iterator[ParkedMessage]:
-        """At most `limit` messages; those that are not deleted are there again a minute later."""
+        """Receive at most `limit` messages; those that are not deleted become visible again after a minute."""
         while limit > 0:
             reply = self._client.receive_message(
                 QueueUrl=self._url,
                 MaxNumberOfMessages=min(BATCH, limit),
                 VisibilityTimeout=HIDDEN_SECONDS,
-                WaitTimeSeconds=1,  # asks all of the queue's servers, and not some
+                WaitTimeSeconds=1,  # long polling asks all of the queue's servers
             )
             messages = reply.get("Messages", [])
             if not messages:

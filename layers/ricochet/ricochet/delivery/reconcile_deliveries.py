@@ -1,4 +1,4 @@
-"""Proves that everybody was told: what has no delivery, or one that waits for a message that was lost, is made due."""
+"""The sweep that proves completeness: missing deliveries, and those whose message was lost, are made due."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.delivery.queues import BATCH, DeliveryQueue
 from ricochet.delivery.sweeps_table import SweepsTable
-from ricochet.delivery.transitions import due_delivery, ended, in_due_index, is_owed
+from ricochet.delivery.transitions import due_delivery, ended, in_due_index, should_receive
 from ricochet.ledger.conversion import Conversion, day_shards
 from ricochet.ledger.conversions_table import ConversionsTable
 from ricochet.ledger.notice import versions_of
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
     from ricochet.delivery.settings import ReconcileSettings
 
 GRACE_MINUTES = 30
-"""What is younger may still be on its way: the stream may lag, and a batch may have to be tried again."""
+"""Younger changes may still be on their way: the stream may lag, or repeat a batch."""
 
 STRANDED_HOURS = 2
-"""A message waits 15 minutes at most, and then in a queue that is worked off; after this it is lost."""
+"""A message is delayed by 15 minutes at most, and its queue is read all the time: after this long it is lost."""
 
 OVERLAP_HOURS = 1
 
 FIRST_SWEEP_HOURS = 24
 
-REMEMBERED_DAYS = 80
-"""Deliveries are kept for 90 days: of what is older nothing can be said."""
+CHECKED_DAYS = 80
+"""Older deliveries expire after 90 days, so whether one is missing can no longer be known."""
 
 LAST_DAYS = 30
-"""A delivery that still waits, as for a partner that stays paused, is parked so long before its row expires."""
+"""A delivery that still waits this long before its row expires, such as one to a paused partner, is parked."""
 
 THREADS = 16
 
@@ -53,7 +53,7 @@ SLICE_MINUTES = 5
 
 @dataclass
 class Reconciliation:
-    """What a sweep found and mended. `until`: how far everything is proven; not complete if time ran out before."""
+    """What a sweep found and repaired; `until` is how far it came. It is not complete if time ran out before."""
 
     until: str
     conversions: int = 0
@@ -114,13 +114,13 @@ class ReconcileDeliveries:
     def __call__(
         self, has_time: Callable[[], bool], since: str | None = None, until: str | None = None
     ) -> Reconciliation:
-        """Sweeps what changed from where the last sweep ended to half an hour ago, or from `since` to `until`.
+        """Sweep the changes since the last sweep up to half an hour ago, or from `since` to `until`.
 
-        What is found is due at once, and is released at its partner's rate like all that waits.
+        What is found is due at once, and released at its partner's rate.
         """
         moment = self._clock()
         latest = until or times.plus(moment, minutes=-GRACE_MINUTES)
-        result = Reconciliation(until=since or self._begin(latest))
+        result = Reconciliation(until=since or self._start(latest))
         partners = [partner for partner in self._partners.all() if partner.status is not Lifecycle.ARCHIVED]
         for start, end in _slices(result.until, latest):
             if not has_time():
@@ -130,10 +130,10 @@ class ReconcileDeliveries:
             result.until = end
             if since is None and until is None:
                 self._sweeps.advance(end)
-        self._look_after_waiting(until or times.plus(moment, hours=-STRANDED_HOURS), has_time, result)
+        self._check_waiting(until or times.plus(moment, hours=-STRANDED_HOURS), has_time, result)
         return result
 
-    def _begin(self, latest: str) -> str:
+    def _start(self, latest: str) -> str:
         swept = self._sweeps.swept_until()
         return times.plus(swept, hours=-OVERLAP_HOURS) if swept else times.plus(latest, hours=-FIRST_SWEEP_HOURS)
 
@@ -150,12 +150,12 @@ class ReconcileDeliveries:
         if conversion.is_tombstone:
             return []
         moment = self._clock()
-        oldest = times.plus(moment, days=-REMEMBERED_DAYS)
+        oldest = times.plus(moment, days=-CHECKED_DAYS)
         wanted = [
             (version, partner)
             for version in versions_of(conversion)
             for partner in partners
-            if version.notice.timestamp > oldest and is_owed(version, partner)
+            if version.notice.timestamp > oldest and should_receive(version, partner)
         ]
         if not wanted:
             return []
@@ -166,7 +166,7 @@ class ReconcileDeliveries:
             if (version.version, partner.partner_id) not in recorded
         ]
 
-    def _look_after_waiting(self, latest: str, has_time: Callable[[], bool], result: Reconciliation) -> None:
+    def _check_waiting(self, latest: str, has_time: Callable[[], bool], result: Reconciliation) -> None:
         moment = self._clock()
         waiting = (row for shard in shards_of(DeliveryState.RETRYING) for row in self._deliveries.in_state(shard))
         for batch in batched(waiting, BATCH, strict=False):
@@ -180,7 +180,7 @@ class ReconcileDeliveries:
             ]
 
     def _give_up(self, rows: list[Delivery], moment: str, result: Reconciliation) -> None:
-        """Messages first: one too many is passed over, but a row that is parked without one nobody would look for."""
+        """Send the messages before the rows change: a surplus message is ignored, a row parked without one is lost."""
         ends = [ended(row, DeliveryState.PARKED, moment, "it waited until its row was about to expire") for row in rows]
         self._parking.send(ends, moment)
         result.given_up += [end for end, row in zip(ends, rows, strict=True) if self._deliveries.replace(end, row)]
@@ -191,7 +191,7 @@ def _is_about_to_expire(row: Delivery, moment: str) -> bool:
 
 
 def _is_stranded(row: Delivery, latest: str) -> bool:
-    """Whether the row waits for a message that should have come long ago."""
+    """Return whether the row waits for a message that should have arrived long ago."""
     return row.due_at is None and max(row.next_attempt_at or "", row.lease_until or "", row.updated_at) < latest
 
 

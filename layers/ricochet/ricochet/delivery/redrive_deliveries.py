@@ -1,4 +1,4 @@
-"""Operators work off the parking queue: deliveries that were given up are tried again."""
+"""Operators redrive the parking queue: deliveries that were given up are attempted again."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ class RedriveRequest(Model):
 
 
 class RedriveOutcome(StrEnum):
-    """The result for one message; with the first three it leaves the queue."""
+    """The outcome for one message; after the first three it leaves the queue."""
 
     REPLAYED = "replayed"
-    RESUMED = "resumed"  # our own side had failed on it, not the partner: it goes on where it was
-    STALE = "stale"  # its delivery has gone on without it
-    KEPT = "kept"  # the partner is archived, or the delivery was changed in the same moment
-    UNREADABLE = "unreadable"  # none of ours: a person must look
+    RESUMED = "resumed"  # our side had failed, not the partner: it goes on where it was
+    STALE = "stale"  # its delivery has moved on without it
+    KEPT = "kept"  # the partner is archived, or the delivery was changed concurrently
+    UNREADABLE = "unreadable"  # not one of our messages: a person must look
 
 
 _DONE = frozenset({RedriveOutcome.REPLAYED, RedriveOutcome.RESUMED, RedriveOutcome.STALE})
 
 
 class ParkingQueueView(View):
-    """About how many messages there are, and how many deliveries are parked, with or without one."""
+    """About how many messages there are, and how many deliveries are parked, with or without a message."""
 
     dry_run: bool = True
     messages: int
@@ -81,7 +81,7 @@ class RedriveParked:
     def __call__(
         self, limit: int, has_time: Callable[[], bool], progress: Callable[[int], None] = lambda _: None
     ) -> Redriven:
-        """Redrive at most `limit` messages; each leaves the queue only when its row is written.
+        """Redrive at most `limit` messages; each is deleted only after its row is written.
 
         `progress` is called with the number of messages that were redriven since the last call.
         """
@@ -95,7 +95,7 @@ class RedriveParked:
                 progress(1)
                 if not has_time():
                     break
-        finally:  # where it is interrupted, too
+        finally:  # also when it is interrupted
             self._audit.record_run("deliveries.redriven", "the parking queue", result.model_dump(exclude={"dry_run"}))
         return result
 
@@ -119,7 +119,7 @@ class RedriveParked:
         )
 
     def _resume(self, row: Delivery, message: DeliveryMessage) -> RedriveOutcome:
-        """A message that SQS itself parked, since we failed on it again and again, was the only one of its row."""
+        """Make the row due again: SQS itself parked its only message after we failed on it several times."""
         if row.due_at is not None or (row.lease_until is None and row.attempt_count != message.attempt):
             return RedriveOutcome.STALE
         moment = self._clock()

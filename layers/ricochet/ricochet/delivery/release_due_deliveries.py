@@ -1,4 +1,4 @@
-"""Deliveries that wait in the due index are handed to the queue when their time has come, at their partner's rate."""
+"""Deliveries in the due index move to the retry queue when their time has come, at their partner's rate."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
     from ricochet.delivery.settings import ReleaseSettings
 
-EACH_SECONDS = 60
-"""How often this runs: what it releases is spread over the time until it runs again."""
+RUN_EVERY_SECONDS = 60
+"""What one run releases is spread over the time until the next run."""
 
-RATE = 50.0
-"""A second, for a partner without a rate of its own: a backlog need not come as one wave."""
+DEFAULT_RATE = 50.0
+"""Deliveries per second to a partner without a rate of its own, so that a backlog does not arrive as one wave."""
 
-AT_ONCE = 100
+BATCH_SIZE = 100
 
 
 @dataclass
 class ReleaseResult:
-    """How many were handed over, and by how many seconds the first of them was late that only we kept waiting."""
+    """How many deliveries were released; `oldest_due` is how many seconds late the oldest one was."""
 
     number: int = 0
     oldest_due: float = 0.0
@@ -75,11 +75,11 @@ class ReleaseDueDeliveries:
         )
 
     def __call__(self, has_time: Callable[[], bool]) -> ReleaseResult:
-        """What belongs to a paused partner, or to one whose breaker is open, stays."""
-        troubled = self._health.of_partners()
+        """Release what is due; deliveries to a paused partner, or to one with an open breaker, stay."""
+        health = self._health.of_partners()
         done = run_per_partner(
             [partner for partner in self._partners.all() if partner.status is not Lifecycle.PAUSED],
-            lambda partner: self._release(partner, troubled.get(partner.partner_id), has_time),
+            lambda partner: self._release(partner, health.get(partner.partner_id), has_time),
             partner_of=lambda partner: partner.partner_id,
             chain_of=lambda partner: partner.partner_id,
         )
@@ -91,12 +91,12 @@ class ReleaseDueDeliveries:
         )
 
     def _release(self, partner: Partner, health: PartnerHealth | None, has_time: Callable[[], bool]) -> ReleaseResult:
-        """Message first, then row: a crash in between costs a second message, not a loss."""
-        released, rate = ReleaseResult(), rate_at(health, partner.rate, self._clock()) or RATE
+        """Send each message before its row changes: a crash in between repeats a message and never loses one."""
+        released, rate = ReleaseResult(), rate_at(health, partner.rate, self._clock()) or DEFAULT_RATE
         budget = _budget(rate, health, self._clock())
         due = islice(self._deliveries.due(partner.partner_id, self._clock()), budget)
-        for rows in batched(due, AT_ONCE, strict=False):
-            if not released.number and not _waits_for_itself(partner, health):
+        for rows in batched(due, BATCH_SIZE, strict=False):
+            if not released.number and not _is_slowed_down(partner, health):
                 released.oldest_due = times.seconds_between(rows[0].due_at or self._clock(), self._clock())
             if not has_time():
                 break
@@ -107,7 +107,7 @@ class ReleaseDueDeliveries:
         return released
 
     def _spread(self, rows: Sequence[Delivery], sent_before: int, rate: float) -> list[Delivery]:
-        """The rows with times at which they keep the rate."""
+        """Return the rows with times that keep the rate."""
         moment = self._clock()
         return [
             row.with_changes(next_attempt_at=times.plus(moment, seconds=(sent_before + number) / rate))
@@ -115,13 +115,13 @@ class ReleaseDueDeliveries:
         ]
 
 
-def _waits_for_itself(partner: Partner, health: PartnerHealth | None) -> bool:
-    """Whether the partner's own rate or its trouble makes its deliveries late."""
+def _is_slowed_down(partner: Partner, health: PartnerHealth | None) -> bool:
+    """Return whether the partner's own rate or its breaker makes its deliveries late."""
     return partner.rate is not None or (health is not None and health.breaker is not Breaker.CLOSED)
 
 
 def _budget(rate: float, health: PartnerHealth | None, moment: str) -> int:
-    """How many may be released until the next run: one, to probe, where the breaker was open."""
+    """Return how many may be released until the next run: a single probe if the breaker was open."""
     if health is not None and health.breaker is Breaker.OPEN:
         return int((health.open_until or "") <= moment)
-    return max(1, int(rate * EACH_SECONDS))
+    return max(1, int(rate * RUN_EVERY_SECONDS))

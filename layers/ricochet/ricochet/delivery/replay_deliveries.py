@@ -1,4 +1,4 @@
-"""All that a partner did or did not receive in a span of time is sent to it again; it can be counted first."""
+"""Operators replay what a partner received or missed in a period; a dry run counts it first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from ricochet.delivery.deliveries_table import DeliveriesTable, Listing, Position
-from ricochet.delivery.delivery import KEPT_DAYS, Delivery, DeliveryState
+from ricochet.delivery.delivery import DELIVERIES_KEPT_DAYS, Delivery, DeliveryState
 from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.delivery.transitions import due_delivery, restarted
@@ -29,19 +29,19 @@ from ricochet.values.inputs import Moment
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.money import Amount
 
-AT_ONCE = 500
-"""How many one call replays, or a few more; a count may look at as many as there is time for."""
+MAX_REPLAYED = 500
+"""One call replays this many or a few more; a dry run counts as many as it has time for."""
 
 SECONDS_BETWEEN_PROGRESS = 1.0
 
 Step = tuple[list[Delivery], dict[str, str]]
-"""What is to be replayed of one thing that was looked at, and where to go on after it."""
+"""The deliveries to replay for one row or conversion, and the position to continue from."""
 
 
 class Replayable(StrEnum):
     PARKED = "parked"
     DELIVERED = "delivered"
-    MISSING = "missing"  # never recorded, as while the partner was paused
+    MISSING = "missing"  # never recorded, such as while the partner was paused
 
 
 class ReplayRequest(Model):
@@ -64,7 +64,7 @@ class ReplayRequest(Model):
 
 
 class ReplayReport(View):
-    """How much was found, and how much of that was replayed; `next_cursor` goes on where it stopped."""
+    """How much was found and replayed; `next_cursor` continues where it stopped."""
 
     dry_run: bool
     matched: int = 0
@@ -98,25 +98,26 @@ class ReplayDeliveries:
         self._clock = clock
 
     def __call__(self, request: ReplayRequest, has_time: Callable[[], bool]) -> ReplayReport:
-        """Each delivery is due at once and goes out at the partner's rate; one below a newer version is left alone.
+        """Make each delivery due at once, at the partner's rate, unless the partner accepted a newer version.
 
-        Repeated, a call goes on with what is left; but what has been delivered again since then is found again.
+        A repeated call goes on with what is left, but finds deliveries again that were delivered since.
 
-        PartnerNotFoundError, PartnerArchivedError, InvalidCursorError; InvalidRequestError for a time too long ago.
+        Raise PartnerNotFoundError, PartnerArchivedError, InvalidCursorError, or InvalidRequestError for a period too
+        long ago.
         """
         report = self._replay(request, has_time)
         self._record(request, report)
         return report
 
     def everything(self, request: ReplayRequest, progress: Callable[[int], None]) -> ReplayReport:
-        """As many calls as it takes; `progress` is called with the number that each of them found."""
+        """Replay in as many parts as it takes; `progress` is called with the number that each part found."""
         report = ReplayReport(dry_run=request.dry_run, next_cursor=request.cursor)
         try:
             while not report.complete:
                 part = self._replay(request.with_changes(cursor=report.next_cursor), _time_until_progress())
                 report = report.plus(part)
                 progress(part.matched)
-        finally:  # where it is interrupted, too
+        finally:  # also when it is interrupted
             self._record(request, report)
         return report
 
@@ -125,7 +126,7 @@ class ReplayDeliveries:
         start = decode_cursor(request.scope, request.cursor)
         is_gap = request.state is Replayable.MISSING
         steps = self._missing(partner, request, start) if is_gap else self._recorded(request, start)
-        write = self._deliveries.put_first if is_gap else self._again
+        write = self._deliveries.put_first if is_gap else self._restart
         matched, replayed, cursor = 0, 0, None
         value: defaultdict[str, Decimal] = defaultdict(Decimal)
         for found, here in steps:
@@ -133,7 +134,7 @@ class ReplayDeliveries:
                 matched += 1
                 value[row.notice.currency] += row.value
                 replayed += 0 if request.dry_run else write(row)
-            if replayed >= AT_ONCE or not has_time():
+            if replayed >= MAX_REPLAYED or not has_time():
                 cursor = encode_cursor(request.scope, here)
                 break
         return ReplayReport(
@@ -158,25 +159,25 @@ class ReplayDeliveries:
         return partner
 
     def _recorded(self, request: ReplayRequest, start: dict[str, str] | None) -> Iterator[Step]:
-        """Oldest first, so that versions go out in their order."""
+        """Yield the recorded deliveries, oldest first, so that versions are sent in order."""
         listing = Listing(request.partner_id, DeliveryState(request.state), request.since, request.until)
         for row in self._deliveries.walk(listing, Position.from_key(start) if start else None, newest_first=False):
             yield [row] if row in listing and self._is_latest(row) else [], Position.of(row)._asdict()
 
     def _is_latest(self, row: Delivery) -> bool:
-        """Whether the partner has received no later version, after which this one would only be superseded."""
+        """Return whether the partner accepted no later version, which would supersede this one."""
         versions = self._deliveries.of_conversion(row.conversion_id)
         mine = [one for one in versions if one.partner_id == row.partner_id]
-        return not any(one.version > row.version and one.was_taken for one in mine)
+        return not any(one.version > row.version and one.was_accepted for one in mine)
 
-    def _again(self, row: Delivery) -> bool:
+    def _restart(self, row: Delivery) -> bool:
         return self._deliveries.replace(restarted(row, self._clock()), row)
 
     def _missing(self, partner: Partner, request: ReplayRequest, start: dict[str, str] | None) -> Iterator[Step]:
-        """By the days of the conversions' last changes: what changed in the time stands there, or later."""
+        """Yield the missing deliveries by the day of the conversion's last change, which may be after the period."""
         today = self._clock()
-        if request.since < times.plus(today, days=-KEPT_DAYS):
-            detail = f"from: deliveries are kept for {KEPT_DAYS} days; what is older looks like what is missing"
+        if request.since < times.plus(today, days=-DELIVERIES_KEPT_DAYS):
+            detail = f"from: deliveries are kept for {DELIVERIES_KEPT_DAYS} days; older ones look like missing ones"
             raise InvalidRequestError(detail, [detail])
         for conversion in self._conversions.of_days(_days(request.since, today), start):
             rows = self._wanted(partner, conversion, request)
@@ -184,7 +185,7 @@ class ReplayDeliveries:
             yield missing, day_key(conversion)
 
     def _wanted(self, partner: Partner, conversion: Conversion, request: ReplayRequest) -> Iterator[Delivery]:
-        """A row for each version that the partner, as it is now, would have received in the span."""
+        """Yield a row for each version of the period that the partner's current subscription includes."""
         for version in versions_of(conversion):
             inside = request.since <= version.notice.timestamp <= request.until
             if inside and version.changed_by != partner.actor and partner.is_subscribed(version.notice):

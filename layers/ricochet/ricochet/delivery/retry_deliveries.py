@@ -1,4 +1,4 @@
-"""Deliveries that failed are tried again, as often as their schedule allows and only once for each attempt."""
+"""Retries: each message of the retry queue leads to one attempt at most, and no delivery is lost."""
 
 from __future__ import annotations
 
@@ -10,65 +10,65 @@ from ricochet.delivery.fan_out import run_per_partner
 from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.partners.partner_gate import GateSession
 from ricochet.delivery.queues import DeliveryMessage
-from ricochet.delivery.transitions import Wait, ended, held
-from ricochet.delivery.worker import DeliveryWorker, DistributionResult, wait_for
+from ricochet.delivery.transitions import Delay, ended, held_back
+from ricochet.delivery.worker import DeliveryWorker, DistributionResult, delay_for_other_versions
 from ricochet.errors import DeliveryBusyError, QueueRefusedError
 from ricochet.values import times
 from ricochet.values.lifecycle import Lifecycle
 
 LEASE_SECONDS = 60
-"""Longer than an attempt can take: after that whoever began it is dead."""
+"""Longer than an attempt can take: if a lease runs out, the process that held it has died."""
 
 
 @dataclass
 class RetryResult(DistributionResult):
-    """`again`: messages (by their ids) that must come back, each with the reason."""
+    """`failures`: the ids of messages that must come back, each with the reason."""
 
-    again: dict[str, Exception] = field(default_factory=dict)
+    failures: dict[str, Exception] = field(default_factory=dict)
 
 
 class RetryDeliveries(DeliveryWorker):
     def __call__(self, messages: dict[str, DeliveryMessage]) -> RetryResult:
-        """What became of each message, by its id; a message that did its duty need not come back."""
-        result, gate = RetryResult(), self._gate.opened()
+        """Process messages by their ids; those that are not among the result's failures may be deleted."""
+        result, gate = RetryResult(), self._gate.open_session()
         rows: dict[str, Delivery] = {}
 
-        def take(item: tuple[str, DeliveryMessage]) -> None:
+        def process(item: tuple[str, DeliveryMessage]) -> None:
             message_id, message = item
             try:
-                row = self._take(message, gate)
-            except Exception as failure:  # noqa: BLE001 - it is told with its message, and the others go on
-                result.again[message_id] = failure
+                row = self._process(message, gate)
+            except Exception as failure:  # noqa: BLE001 - reported with its message, and the others go on
+                result.failures[message_id] = failure
             else:
                 if row is not None:
                     rows[message_id] = row
 
         run_per_partner(
             sorted(messages.items(), key=lambda item: item[1].delivery_key),
-            take,
+            process,
             partner_of=lambda item: item[1].partner_id,
-            chain_of=lambda item: item[1].conversion_id,  # a partner hears of its versions in their order
+            chain_of=lambda item: item[1].conversion_id,  # a partner receives its versions in order
         )
         result.rows = list(rows.values())
-        result.again |= self._queue_all(rows)
+        result.failures |= self._enqueue_all(rows)
         result.health_changes = gate.flush()
         return result
 
-    def _queue_all(self, rows: dict[str, Delivery]) -> dict[str, Exception]:
-        """Messages in hand whose successors the queue refused: they come back, and are handed on then."""
+    def _enqueue_all(self, rows: dict[str, Delivery]) -> dict[str, Exception]:
+        """Return the failure for each message whose next message was refused: it comes back and enqueues it then."""
         try:
-            self._queue(list(rows.values()))
+            self._enqueue(list(rows.values()))
         except QueueRefusedError as refusal:
             return {message_id: refusal for message_id, row in rows.items() if row.delivery_id in refusal.details}
-        except Exception as failure:  # noqa: BLE001 - which of them got there is unknown: all come back
+        except Exception as failure:  # noqa: BLE001 - which messages were sent is unknown: all come back
             return dict.fromkeys(rows, failure)
         return {}
 
-    def _take(self, message: DeliveryMessage, gate: GateSession) -> Delivery | None:
-        """The delivery as it stands now, a new message for it not yet sent; None if there is nothing to be told.
+    def _process(self, message: DeliveryMessage, gate: GateSession) -> Delivery | None:
+        """Return the row to enqueue next, as recorded; None if this delivery needs nothing more.
 
-        DeliveryBusyError while another attempt at it is under way: the message must come back then, since that
-        attempt may die.
+        Raise DeliveryBusyError while another attempt at it is under way: the message must come back, since the
+        process that makes that attempt may die.
         """
         row = self._deliveries.get(message.conversion_id, message.delivery_key)
         if row is None or row.state is DeliveryState.SUPERSEDED:
@@ -81,7 +81,7 @@ class RetryDeliveries(DeliveryWorker):
         if row.lease_until is not None and row.lease_until > self._clock():
             raise DeliveryBusyError("another attempt is under way")
         if row.lease_until is None and row.attempt_count != message.attempt:
-            return row if message.is_repeated else None  # an old message: what followed it may have been lost with us
+            return row if message.is_repeated else None  # an old message: the next one may never have been sent
         partner = self._partners.get(row.partner_id)
         after = self._next(row, partner, gate)
         if not self._deliveries.record(after):
@@ -93,17 +93,17 @@ class RetryDeliveries(DeliveryWorker):
         if partner is None or partner.status is Lifecycle.ARCHIVED:
             return ended(row, DeliveryState.PARKED, self._clock(), "the partner was archived")
         if partner.status is Lifecycle.PAUSED:
-            return held(row, Wait(Hold.PAUSED, 0), self._clock())
+            return held_back(row, Delay(Hold.PAUSED, 0), self._clock())
         versions = self._deliveries.of_conversion(row.conversion_id)
         others = [one for one in versions if one.partner_id == row.partner_id and one.version != row.version]
-        if any(other.version > row.version and other.was_taken for other in others):
+        if any(other.version > row.version and other.was_accepted for other in others):
             return ended(row, DeliveryState.SUPERSEDED, self._clock())
-        if wait := wait_for(others, self._clock()):
-            return held(row, wait, self._clock())
-        return self._hold(row, partner, gate) or self._attempt(self._claim(row), partner, gate)
+        if delay := delay_for_other_versions(others, self._clock()):
+            return held_back(row, delay, self._clock())
+        return self._held_at_gate(row, partner, gate) or self._attempt(self._claim(row), partner, gate)
 
     def _claim(self, row: Delivery) -> Delivery:
-        """The row with its next attempt begun, or with the one begun again whose maker died before it could tell."""
+        """Return the row with its next attempt begun; one whose process died is begun again under its number."""
         attempt = row.attempt_count + 1 if row.lease_until is None else row.attempt_count
         claimed = self._deliveries.claim(row, attempt, times.plus(self._clock(), seconds=LEASE_SECONDS))
         if claimed is None:
@@ -112,12 +112,12 @@ class RetryDeliveries(DeliveryWorker):
 
 
 def parse_messages(records: Iterable[tuple[str, str, int]]) -> tuple[dict[str, DeliveryMessage], list[str]]:
-    """(message id, body, how often received) as messages by their ids, and the ids of those that are none of ours."""
+    """Return the messages in (id, body, receive count) by id, and the ids of those that cannot be read."""
     messages: dict[str, DeliveryMessage] = {}
-    strange: list[str] = []
+    unreadable: list[str] = []
     for message_id, body, received in records:
         try:
             messages[message_id] = DeliveryMessage.parse(body, received)
         except (ValueError, KeyError, TypeError):
-            strange.append(message_id)
-    return messages, strange
+            unreadable.append(message_id)
+    return messages, unreadable

@@ -1,4 +1,4 @@
-"""When a failed delivery is tried again, and when it is given up."""
+"""When a failed delivery is retried, and when it is parked."""
 
 from __future__ import annotations
 
@@ -6,36 +6,39 @@ import random
 from dataclasses import dataclass
 
 MAX_QUEUE_DELAY = 900
-"""Seconds that SQS can hold a message back; longer waits stand in the due index of Deliveries."""
+"""The longest delay of an SQS message in seconds; longer delays are kept in the due index of Deliveries."""
 
 MAX_RETRY_AFTER = 6 * 3600
 
 CLIENT_ERROR_RETRIES = 3
-"""A 4xx says that we are wrong, which patience seldom mends."""
+"""A 4xx means that our request is wrong, and retries seldom change that."""
 
-_RETRIED = frozenset({408, 425, 429})
+_TEMPORARY = frozenset({408, 425, 429})
 
 
 @dataclass(frozen=True)
 class RetrySchedule:
-    """Seconds to wait after the first, second... failed attempt; after the last of them a delivery is parked."""
+    """Delays in seconds after the first, second, … failure; the failure after the last one parks the delivery."""
 
     delays: tuple[int, ...]
 
     @classmethod
     def parse(cls, text: str) -> RetrySchedule:
-        """From a comma-separated list such as `10,60,300`; ValueError if it is anything else."""
+        """Read a comma-separated list such as `10,60,300`. Raise ValueError for anything else."""
         delays = tuple(int(part) for part in text.split(","))
         if any(delay < 0 for delay in delays):
-            raise ValueError("delays are seconds, not negative")
+            raise ValueError("delays must not be negative")
         return cls(delays)
 
     @property
     def first_delay(self) -> int:
         return self.delays[0] if self.delays else 0
 
-    def wait_after(self, failures: int, refusals: int, retry_after: int | None) -> float | None:
-        """Seconds until the next attempt, with 0-10 % of jitter; None: give up. `refusals`: those by a 4xx."""
+    def delay_after(self, failures: int, refusals: int, retry_after: int | None) -> float | None:
+        """Return the seconds until the next attempt, with 0-10 % of jitter, or None to give up.
+
+        `refusals` counts the failures with a 4xx, `retry_after` is the partner's header in seconds.
+        """
         if failures > len(self.delays) or refusals > CLIENT_ERROR_RETRIES:
             return None
         delay = self.delays[failures - 1]
@@ -44,11 +47,11 @@ class RetrySchedule:
         return delay * random.uniform(1.0, 1.1)  # noqa: S311 - jitter
 
 
-def speaks_of_the_server(status_code: int | None) -> bool:
-    """Whether a failure says that the partner's server is unwell, and not that it dislikes this one postback."""
-    return status_code is None or status_code >= 500 or status_code in _RETRIED
+def is_server_failure(status_code: int | None) -> bool:
+    """Return whether a failure concerns the partner's server as a whole, and not just this postback."""
+    return status_code is None or status_code >= 500 or status_code in _TEMPORARY
 
 
 def is_refusal(status_code: int | None) -> bool:
-    """Whether the partner says that we are wrong."""
-    return status_code is not None and 400 <= status_code < 500 and status_code not in _RETRIED
+    """Return whether the partner refused this postback."""
+    return status_code is not None and 400 <= status_code < 500 and status_code not in _TEMPORARY

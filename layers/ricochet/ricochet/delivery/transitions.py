@@ -1,4 +1,4 @@
-"""What becomes of a delivery after an attempt."""
+"""What a delivery becomes: after an attempt, when it is held back, when it ends, when it is replayed."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ KEPT_ATTEMPTS = 40
 
 
 @dataclass(frozen=True)
-class Wait:
-    """Why and how long a delivery is put off, at least: it is then released at its partner's rate."""
+class Delay:
+    """Why a delivery is held back and for how long at least; it is then released at its partner's rate."""
 
     reason: Hold
     seconds: float
@@ -27,25 +27,25 @@ class Wait:
 def after_attempt(
     delivery: Delivery, attempt: Attempt, retry_after: int | None, schedule: RetrySchedule, moment: str
 ) -> Delivery:
-    """The row with one attempt more: delivered, waiting for the next, or parked after the last."""
-    done = _with_attempt(delivery, attempt, moment)
+    """Return the row with one more attempt: delivered, waiting for the next, or parked after the last."""
+    row = _with_attempt(delivery, attempt, moment)
     if attempt.is_success:
-        return done.with_changes(state=DeliveryState.DELIVERED)
-    refusals = sum(is_refusal(one.status_code) for one in done.attempts[-done.tries :])
-    wait = schedule.wait_after(done.tries, refusals, retry_after)
-    if wait is None:
-        return done.with_changes(state=DeliveryState.PARKED)
-    return waiting(done, wait, moment)
+        return row.with_changes(state=DeliveryState.DELIVERED)
+    refusals = sum(is_refusal(one.status_code) for one in row.attempts[-row.tries :])
+    delay = schedule.delay_after(row.tries, refusals, retry_after)
+    if delay is None:
+        return row.with_changes(state=DeliveryState.PARKED)
+    return waiting(row, delay, moment)
 
 
 def not_composed(delivery: Delivery, reason: str, moment: str) -> Delivery:
-    """Parked without a request: patience mends no template."""
+    """Return the row parked without a request: a retry would fail on the same template."""
     attempt = Attempt(at=moment, ms=0, error=reason[:256], not_sent=True)
-    return ended(_with_attempt(delivery, attempt, moment), DeliveryState.PARKED, moment, "it makes no request")
+    return ended(_with_attempt(delivery, attempt, moment), DeliveryState.PARKED, moment, "no request could be composed")
 
 
 def waiting(delivery: Delivery, seconds: float, moment: str) -> Delivery:
-    """The row waiting so long for its next attempt: by a queue's delay, or in the due index if that is too short."""
+    """Return the row waiting for its next attempt: in the queue, or in the due index if that is too long."""
     at = times.plus(moment, seconds=seconds)
     if seconds > MAX_QUEUE_DELAY:
         return in_due_index(delivery, at, moment)
@@ -53,14 +53,14 @@ def waiting(delivery: Delivery, seconds: float, moment: str) -> Delivery:
 
 
 def in_due_index(delivery: Delivery, at: str, moment: str) -> Delivery:
-    """The row waiting without a message until it is released, not before `at`."""
+    """Return the row waiting without a message until it is released, not before `at`."""
     return _moved(delivery, moment, next_attempt_at=at, due_at=at)
 
 
-def held(delivery: Delivery, wait: Wait, moment: str) -> Delivery:
-    """The row put off, without an attempt used up."""
-    until = times.plus(moment, seconds=wait.seconds)
-    return in_due_index(delivery, until, moment).with_changes(held_by=wait.reason)
+def held_back(delivery: Delivery, delay: Delay, moment: str) -> Delivery:
+    """Return the row held back in the due index, without using up an attempt."""
+    until = times.plus(moment, seconds=delay.seconds)
+    return in_due_index(delivery, until, moment).with_changes(held_by=delay.reason)
 
 
 def ended(delivery: Delivery, state: DeliveryState, moment: str, detail: str | None = None) -> Delivery:
@@ -68,7 +68,7 @@ def ended(delivery: Delivery, state: DeliveryState, moment: str, detail: str | N
 
 
 def restarted(delivery: Delivery, moment: str) -> Delivery:
-    """The row as if it had just failed for the first time, under the same delivery id, to be tried at once."""
+    """Return the row due now with its whole schedule ahead of it, under the same delivery id."""
     return _moved(
         delivery,
         moment,
@@ -82,7 +82,7 @@ def restarted(delivery: Delivery, moment: str) -> Delivery:
 
 
 def queue_delay(delivery: Delivery, moment: str) -> int:
-    """Whole seconds from `moment` until the next attempt, as a queue can wait."""
+    """Return the whole seconds from `moment` until the next attempt, at most what a queue can wait."""
     if delivery.next_attempt_at is None:
         return 0
     seconds = (times.parse(delivery.next_attempt_at) - times.parse(moment)).total_seconds()
@@ -95,16 +95,16 @@ def _with_attempt(delivery: Delivery, attempt: Attempt, moment: str) -> Delivery
 
 
 def _moved(delivery: Delivery, moment: str, **changes: Any) -> Delivery:
-    """The row with `changes`, and nothing left of what it waited for before."""
-    rested = {"next_attempt_at": None, "due_at": None, "lease_until": None, "held_by": None}
-    return delivery.with_changes(**rested | {"updated_at": moment} | changes)
+    """Return the row with `changes`, and without what it waited for before."""
+    not_waiting = {"next_attempt_at": None, "due_at": None, "lease_until": None, "held_by": None}
+    return delivery.with_changes(**not_waiting | {"updated_at": moment} | changes)
 
 
-def is_owed(version: VersionNotice, partner: Partner) -> bool:
-    """Whether the partner, as it was when this happened, is to be told of it."""
+def should_receive(version: VersionNotice, partner: Partner) -> bool:
+    """Return whether the partner was subscribed when this version came about, and did not make it itself."""
     return version.changed_by != partner.actor and partner.was_subscribed(version.notice)
 
 
 def due_delivery(conversion_id: str, version: VersionNotice, partner: Partner, moment: str) -> Delivery:
-    """A delivery that waits in the due index to be released."""
+    """Return a new delivery that waits in the due index to be released."""
     return new_delivery(conversion_id, version.version, partner.partner_id, version.notice, moment, due_at=moment)

@@ -1,4 +1,16 @@
-"""What first attempts and later ones have in common: whom to tell, what is recorded, where to queue."""
+"""One delivery, step by step; first attempts (`distribute_conversions`) and retries (`retry_deliveries`) share it.
+
+1. Check the partner's gate: may it be sent to now?     `partners/partner_gate.py`
+2. Claim a retry, so that no other process makes it.     `retry_deliveries.py`
+3. Compose and sign the request.     `request.py`
+4. Send it.     `http/client.py`
+5. Decide what the delivery becomes, and when it is retried.     `transitions.py`, `retry_schedule.py`
+6. Record the row.     `deliveries_table.py`
+7. Enqueue the retry or park the delivery, and pass on the partner's reply.     `queues.py`, `partner_reply.py`
+
+How many are under way at once is decided in `fan_out.py`; a delay that is too long for a queue ends in
+`release_due_deliveries.py`.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +21,19 @@ from typing import TYPE_CHECKING, Self
 from ricochet.delivery.deliveries_table import DeliveriesTable
 from ricochet.delivery.delivery import Delivery, DeliveryState, Hold
 from ricochet.delivery.event_bus import EventBus
-from ricochet.delivery.partner_reply import PartnerReply, PartnerReplyQueue, named_status
+from ricochet.delivery.partner_reply import PartnerReply, PartnerReplyQueue, status_in_reply
 from ricochet.delivery.partners.health_table import HealthTable
 from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.partners.partner_gate import GateSession, HealthChanges, PartnerGate
 from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.delivery.queues import DeliveryQueue
-from ricochet.delivery.send_delivery import Attempts
-from ricochet.delivery.transitions import Wait, held
+from ricochet.delivery.request import compose
+from ricochet.delivery.retry_schedule import RetrySchedule
+from ricochet.delivery.transitions import Delay, after_attempt, held_back, not_composed
+from ricochet.errors import CompositionError
 from ricochet.http.client import Limits, Sender
 from ricochet.values import times
+from ricochet.values.masking import masked
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,7 +45,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class DistributionResult:
-    """What one invocation did: the rows as they stand now, and what it learned of partners."""
+    """The rows that one invocation processed, as recorded, and how the health of partners changed."""
 
     rows: list[Delivery] = field(default_factory=list)
     health_changes: HealthChanges = field(default_factory=HealthChanges)
@@ -42,19 +57,21 @@ class DeliveryWorker:
         partners: PartnersTable,
         deliveries: DeliveriesTable,
         gate: PartnerGate,
-        attempts: Attempts,
-        retries: DeliveryQueue,
-        parking: DeliveryQueue,
-        words: PartnerReplyQueue,
+        sender: Sender,
+        schedule: RetrySchedule,
+        retry_queue: DeliveryQueue,
+        parking_queue: DeliveryQueue,
+        reply_queue: PartnerReplyQueue,
         clock: Callable[[], str] = times.now,
     ) -> None:
         self._partners = partners
         self._deliveries = deliveries
         self._gate = gate
-        self._attempts = attempts
-        self._retries = retries
-        self._parking = parking
-        self._words = words
+        self._sender = sender
+        self._schedule = schedule
+        self._retry_queue = retry_queue
+        self._parking_queue = parking_queue
+        self._reply_queue = reply_queue
         self._clock = clock
 
     @classmethod
@@ -72,59 +89,66 @@ class DeliveryWorker:
             partners,
             DeliveriesTable(dynamodb, settings.deliveries_table),
             PartnerGate(health, partners, EventBus(events), schedule),
-            Attempts(Sender(settings.allowed_targets, limits), schedule, times.now),
+            Sender(settings.allowed_targets, limits),
+            schedule,
             DeliveryQueue(sqs, settings.retry_queue_url),
             DeliveryQueue(sqs, settings.parking_queue_url),
             PartnerReplyQueue(sqs, settings.reply_queue_url),
         )
 
+    def _held_at_gate(self, row: Delivery, partner: Partner, gate: GateSession) -> Delivery | None:
+        """Return the row held back, or None if the gate lets it pass now."""
+        delay = gate.check(partner)
+        return None if delay is None else held_back(row, delay, self._clock())
+
     def _attempt(self, row: Delivery, partner: Partner, gate: GateSession) -> Delivery:
-        """The row after the attempt that it counts already."""
-        row = self._attempts(row, partner)
-        gate.record(partner.partner_id, row.attempts[-1])
+        """Return the row after the attempt, which its `attempt_count` includes already."""
+        row = self._send(row, partner)
+        attempt = row.attempts[-1]
+        gate.record(partner.partner_id, attempt)
         if row.state is not DeliveryState.DELIVERED:
             return row
-        return row.with_changes(partner_status=named_status(row.attempts[-1].reply, partner, row.notice.status))
+        return row.with_changes(partner_status=status_in_reply(attempt.reply, partner, row.notice.status))
+
+    def _send(self, row: Delivery, partner: Partner) -> Delivery:
+        try:
+            outbound = compose(row, partner, self._clock())
+        except CompositionError as error:
+            return not_composed(row, error.message, self._clock())
+        row = row.with_changes(url=masked(outbound.url))
+        sent = self._sender.send(outbound)
+        return after_attempt(row, sent.attempt, sent.retry_after, self._schedule, self._clock())
 
     def _forward_reply(self, row: Delivery, partner: Partner | None) -> None:
-        """What the partner called the conversion goes where it may move it, if the partner may decide.
+        """Pass on the status in the partner's reply, if it differs from ours and the partner may decide.
 
-        After the row is written: what fails here must not tell the partner again. It is done again for a row that
-        comes back as delivered, which changes nothing the second time.
+        Called after the row is recorded, so that a failure here does not deliver again. Called again for a row that
+        comes back as delivered: the second time changes nothing.
         """
-        word = row.partner_status
-        if word in (None, row.notice.status) or partner is None or not partner.reply_updates_status:
+        status = row.partner_status
+        if status in (None, row.notice.status) or partner is None or not partner.reply_updates_status:
             return
-        self._words.put(
+        self._reply_queue.put(
             PartnerReply(
                 partner_id=partner.partner_id,
                 conversion_id=row.conversion_id,
                 version=row.version,
                 delivery_id=row.delivery_id,
-                status=word,
+                status=status,
             )
         )
 
-    def _hold(self, row: Delivery, partner: Partner, gate: GateSession) -> Delivery | None:
-        """The row put off, if the gate does not let it through now."""
-        wait = gate.check(partner)
-        return None if wait is None else held(row, wait, self._clock())
-
-    def _queue(self, rows: list[Delivery]) -> None:
-        """A message for every row that needs one; all are tried before QueueRefusedError."""
+    def _enqueue(self, rows: list[Delivery]) -> None:
+        """Send a message for each row that needs one. Raise QueueRefusedError, but only after trying all of them."""
         try:
-            self._retries.send([row for row in rows if needs_message(row)], self._clock())
+            self._retry_queue.send([row for row in rows if row.needs_retry_message], self._clock())
         finally:
-            self._parking.send([row for row in rows if row.state is DeliveryState.PARKED], self._clock())
+            self._parking_queue.send([row for row in rows if row.state is DeliveryState.PARKED], self._clock())
 
 
-def needs_message(row: Delivery) -> bool:
-    return row.state is DeliveryState.RETRYING and row.due_at is None
-
-
-def wait_for(versions: Iterable[Delivery], moment: str) -> Wait | None:
-    """Until attempts at these versions of a conversion, which are under way elsewhere, are over at the latest."""
+def delay_for_other_versions(versions: Iterable[Delivery], moment: str) -> Delay | None:
+    """Return the delay until the attempts at these versions that are under way are over at the latest."""
     leases = [row.lease_until for row in versions if row.lease_until is not None and row.lease_until > moment]
     if not leases:
         return None
-    return Wait(Hold.OTHER_VERSION, times.seconds_between(moment, max(leases)))
+    return Delay(Hold.OTHER_VERSION, times.seconds_between(moment, max(leases)))

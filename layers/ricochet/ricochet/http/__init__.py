@@ -1,1 +1,1 @@
-"""The guarded HTTP client: where a request may go, how long it may take. Knows nothing of partners."""
+"""The guarded HTTP client: where a request may go and how long it may take. Knows nothing of partners."""

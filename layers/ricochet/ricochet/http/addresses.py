@@ -1,4 +1,4 @@
-"""Which hosts a delivery may connect to: public ones, and what the local stack allows by name."""
+"""Which addresses a request may connect to: public ones, and those that the settings allow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 RUNTIME_API_PORT = 9001
-"""Where a Lambda finds its runtime API; nothing that a partner writes may ever reach it."""
+"""The port of the Lambda runtime API, which no partner's URL may reach."""
 
 _REFUSED = tuple(
     ipaddress.ip_network(block)
@@ -17,13 +17,13 @@ _REFUSED = tuple(
         "192.0.0.0/24",
         "192.88.99.0/24",  # 6to4 relays
         "198.18.0.0/15",
-        "64:ff9b::/96",  # NAT64: an IPv4 address in disguise
+        "64:ff9b::/96",  # NAT64: contains an IPv4 address
         "64:ff9b:1::/48",
-        "2002::/16",  # 6to4, likewise
-        "2001::/32",  # Teredo, likewise
+        "2002::/16",  # 6to4, the same
+        "2001::/32",  # Teredo, the same
         "fd00:ec2::/32",  # metadata over IPv6
-        "fec0::/10",  # site-local, of old
-        "3fff::/20",  # documentation, which Python does not know yet
+        "fec0::/10",  # site-local, deprecated
+        "3fff::/20",  # documentation, not yet known to ipaddress
     )
 )
 
@@ -36,7 +36,7 @@ class AllowedTargets:
 
     @classmethod
     def parse(cls, text: str) -> AllowedTargets:
-        """From `127.0.0.1:18080,...`; ValueError if an entry has no port."""
+        """Read `127.0.0.1:18080,…`. Raise ValueError if an entry has no port."""
         entries = [entry.strip() for entry in text.split(",") if entry.strip()]
         return cls(
             frozenset((host.strip("[]").lower(), int(port)) for host, _, port in (e.rpartition(":") for e in entries))
@@ -47,7 +47,7 @@ class AllowedTargets:
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Whether the address belongs to the open internet, whatever it is written as."""
+    """Return whether the address is on the public internet, also if it is an IPv4 address mapped into IPv6."""
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return is_public(address.ipv4_mapped)
     if not address.is_global or address.is_multicast or address.is_reserved or address.is_unspecified:
@@ -56,7 +56,7 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 
 
 def may_connect(address: str, port: int, host: str, allowed: AllowedTargets) -> bool:
-    """Whether a delivery for `host` may open a connection to `address`:`port`."""
+    """Return whether a request to `host` may open a connection to `address`:`port`."""
     if port == RUNTIME_API_PORT:
         return False
     if (host.lower(), port) in allowed or (address, port) in allowed:
@@ -65,7 +65,7 @@ def may_connect(address: str, port: int, host: str, allowed: AllowedTargets) -> 
 
 
 def literal_address(host: str) -> str | None:
-    """The address that `host` spells in any notation a resolver accepts (`0x7f.1`, `2130706433`, `[::1]`), or None."""
+    """Return the IP address that `host` is in any notation (`0x7f.1`, `2130706433`, `[::1]`), or None for a name."""
     bare = host.strip("[]").rstrip(".")
     try:
         return str(ipaddress.ip_address(bare))

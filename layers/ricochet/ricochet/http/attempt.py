@@ -1,4 +1,4 @@
-"""One request to a partner, and what came of it."""
+"""One request to a partner and its result."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from ricochet.values.entity import Entity, Shown
 
 
 class Attempt(Entity):
-    """One request to a partner, successful or not. `ms` is the wall time, DNS included."""
+    """One request to a partner, successful or not; `ms` is the wall time including DNS."""
 
     at: Shown[str]
     ms: Shown[int]
     status_code: Shown[int | None] = None
     error: Shown[str | None] = None
-    error_kind: str | None = None  # the innermost error's, such as ConnectionRefusedError, where `error` lists kinds
-    partner_error: str | None = None  # what the partner may read instead of `error`
+    error_kind: str | None = None  # the innermost type in `error`, such as ConnectionRefusedError
+    partner_error: str | None = None  # what the partner sees instead of `error`
     reply: Shown[str | None] = None
     timed_out: Shown[bool | None] = None
-    not_sent: Shown[bool | None] = None  # there was no request
+    not_sent: Shown[bool | None] = None  # no request could be composed
 
     @property
     def is_success(self) -> bool:
@@ -24,5 +24,5 @@ class Attempt(Entity):
 
     @property
     def failure(self) -> str | None:
-        """Why there was no answer, in short."""
+        """The reason for a failure, in short."""
         return self.error_kind or self.error

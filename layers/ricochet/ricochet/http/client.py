@@ -1,4 +1,4 @@
-"""Sends postbacks: one request, one deadline, no redirects, nothing from the environment."""
+"""Sends a request: one deadline, no redirects, no settings from the environment."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from ricochet.http.outbound import Outbound
 from ricochet.http.resolver import Lookup
 from ricochet.values import times
 
-MAX_BODY_BYTES = 64 * 1024
-"""What follows is not read: the status counts, and the connection is closed."""
+MAX_REPLY_BYTES = 64 * 1024
+"""More of a reply's body is not read: its status still counts, and the connection is closed."""
 
-MAX_ANSWER_BYTES = 2 * MAX_BODY_BYTES
-"""With headers and whatever else comes before the body; more is a failure."""
+MAX_RESPONSE_BYTES = 2 * MAX_REPLY_BYTES
+"""The whole response, with headers and interim responses; a longer one is a failure."""
 
 KEPT_REPLY_CHARACTERS = 1024
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds: to connect, and for the whole exchange."""
+    """Timeouts in seconds: to connect, and for the whole exchange."""
 
     connect: float
     total: float
@@ -47,7 +47,7 @@ RETRY = Limits(connect=2.0, total=15.0)
 @dataclass(frozen=True)
 class SendResult:
     attempt: Attempt
-    retry_after: int | None = None  # seconds, as the partner asked
+    retry_after: int | None = None  # the partner's header in seconds
 
     @property
     def timed_out(self) -> bool:
@@ -55,9 +55,9 @@ class SendResult:
 
 
 class Sender:
-    """One per process and safe to share between threads; connections are kept and reused.
+    """Sends requests and reuses connections; one per process, safe to share between threads.
 
-    `lookup` is of `socket.getaddrinfo`'s shape; `ca_file` holds the authorities to trust.
+    `lookup` is a function like `socket.getaddrinfo`; `ca_file` has the certificate authorities to trust.
     """
 
     def __init__(
@@ -72,53 +72,53 @@ class Sender:
         self._adapter = GuardedAdapter(Guard(allowed, lookup, limits.connect, ca_file))
 
     def send(self, outbound: Outbound) -> SendResult:
-        """What came of it; whatever the partner does is an answer here, never an exception."""
+        """Send a request and return its result; nothing that the other side does raises an exception."""
         at, start = times.now(), time.monotonic()
         status_code = reply = retry_after = None
         failed: dict[str, Any] = {}
-        with Exchange(self._limits.total, MAX_ANSWER_BYTES) as exchange:
+        with Exchange(self._limits.total, MAX_RESPONSE_BYTES) as exchange:
             try:
-                status_code, reply, retry_after = self._ask(outbound)
+                status_code, reply, retry_after = self._exchange(outbound)
             except TargetRefusedError as refusal:
                 failed = {"error": refusal.message, "partner_error": refusal.without_address}
-            except Exception as failure:  # noqa: BLE001 - one partner's answer must not fail the others' record
-                late = self._lateness(exchange, failure)
-                failed = {"error": late, "timed_out": True} if late else _named(failure)
+            except Exception as failure:  # noqa: BLE001 - a failed request must not fail the others
+                timeout = self._timeout(exchange, failure)
+                failed = {"error": timeout, "timed_out": True} if timeout else _kinds(failure)
         milliseconds = round((time.monotonic() - start) * 1000)
         attempt = Attempt(at=at, ms=milliseconds, status_code=status_code, reply=reply, **failed)
         return SendResult(attempt, retry_after)
 
-    def _ask(self, outbound: Outbound) -> tuple[int, str, int | None]:
+    def _exchange(self, outbound: Outbound) -> tuple[int, str, int | None]:
         with self._adapter.send(_prepared(outbound), stream=True, timeout=self._limits.total) as response:
             body = bytearray()
-            while len(body) < MAX_BODY_BYTES and (chunk := response.raw.read1(4096, decode_content=False)):
+            while len(body) < MAX_REPLY_BYTES and (chunk := response.raw.read1(4096, decode_content=False)):
                 body += chunk
             text = bytes(body[: KEPT_REPLY_CHARACTERS * 4]).decode("utf-8", "replace")[:KEPT_REPLY_CHARACTERS]
             return response.status_code, text, _retry_after(response.headers.get("retry-after"))
 
-    def _lateness(self, exchange: Exchange, failure: Exception) -> str | None:
-        """What was waited for in vain; None if waiting was not the matter."""
+    def _timeout(self, exchange: Exchange, failure: Exception) -> str | None:
+        """Return which timeout the failure is; None if it is another failure."""
         if exchange.is_over:
             return f"no complete answer within {self._limits.total:g} s"
         return f"no connection within {self._limits.connect:g} s" if isinstance(failure, ConnectTimeout) else None
 
 
 def _prepared(outbound: Outbound) -> requests.PreparedRequest:
-    """Nothing but what `outbound` says: no cookies, no netrc, and its URL as it was signed.
+    """Return a request with nothing added: no cookies, no netrc, and the URL as it was signed.
 
-    `prepare` would parse and write all of it once more.
+    `PreparedRequest.prepare` would normalize the URL and the headers again.
     """
     request = requests.PreparedRequest()
     request.method, request.url, request.body = outbound.method, outbound.url, outbound.body
     headers = outbound.headers | {"Accept-Encoding": "identity"}
     if outbound.body is not None:
         headers["Content-Length"] = str(len(outbound.body))
-    request.headers = headers  # type: ignore[assignment] # names are looked up as they are written here
+    request.headers = headers  # type: ignore[assignment] # only ever looked up by these exact names
     return request
 
 
-def _named(failure: BaseException) -> dict[str, str]:
-    """The kinds of error from the outside in; their texts would carry the URL, and with it secrets."""
+def _kinds(failure: BaseException) -> dict[str, str]:
+    """Return the error types from the outside in; their texts would show the URL with its secrets."""
     names: list[str] = []
     inner: BaseException | None = failure
     while inner is not None:
@@ -128,7 +128,7 @@ def _named(failure: BaseException) -> dict[str, str]:
 
 
 def _retry_after(value: str | None) -> int | None:
-    """Seconds in a Retry-After header, which may also be a date; None if there is none to be had."""
+    """Return the seconds in a Retry-After header, which may be a date; None if it has neither."""
     if not value:
         return None
     if value.strip().isascii() and value.strip().isdigit():

@@ -1,4 +1,4 @@
-"""One request with its answer, and sockets that keep to its limits by themselves."""
+"""One exchange of a request and a response, and sockets that keep to its deadline."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any, Self
 _current: ContextVar[Exchange] = ContextVar("exchange")
 
 
-class AnswerTooLongError(OSError):
-    """More came than any answer needs."""
+class ResponseTooLongError(OSError):
+    """The response is longer than it may be."""
 
 
 class Exchange:
-    """What one request may still spend, and what came of it so far.
+    """What is left of one request's time and bytes, and how far it has come.
 
-    Entered by the thread that makes the request: whatever connections it uses meanwhile, new or kept, find it here.
+    The thread that makes the request enters it, and the connections that this thread uses, new or reused, find it here.
     """
 
     def __init__(self, seconds: float, max_bytes: int) -> None:
@@ -26,7 +26,7 @@ class Exchange:
         self._max_bytes = max_bytes
         self.received = 0
         self.has_connected = False
-        self.takes_kept_connections = True
+        self.may_reuse_connections = True
 
     def __enter__(self) -> Self:
         self._outer = _current.set(self)
@@ -37,7 +37,7 @@ class Exchange:
 
     @classmethod
     def current(cls) -> Exchange:
-        """The one that this thread is in; LookupError outside of any."""
+        """Return this thread's exchange. Raise LookupError outside of one."""
         return _current.get()
 
     @property
@@ -45,22 +45,22 @@ class Exchange:
         return time.monotonic() >= self._end
 
     def seconds_left(self) -> float:
-        """More than none; TimeoutError if there are none."""
+        """Return the seconds left. Raise TimeoutError if there are none."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise TimeoutError("the exchange is over")
         return left
 
     def receive(self, count: int) -> int:
-        """`count`, noted; AnswerTooLongError if that makes too many bytes."""
+        """Count received bytes and return `count`. Raise ResponseTooLongError if there are too many."""
         self.received += count
         if self.received > self._max_bytes:
-            raise AnswerTooLongError(f"more than {self._max_bytes} bytes")
+            raise ResponseTooLongError(f"more than {self._max_bytes} bytes")
         return count
 
 
-class PunctualSocket(socket.socket):
-    """No call outlasts the exchange: a socket's own timeout begins anew with each byte that drips in."""
+class DeadlineSocket(socket.socket):
+    """A socket whose calls end with the exchange; a plain socket's timeout starts again with every byte received."""
 
     def recv_into(self, *args: Any, **options: Any) -> int:
         exchange = Exchange.current()
@@ -76,8 +76,8 @@ class PunctualSocket(socket.socket):
         super().sendall(*args, **options)
 
 
-class PunctualTLSSocket(PunctualSocket, ssl.SSLSocket):
-    """The same over TLS. OpenSSL's calls, the handshake too, take a timeout for the whole of each (bpo-23853)."""
+class DeadlineTLSSocket(DeadlineSocket, ssl.SSLSocket):
+    """The same over TLS, where a timeout covers a whole call, the handshake included (bpo-23853)."""
 
     def do_handshake(self, *args: Any, **options: Any) -> None:
         self.settimeout(Exchange.current().seconds_left())

@@ -1,4 +1,4 @@
-"""Connections that are opened only to vetted addresses, whatever a host name resolves to by then."""
+"""Connections that are opened only to vetted addresses, whatever their host name resolves to later."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from urllib3.util.ssl_ import create_urllib3_context
 
 from ricochet.http.addresses import AllowedTargets
-from ricochet.http.deadline import Exchange, PunctualSocket, PunctualTLSSocket
+from ricochet.http.deadline import DeadlineSocket, DeadlineTLSSocket, Exchange
 from ricochet.http.resolver import Lookup, Resolver
 
 POOLS = 512
 
 CONNECTIONS_PER_HOST = 4
 
-LEAST_SHARE = 0.3
-"""Seconds that one address gets to answer where a host has many: a round trip around the world."""
+MIN_SECONDS_PER_ADDRESS = 0.3
+"""The least time for one of a host's many addresses to answer: a round trip around the world."""
 
-logging.getLogger("urllib3").setLevel(logging.ERROR)  # what it says below that has whole URLs in it, with their secrets
+logging.getLogger("urllib3").setLevel(logging.ERROR)  # its lower levels log whole URLs with their secrets
 
 
 class Guard:
-    """Opens sockets, and only where they may lead."""
+    """Opens sockets to allowed addresses only."""
 
     def __init__(self, allowed: AllowedTargets, lookup: Lookup, connect_seconds: float, ca_file: str) -> None:
         self._resolver = Resolver(allowed, lookup)
@@ -44,21 +44,21 @@ class Guard:
 
     @cached_property
     def tls(self) -> ssl.SSLContext:
-        """One for all connections: reading the authorities takes longer than a handshake."""
+        """One context for all connections: loading the authorities takes longer than a handshake."""
         context = create_urllib3_context()
         context.load_verify_locations(self._ca_file)
-        context.sslsocket_class = PunctualTLSSocket
+        context.sslsocket_class = DeadlineTLSSocket
         return context
 
     def connect(self, host: str, port: int) -> socket.socket:
-        """TargetRefusedError if `host` leads where nobody may go; OSError if nobody answers there in time."""
+        """Raise TargetRefusedError if `host` has an address that is not allowed, OSError if none answers in time."""
         exchange = Exchange.current()
         addresses = self._resolver.addresses(host, port, exchange.seconds_left())
         return _connect_to_any(addresses, port, min(self._connect_seconds, exchange.seconds_left()))
 
 
 def _connect_to_any(addresses: Sequence[str], port: int, seconds: float) -> socket.socket:
-    """The first that answers; each gets a share of the time, so that a dead one leaves some to the next."""
+    """Return a socket to the first address that answers; a dead one leaves a share of the time to the next."""
     failure: OSError = OSError("the host has no address")
     end = time.monotonic() + seconds
     for number, address in enumerate(addresses):
@@ -66,14 +66,14 @@ def _connect_to_any(addresses: Sequence[str], port: int, seconds: float) -> sock
         if left <= 0:
             break
         try:
-            return _connect(address, port, min(left, max(LEAST_SHARE, left / (len(addresses) - number))))
+            return _connect(address, port, min(left, max(MIN_SECONDS_PER_ADDRESS, left / (len(addresses) - number))))
         except OSError as error:
             failure = error
     raise failure
 
 
 def _connect(address: str, port: int, seconds: float) -> socket.socket:
-    connection = PunctualSocket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    connection = DeadlineSocket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     try:
         connection.settimeout(seconds)
         connection.connect((address, port))
@@ -85,16 +85,16 @@ def _connect(address: str, port: int, seconds: float) -> socket.socket:
 
 
 class _FinalResponse(http.client.HTTPResponse):
-    """The answer proper: `http.client` skips 100 Continue itself, but would take 103 Early Hints for it."""
+    """Skips all interim responses: `http.client` skips 100 Continue, but takes 103 Early Hints for the final one."""
 
     def _read_status(self) -> tuple[str, int, str]:
         version, status, reason = super()._read_status()  # type: ignore[misc]
-        informs = 100 <= status < 200 and status != HTTPStatus.SWITCHING_PROTOCOLS
-        return version, HTTPStatus.CONTINUE if informs else status, reason
+        is_interim = 100 <= status < 200 and status != HTTPStatus.SWITCHING_PROTOCOLS
+        return version, HTTPStatus.CONTINUE if is_interim else status, reason
 
 
 class _Guarded(HTTPConnection):
-    """urllib3's connections name the host, the guard opens the socket."""
+    """urllib3's connection with a socket that the guard opens."""
 
     response_class = _FinalResponse
 
@@ -104,8 +104,8 @@ class _Guarded(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        """Asked of a kept connection before it is used again."""
-        return Exchange.current().takes_kept_connections and super().is_connected
+        """Whether the pool may reuse this connection; if not, it opens another."""
+        return Exchange.current().may_reuse_connections and super().is_connected
 
     def _new_conn(self) -> socket.socket:
         Exchange.current().has_connected = True
@@ -121,7 +121,7 @@ class _Guarded(HTTPConnection):
 
 class _GuardedTLS(_Guarded, HTTPSConnection):
     def connect(self) -> None:
-        self.ssl_context = self._guard.tls
+        self.ssl_context = self._guard.tls  # not through the pool, whose options would build one per host
         super().connect()
 
 
@@ -134,7 +134,7 @@ class _TLSPool(HTTPSConnectionPool):
 
 
 class GuardedAdapter(HTTPAdapter):
-    """`requests` over guarded connections, a pool of them for each host; to be used within an `Exchange`."""
+    """`requests` over guarded connections, pooled by host; to be used within an `Exchange`."""
 
     def __init__(self, guard: Guard) -> None:
         super().__init__(pool_connections=POOLS, pool_maxsize=CONNECTIONS_PER_HOST)
@@ -145,37 +145,37 @@ class GuardedAdapter(HTTPAdapter):
         self._pool = lru_cache(POOLS)(self.poolmanager.connection_from_host)
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
-        """Once more if the kept connection it was to use turns out to be dead."""
+        """Send again on a new connection if the reused one was closed: such a request was never processed."""
         try:
             return super().send(request, *args, **options)
         except requests.ConnectionError as error:
             exchange = Exchange.current()
             if exchange.has_connected or exchange.received or not _was_closed(error):
                 raise
-            exchange.takes_kept_connections = False
+            exchange.may_reuse_connections = False
             return super().send(request, *args, **options)
 
     def get_connection_with_tls_context(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> Any:
-        """A pool by its three parts; `requests` makes a key of fifteen for each request anew."""
+        """Find the pool by three parts of the URL; for each request, `requests` would build a key of fifteen."""
         parts = urlsplit(request.url)
         return self._pool(parts.hostname, parts.port, parts.scheme)
 
     def request_url(self, request: requests.PreparedRequest, *_: Any) -> str:
-        """There are no proxies to ask."""
+        """Send the target as it was signed; `requests` would consult proxies and strip leading slashes."""
         return request.path_url
 
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
-        """Without cookies."""
+        """Return a response without cookies and encodings, which nobody reads."""
         response = requests.Response()
         response.request, response.url = req, req.url or ""
         response.status_code, response.headers, response.raw = resp.status, resp.headers, resp
         return response
 
     def cert_verify(self, *_: Any, **__: Any) -> None:
-        """The guard's context does."""
+        """Do nothing: the guard's context verifies, and `requests` would override its authorities."""
 
 
 def _was_closed(error: requests.ConnectionError) -> bool:
-    """Whether the other side had hung up, as far as one can tell: it ended or reset the connection."""
+    """Return whether the other side had closed or reset the connection."""
     cause = error.args[0]
     return isinstance(cause, ProtocolError) and isinstance(cause.args[-1], ConnectionError)

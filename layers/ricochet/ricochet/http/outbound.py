@@ -1,4 +1,4 @@
-"""A request as it is sent: method, URL, headers and body."""
+"""A request as it is sent."""
 
 from __future__ import annotations
 

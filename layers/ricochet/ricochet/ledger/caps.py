@@ -11,7 +11,7 @@ from ricochet.ledger.conversion import HoldReason
 from ricochet.values import times
 from ricochet.values.entity import Entity
 
-KEPT_DAYS = 30
+COUNTERS_KEPT_DAYS = 30
 """How long a day's counters are kept after that day."""
 
 
@@ -23,7 +23,7 @@ def is_too_fast(product: Product, click: Click, received_at: str) -> bool:
 def counts(product: Product, user_id: str, moment: str, *, enforced: bool) -> Iterator[Count]:
     """Yield the counters that one more conversion increases: none for a product without caps."""
     caps, day = product.caps, moment[:10]
-    until = times.epoch_seconds(f"{day}T00:00:00.000Z") + KEPT_DAYS * 86_400
+    until = times.epoch_seconds(f"{day}T00:00:00.000Z") + COUNTERS_KEPT_DAYS * 86_400
     for limit, reason, parts, ttl in (
         (caps.per_user, HoldReason.OVER_USER_CAP, (user_id,), None),
         (caps.per_user_per_day, HoldReason.OVER_USER_DAILY_CAP, (day, user_id), until),

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from pydantic import computed_field
 
+from ricochet.clicks.tags import Tags
 from ricochet.values import ids
 from ricochet.values.entity import Entity, Shown, Unaudited
 from ricochet.values.money import Amount, Currency, Price
@@ -39,7 +40,9 @@ class PastVersion(Entity):
     changed_by: Shown[str | None] = None
 
 
-class Conversion(Entity):
+class ConversionFacts(Entity):
+    """What is known of a conversion, apart from its click's tags."""
+
     conversion_id: Shown[str]
     source: Shown[str]
     source_conversion_id: Shown[str | None] = None
@@ -71,17 +74,9 @@ class Conversion(Entity):
     credit_after: Shown[str | None] = None
     referral_rate: Shown[Price] = Decimal(0)
     earning_id: Shown[str | None] = None
-    subid: Shown[str | None] = None
-    sub1: Shown[str | None] = None
-    sub2: Shown[str | None] = None
-    sub3: Shown[str | None] = None
-    sub4: Shown[str | None] = None
-    sub5: Shown[str | None] = None
-    prelanding: Shown[str | None] = None
-    landing: Shown[str | None] = None
-    px: Shown[str | None] = None
-    domain: Shown[str | None] = None
-    country: Shown[str | None] = None
+
+
+class Conversion(Tags, ConversionFacts):
     ip: str | None = None
     created_at: Shown[str]
     updated_at: Shown[str]

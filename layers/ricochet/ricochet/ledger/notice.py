@@ -1,17 +1,20 @@
-"""What partners are told of a conversion: one notice for each version."""
+"""What partners receive about a conversion: one notice for each version."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
+from pydantic import ConfigDict, model_validator
+
+from ricochet.clicks.tags import Tags
 from ricochet.ledger.conversion import Conversion, PastVersion
 from ricochet.values.entity import Entity, Shown
 from ricochet.values.statuses import Status
 
 
-class Notice(Entity):
-    """What a partner is told: one version of a conversion. Attributes are named as the macros are."""
+class NoticeFacts(Entity):
+    """What a notice says of the conversion itself."""
 
     click_id: Shown[str] = ""
     status: Shown[Status]
@@ -26,19 +29,21 @@ class Notice(Entity):
     user_id: Shown[str] = ""
     network: Shown[str] = ""
     event: Shown[str] = ""
-    subid: Shown[str] = ""
-    sub1: Shown[str] = ""
-    sub2: Shown[str] = ""
-    sub3: Shown[str] = ""
-    sub4: Shown[str] = ""
-    sub5: Shown[str] = ""
-    prelanding: Shown[str] = ""
-    landing: Shown[str] = ""
-    px: Shown[str] = ""
-    domain: Shown[str] = ""
-    country: Shown[str] = ""
+
+
+class Notice(Tags, NoticeFacts):
+    """What a partner is sent of one version of a conversion; each attribute is a macro of the same name."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
     ip: Shown[str] = ""
     timestamp: Shown[str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_tag_is_missing(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        """Fill in empty text for tags that the click does not have."""
+        return dict.fromkeys(Tags.model_fields, "") | fields
 
     @classmethod
     def of(cls, conversion: Conversion) -> Self:
@@ -54,7 +59,7 @@ class Notice(Entity):
         )
 
     def as_of(self, past: PastVersion) -> Self:
-        """The same conversion as it was in an earlier version."""
+        """Return the notice of an earlier version of the same conversion."""
         return self.with_changes(
             status=past.status, original_status=past.source_status, payout=_paid(past), timestamp=past.at
         )
@@ -66,7 +71,7 @@ def _paid(version: Conversion | PastVersion) -> str:
 
 @dataclass(frozen=True)
 class VersionNotice:
-    """One version of a conversion as partners are to hear of it."""
+    """One version of a conversion with its notice."""
 
     version: int
     notice: Notice
@@ -74,14 +79,14 @@ class VersionNotice:
 
 
 def versions_of(conversion: Conversion) -> list[VersionNotice]:
-    """Every version that partners are told of, the oldest first.
+    """Return every version that partners receive, the oldest first.
 
-    A reversal whose sale nobody has heard of is none.
+    They do not receive the reversal of a sale that was never reported.
     """
     present = Notice.of(conversion)
-    told = [VersionNotice(past.version, present.as_of(past), past.changed_by) for past in conversion.versions]
-    told.append(VersionNotice(conversion.version, present, conversion.changed_by))
-    return [one for one in told if one.version > 1 or one.notice.status is not Status.REVERSED]
+    versions = [VersionNotice(past.version, present.as_of(past), past.changed_by) for past in conversion.versions]
+    versions.append(VersionNotice(conversion.version, present, conversion.changed_by))
+    return [one for one in versions if one.version > 1 or one.notice.status is not Status.REVERSED]
 
 
 _AS_IN_CONVERSION = (frozenset(Notice.model_fields) & frozenset(Conversion.model_fields)) - {

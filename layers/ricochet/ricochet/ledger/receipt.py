@@ -7,7 +7,7 @@ from typing import Any
 from ricochet.values import ids, times
 from ricochet.values.entity import Entity, Shown, Unaudited
 
-KEPT_DAYS = 90
+RECEIPTS_KEPT_DAYS = 90
 
 UNIDENTIFIED_SHARDS = 4
 """Partitions of an index for a day's receipts of unidentified senders: anyone can cause such receipts."""
@@ -52,7 +52,7 @@ def filing(source: str, received_at: str) -> dict[str, Any]:
     """Return the receipt's index partition and its expiry."""
     return {
         "source_day": source_day(source, received_at[:10]),
-        "ttl": times.epoch_seconds(received_at) + KEPT_DAYS * 86_400,
+        "ttl": times.epoch_seconds(received_at) + RECEIPTS_KEPT_DAYS * 86_400,
     }
 
 

@@ -11,21 +11,20 @@ from decimal import Decimal
 
 from ricochet.clicks.click import Click, ClickResult
 from ricochet.clicks.product import Product
+from ricochet.clicks.tags import Tags
 from ricochet.errors import ClickAlreadyConvertedError, ClickExpiredError, ConflictingReplayError
 from ricochet.ledger import caps, consequences
 from ricochet.ledger.caps import Count
 from ricochet.ledger.consequences import ClickChange, new_earning_id
 from ricochet.ledger.conversion import Conversion, HoldReason
 from ricochet.ledger.earning import Earning, EarningState, WalletChange
-from ricochet.ledger.outcome import Outcome
 from ricochet.ledger.report import Report
 from ricochet.ledger.terms import Terms
 from ricochet.values import times
-from ricochet.values.statuses import ClickStatus, Status, next_status
+from ricochet.values.statuses import ClickStatus, Outcome, Status, next_status
 
 ZERO = Decimal(0)
 OFFER_NAME_LENGTH = 64
-_TAGS = ("subid", "sub1", "sub2", "sub3", "sub4", "sub5", "prelanding", "landing", "px", "domain", "country", "ip")
 
 
 @dataclass(frozen=True)
@@ -200,12 +199,12 @@ def _outcome(before: Conversion | None, after: Conversion) -> Outcome:
     if after.is_tombstone:
         return Outcome.TOMBSTONE
     if after.user_id is None:
-        return Outcome.UNMATCHED if before is None else Outcome(after.status)
+        return Outcome.UNMATCHED if before is None else Outcome[after.status.name]
     if before is not None and after.credited + after.owed < before.credited + before.owed:
         return Outcome.REVERSED
     if after.status is Status.APPROVED:
         return Outcome.CREDITED if after.credit_after is None else Outcome.CREDIT_LATER
-    return Outcome.HELD if after.hold_reason else Outcome(after.status)
+    return Outcome.HELD if after.hold_reason else Outcome[after.status.name]
 
 
 def _is_known(report: Report, prior: Conversion) -> bool:
@@ -338,7 +337,7 @@ def _hold_reason(report: Report, terms: Terms, status: Status, amount: Decimal, 
 def _shown_to_partners(click: Click | None, product: Product | None) -> dict[str, str | None]:
     """Return what partners' macros show of the click and its product; it is stored with the conversion."""
     of_product = {"offer_name": product.name[:OFFER_NAME_LENGTH]} if product else {}
-    return of_product | ({name: getattr(click, name) for name in _TAGS} if click else {})
+    return of_product | ({name: getattr(click, name) for name in (*Tags.model_fields, "ip")} if click else {})
 
 
 def _just_after(moment: str) -> str:

@@ -1,4 +1,4 @@
-"""Macros are replaced in one pass, whatever their case, and nothing that is put in is looked at again."""
+"""Macros are replaced in a single pass and in any case; replaced values are not searched for macros."""
 
 import json
 import re
@@ -61,7 +61,7 @@ def plain(text: str) -> str:
         *((name, value) for name, value in NOTICE.items() if name != "transaction_id"),
     ],
 )
-def test_a_macro_stands_for_its_value_in_any_case(name, value):
+def test_macro_is_replaced_in_any_case(name, value):
     for written in (name, name.upper(), name.title()):
         assert macros.fill(f"<{{{written}}}>", known(), plain) == f"<{value}>"
 
@@ -73,34 +73,34 @@ AGREED = """
 """
 
 
-def test_every_macro_of_the_agreement_is_known():
+def test_each_agreed_macro_is_known():
     agreed = set(re.findall(r"\w+", AGREED))
     assert macros.unknown_macros("".join(f"{{{name}}}" for name in agreed)) == []
     assert set(known()) == macros.NAMES == agreed
 
 
-def test_a_clicks_own_subid_goes_before_the_click_id():
+def test_subid_of_the_click_takes_precedence_over_its_id():
     assert known(subid="mine")["subid"] == "mine"
 
 
-def test_a_partner_may_have_words_of_its_own():
+def test_partner_may_have_its_own_status_names():
     assert known(a_partner(status_words={"approved": "1"}))["status"] == "1"
 
 
-def test_the_delivery_id_is_the_same_each_time_and_random_is_not():
+def test_delivery_id_is_stable_and_random_is_not():
     one, other = known(), known()
     assert one["delivery_id"] == other["delivery_id"] == a_delivery().delivery_id
     assert one["random"].isdigit()
     assert one["random"] != other["random"]
 
 
-def test_a_value_is_never_looked_at_again():
+def test_macros_in_a_value_are_not_replaced():
     values = known(sub1="{user_id}", sub2="{{sub1}}", user_id="private")
     assert macros.fill("{sub1}|{sub2}|{{sub1}}", values, plain) == "{user_id}|{{sub1}}|{{user_id}}"
 
 
 @pytest.mark.parametrize("template", ["{nosuch}", "{}", "{ click_id }", "{click-id}", "{1}", '{"a": 1}', "{click_id"])
-def test_what_is_no_macro_of_ours_brings_no_value(template):
+def test_unknown_macro_is_replaced_by_nothing(template):
     assert CLICK_ID not in macros.fill(template, known(), plain)
 
 
@@ -117,7 +117,7 @@ def test_what_is_no_macro_of_ours_brings_no_value(template):
         ("{\uff53\uff55\uff4d}", "{\uff53\uff55\uff4d} is no macro; did you mean {"),
     ],
 )
-def test_an_unknown_macro_names_the_nearest_known_one(template, complaint):
+def test_unknown_macro_is_reported_with_the_nearest_known_one(template, complaint):
     (said,) = macros.unknown_macros(f"https://p.example/{template}?again={template}&c={{CLICK_ID}}")
     assert said.startswith(complaint)
 
@@ -125,7 +125,7 @@ def test_an_unknown_macro_names_the_nearest_known_one(template, complaint):
 @pytest.mark.parametrize(
     "template", ["", "plain", "{CLICK_id}{TxId}", '{"a": "{payout}", "b": {"c": [1]}, "d": { }}', '{\n"a": 1}', "{}"]
 )
-def test_a_template_without_unknown_macros_is_left_in_peace(template):
+def test_template_without_unknown_macros_is_accepted(template):
     assert macros.unknown_macros(template) == []
 
 
@@ -149,7 +149,7 @@ NASTY = {
 
 
 @pytest.mark.parametrize("text", NASTY)
-def test_a_value_cannot_leave_its_place_in_a_url(text):
+def test_value_cannot_escape_its_place_in_a_url(text):
     url = macros.fill_url("https://p.example/x/{sub1}?a={sub1}&b=2", {"sub1": text})
     parts = urlsplit(url)
     assert parse_qsl(parts.query, keep_blank_values=True) == [("a", text), ("b", "2")]
@@ -159,14 +159,14 @@ def test_a_value_cannot_leave_its_place_in_a_url(text):
 
 
 @pytest.mark.parametrize("text", NASTY)
-def test_a_value_cannot_leave_its_place_in_a_form(text):
+def test_value_cannot_escape_its_place_in_a_form(text):
     body = macros.fill("a={sub1}&b=2", {"sub1": text}, macros.in_url)
     assert body == f"a={NASTY[text]}&b=2"
     assert parse_qsl(body, keep_blank_values=True) == [("a", text), ("b", "2")]
 
 
 @pytest.mark.parametrize("text", NASTY)
-def test_a_value_cannot_leave_its_place_in_json(text):
+def test_value_cannot_escape_its_place_in_json(text):
     body = macros.fill_json('{"a": "{sub1}", "b": ["x{sub1}y"], "{sub1}": 1}', {"sub1": text})
     assert json.loads(body) == {"a": text, "b": [f"x{text}y"]} | {text: 1}
     assert body.isascii()
@@ -185,13 +185,13 @@ def test_a_value_cannot_leave_its_place_in_json(text):
         ('", "payout": "999', r"\", \"payout\": \"999"),
     ],
 )
-def test_json_is_escaped_as_json_wants(text, escaped):
+def test_json_strings_are_escaped(text, escaped):
     assert macros.in_json(text) == escaped
 
 
 @pytest.mark.parametrize("template", ["https://p.example/?a={sub1}", "https://p.example/{sub1}"])
 @pytest.mark.parametrize("half", ["\ud800", "a\udfffb", "\ude00\ud83d"])
-def test_half_a_character_is_refused_in_words(template, half):
+def test_lone_surrogate_is_refused_with_a_message(template, half):
     for fill in (macros.fill_url, macros.fill_json, lambda *given: macros.fill(*given, macros.in_url)):
         with pytest.raises(CompositionError, match="a macro's value is not valid Unicode"):
             fill(template, {"sub1": half})
@@ -199,7 +199,7 @@ def test_half_a_character_is_refused_in_words(template, half):
 
 @pytest.mark.parametrize("text", [".", "..", "...", ". ", "%2e", "../x", ""])
 @pytest.mark.parametrize("path", ["/a/{sub1}/b", "/a/{sub1}", "/{sub1}?x=1", "/{sub1}#x"])
-def test_a_value_cannot_climb_about_in_a_path(path, text):
+def test_value_cannot_traverse_the_path(path, text):
     template = f"https://p.example{path}"
     if text in {".", ".."}:
         with pytest.raises(CompositionError, match=r"path has \. or \.\. in it"):
@@ -209,13 +209,13 @@ def test_a_value_cannot_climb_about_in_a_path(path, text):
 
 
 @pytest.mark.parametrize("path", ["/../a", "/a/..", "/./a", "/a/%2e%2E/b", "/a/.%2e", "/.{sub1}", "/{sub1}{sub1}/x"])
-def test_a_path_that_climbs_whatever_way_it_is_written_is_refused(path):
+def test_path_traversal_is_refused_in_any_notation(path):
     with pytest.raises(CompositionError):
         macros.fill_url(f"https://p.example{path}", {"sub1": "."})
 
 
 @pytest.mark.parametrize("query", ["?a=../b", "?a={sub1}", "#../{sub1}"])
-def test_dots_outside_the_path_are_just_dots(query):
+def test_dots_outside_the_path_are_allowed(query):
     assert macros.fill_url(f"https://p.example/{query}", {"sub1": ".."}).startswith("https://p.example/")
 
 
@@ -232,7 +232,7 @@ def test_dots_outside_the_path_are_just_dots(query):
         ("[" * 100_000, {}),
     ],
 )
-def test_a_body_that_is_not_json_any_more_is_refused_in_words(template, known):
+def test_body_that_becomes_invalid_json_is_refused_with_a_message(template, known):
     with pytest.raises(CompositionError, match="the body is not JSON once its macros are filled in") as refused:
         macros.fill_json(template, known)
     assert len(refused.value.message) < 200

@@ -1,4 +1,4 @@
-"""What operators may say about a partner; where deliveries may not go is refused before they go there."""
+"""What operators may set for a partner; a URL that deliveries would refuse is refused here already."""
 
 import itertools
 import json
@@ -38,7 +38,7 @@ def given(**fields) -> PartnerInput:
     return validate(LEAST | fields, PartnerInput)
 
 
-def test_a_name_and_a_url_are_enough():
+def test_name_and_url_are_sufficient():
     partner = given()
     assert (partner.method, partner.content_type, partner.events) == ("GET", "json", ALL_EVENTS)
     assert (partner.filters.offer_ids, partner.status_words, partner.status) == ((), {}, "active")
@@ -65,23 +65,23 @@ def test_a_name_and_a_url_are_enough():
         ("status", "deleted"),
     ],
 )
-def test_a_wrong_field_is_named(field, value):
+def test_invalid_field_is_named(field, value):
     with pytest.raises(InvalidRequestError) as refused:
         given(**{field: value})
     assert refused.value.details[0].startswith(field)
 
 
-def test_an_unknown_macro_names_the_nearest_one():
+def test_unknown_macro_is_refused_with_the_nearest_one():
     with pytest.raises(InvalidRequestError, match=r"\{payot\} is no macro; did you mean \{payout\}\?"):
         given(postbackUrl="https://1.1.1.1/?p={payot}")
 
 
-def test_events_are_read_in_any_case_and_once():
+def test_events_are_read_in_any_case_without_duplicates():
     assert given(events=["purchase", "LEAD", "Purchase"]).events == ("Purchase", "Lead")
 
 
 @pytest.mark.parametrize(
-    ("words", "kept"),
+    ("names", "stored"),
     [
         ({"Purchase": "1"}, {"approved": "1"}),
         ({"approved": "1", "LEAD": "2"}, {"approved": "1", "pending": "2"}),
@@ -90,32 +90,32 @@ def test_events_are_read_in_any_case_and_once():
         ({"reversed": "4", "Reject": "3"}, {"rejected": "3", "reversed": "4"}),
     ],
 )
-def test_a_partners_words_are_kept_by_canonical_status(words, kept):
-    assert given(statusWords=words).status_words == kept
+def test_status_names_are_stored_by_canonical_status(names, stored):
+    assert given(statusWords=names).status_words == stored
 
 
 @pytest.mark.parametrize(
     "url", ["https://1.1.1.1/cb?c={click_id}", "http://8.8.8.8:8080/", "https://[2606:4700::1111]/{sub1}"]
 )
-def test_a_public_address_is_taken_without_a_warning(url):
+def test_public_address_is_accepted_without_a_warning(url):
     assert check_postback_url(url, NOWHERE) == []
 
 
 @pytest.mark.parametrize("port", ["", ":8080"])
 @pytest.mark.parametrize("host", INSIDE_IN_ANY_NOTATION)
-def test_an_address_that_is_not_public_is_refused_in_any_notation(host, port):
+def test_private_address_is_refused_in_any_notation(host, port):
     with pytest.raises(PartnerUrlNotAllowedError, match=r"postbackUrl leads to .*, which is not a public address"):
         check_postback_url(f"https://{host}{port}/cb?c={{click_id}}", LOCAL)
 
 
 @pytest.mark.parametrize("host", NO_HOSTS)
-def test_a_host_that_others_might_read_as_an_address_is_refused(host):
+def test_ambiguous_host_is_refused(host):
     with pytest.raises(PartnerUrlNotAllowedError, match="postbackUrl"):
         check_postback_url(f"https://{host}/cb", NOWHERE)
 
 
 @pytest.mark.parametrize("url", ["https://1.1.1.1:9001/", "http://127.0.0.1:18081/", "http://127.0.0.1:9001/"])
-def test_a_port_that_was_not_allowed_is_refused(url):
+def test_port_that_is_not_allowed_is_refused(url):
     with pytest.raises(PartnerUrlNotAllowedError, match=r"postbackUrl leads to .*, which is not a public address"):
         check_postback_url(url, LOCAL)
 
@@ -124,14 +124,14 @@ def test_a_port_that_was_not_allowed_is_refused(url):
 @pytest.mark.parametrize(
     "address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fe80::1%eth0", "64:ff9b::7f00:1"]
 )
-def test_a_name_that_leads_inside_is_refused(host, address):
+def test_name_with_a_private_address_is_refused(host, address):
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, 443)) for one in ("1.1.1.1", address)]
     with pytest.raises(PartnerUrlNotAllowedError, match=f"{host.lower()} leads to {address}:443"):
         check_postback_url(f"https://{host}/cb", NOWHERE, lambda *_, **__: found)
 
 
 @pytest.mark.parametrize("failure", [socket.gaierror(socket.EAI_NONAME, "unknown"), TimeoutError("no answer")])
-def test_a_name_that_leads_nowhere_yet_is_a_warning(failure):
+def test_name_without_an_address_is_a_warning(failure):
     def lookup(*_, **__):
         raise failure
 
@@ -141,12 +141,12 @@ def test_a_name_that_leads_nowhere_yet_is_a_warning(failure):
 
 
 @pytest.mark.parametrize("path", ["/a/../b", "/./a", "/a/%2e%2E/b", "/a/.."])
-def test_a_path_that_climbs_is_refused(path):
+def test_path_traversal_is_refused(path):
     with pytest.raises(PartnerUrlNotAllowedError, match=r"postbackUrl: the URL's path has \. or \.\. in it"):
         check_postback_url(f"https://1.1.1.1{path}?c={{click_id}}", NOWHERE)
 
 
-def test_a_url_of_100_kilobytes_is_refused():
+def test_url_of_100_kilobytes_is_refused():
     with pytest.raises(InvalidRequestError, match="postbackUrl: String should have at most 2048 characters"):
         given(postbackUrl="https://1.1.1.1/?x=" + "x" * 100_000)
     assert given(postbackUrl="https://1.1.1.1/".ljust(2048, "x"))
@@ -166,18 +166,18 @@ def test_a_url_of_100_kilobytes_is_refused():
         *("{sub1}://1.1.1.1/", "https://1.1.1.1:0/", "https://1.1.1.1:99999/", "https://p\u00e4rtner.example/"),
     ],
 )
-def test_a_url_that_is_none_is_refused(url):
+def test_invalid_url_is_refused(url):
     with pytest.raises(PartnerUrlNotAllowedError, match="postbackUrl"):
         check_postback_url(url, NOWHERE)
 
 
 @pytest.mark.parametrize("url", ["http://[::1", "http://[1.1.1.1]/", "http://x]/"])
-def test_a_url_with_broken_brackets_is_refused_like_any_other(url):
+def test_url_with_broken_brackets_is_refused(url):
     with pytest.raises(PartnerUrlNotAllowedError):
         check_postback_url(url, NOWHERE)
 
 
-def test_the_local_stack_may_name_a_target():
+def test_allowed_local_target_is_accepted():
     assert check_postback_url("http://127.0.0.1:18080/cb", LOCAL) == []
 
 
@@ -185,18 +185,18 @@ JSON_TEMPLATES = ['{"id": "{click_id}"}', '["{sub1}", {"p": {payout}}]', '{"a": 
 
 
 @pytest.mark.parametrize("template", JSON_TEMPLATES)
-def test_a_template_that_becomes_json_is_taken(template):
+def test_template_that_becomes_json_is_accepted(template):
     check_body_template(given(bodyTemplate=template))
 
 
 @pytest.mark.parametrize("template", ['{"id": "{click_id}"', "id={click_id}", "", "{'a': 1}", '{"a": {click_id}x}'])
-def test_a_template_that_does_not_become_json_is_refused(template):
+def test_template_that_does_not_become_json_is_refused(template):
     with pytest.raises(InvalidRequestError, match="bodyTemplate: "):
         check_body_template(given(bodyTemplate=template))
 
 
 @pytest.mark.parametrize("template", ['{"id": {click_id}}', '{"s": {status}}', '{"p": {payout}, "s": {sub1}}'])
-def test_a_template_is_taken_only_if_real_values_make_it_json(template):
+def test_template_is_accepted_only_if_realistic_values_make_it_json(template):
     values = macro_values(a_delivery(a_notice()), a_partner())
     with pytest.raises(ValueError, match="Expecting"):
         json.loads(macros.fill(template, values, macros.in_json))
@@ -204,7 +204,7 @@ def test_a_template_is_taken_only_if_real_values_make_it_json(template):
         check_body_template(given(bodyTemplate=template))
 
 
-def test_a_form_template_may_be_any_text():
+def test_form_template_may_be_any_text():
     check_body_template(given(bodyTemplate="id={click_id}&x={", contentType="form"))
 
 
@@ -241,7 +241,7 @@ def manage(rows):
     return ManagePartners(rows, rows, RecordedAudit(), Resolver(NOWHERE, no_lookup), clock=lambda: next(moments))
 
 
-def test_a_partners_secret_is_shown_once(manage):
+def test_partners_secret_is_shown_once(manage):
     saved = create(manage, partnerId="mine")
     assert (saved.after.signing_secret, saved.warnings) == (saved.secret, [])
     assert SavedPartner.of_change(saved).to_json()["signingSecret"] == saved.secret
@@ -250,14 +250,14 @@ def test_a_partners_secret_is_shown_once(manage):
         create(manage, partnerId="mine")
 
 
-def test_a_patch_changes_what_it_names_and_keeps_the_secret(manage):
+def test_patch_changes_its_fields_and_keeps_the_secret(manage):
     before = create(manage, partnerId="mine", filters={"offerIds": ["a"]}, statusWords={"Purchase": "1"}).after
     saved = manage.update("mine", {"name": "New", "partnerId": "other", "signingSecret": "mine"})
     changed = before.with_changes(name="New", revision=2, updated_at=saved.after.updated_at)
     assert (saved.after, saved.secret) == (changed, None)
 
 
-def test_a_renewed_secret_signs_beside_the_old_one_for_a_day(manage):
+def test_new_secret_signs_beside_the_old_one_for_a_day(manage):
     before = create(manage, partnerId="mine")
     saved = manage.update("mine", {"rotateSigningSecret": True})
     after, until = saved.after, times.plus(saved.after.updated_at, hours=24)
@@ -273,7 +273,7 @@ def test_a_renewed_secret_signs_beside_the_old_one_for_a_day(manage):
     assert after.secrets_at(until) == (saved.secret,)
 
 
-def test_a_second_rotation_replaces_the_secret_before_the_first(manage):
+def test_second_rotation_drops_the_oldest_secret(manage):
     create(manage, partnerId="mine")
     second = manage.update("mine", {"rotateSigningSecret": True}).secret
     third = manage.update("mine", {"rotateSigningSecret": True})
@@ -291,7 +291,7 @@ def test_neither_secret_is_shown_and_the_end_of_the_old_one_is(manage):
     assert "previousSecretUntil" not in a_partner().to_json()
 
 
-def test_a_patch_can_neither_name_the_old_secret_nor_end_it(manage):
+def test_patch_cannot_set_or_end_the_old_secret(manage):
     create(manage, partnerId="mine")
     rotated = manage.update("mine", {"rotateSigningSecret": True}).after
     patch = {"previousSecret": "mine", "previous_secret": "mine", "previousSecretUntil": NOON}
@@ -300,13 +300,13 @@ def test_a_patch_can_neither_name_the_old_secret_nor_end_it(manage):
     assert after.after == rotated.with_changes(revision=3, updated_at=after.after.updated_at)
 
 
-def test_a_rotated_partner_is_stored_and_read_back_whole(manage):
+def test_rotated_partner_is_stored_and_read_back_unchanged(manage):
     create(manage, partnerId="mine", filters={"offerIds": ["a"]})
     after = manage.update("mine", {"rotateSigningSecret": True}).after
     assert Partner.from_item(after.to_item()) == after
 
 
-def test_what_was_to_be_told_in_a_pause_is_not_and_resuming_says_what_was_missed(manage, rows):
+def test_paused_partner_receives_nothing_and_resuming_reports_the_gap(manage, rows):
     create(manage, partnerId="mine")
     paused = manage.update("mine", {"status": "paused"}).after
     saved = manage.update("mine", {"status": "active"})
@@ -315,18 +315,18 @@ def test_what_was_to_be_told_in_a_pause_is_not_and_resuming_says_what_was_missed
     assert (gap.since, gap.until) == (paused.paused_at, saved.after.updated_at)
     assert rows.forgiven == ["mine"]
     first, second = saved.after.active_periods
-    told = {
+    received = {
         moment: saved.after.was_subscribed(a_notice(timestamp=moment))
         for moment in (first.since, first.until, second.since, "2026-03-01T11:59:59.999Z")
     }
-    assert list(told.values()) == [True, False, True, False]
+    assert list(received.values()) == [True, False, True, False]
 
 
-def test_a_spell_ends_when_a_partner_wants_something_else(manage):
+def test_active_period_ends_when_the_subscription_changes(manage):
     create(manage, partnerId="mine", events=["Lead"])
     manage.update("mine", {"name": "only another name"})
     partner = manage.update("mine", {"events": ["Purchase"]}).after
-    assert [spell.events for spell in partner.active_periods] == [("Lead",), ("Purchase",)]
+    assert [period.events for period in partner.active_periods] == [("Lead",), ("Purchase",)]
     lead = a_notice(status=Status.PENDING, timestamp=partner.active_periods[0].since)
     assert partner.was_subscribed(lead)
     assert not partner.is_subscribed(lead)
@@ -344,7 +344,7 @@ def test_a_spell_ends_when_a_partner_wants_something_else(manage):
         {"replyUpdatesStatus": "perhaps"},
     ],
 )
-def test_a_setting_that_makes_no_sense_is_refused_by_its_name(fields):
+def test_invalid_setting_is_refused_by_its_name(fields):
     with pytest.raises(InvalidRequestError) as refused:
         given(**fields)
     assert refused.value.details[0].startswith(next(iter(fields)))
@@ -358,14 +358,14 @@ def test_a_setting_that_makes_no_sense_is_refused_by_its_name(fields):
         ({"events": ["Sale"]}, InvalidRequestError),
     ],
 )
-def test_a_patch_is_checked_like_a_new_partner(manage, patch, refusal):
+def test_patch_is_checked_like_a_new_partner(manage, patch, refusal):
     before = create(manage, partnerId="mine").after
     with pytest.raises(refusal):
         manage.update("mine", patch)
     assert manage.get("mine") == before
 
 
-def test_a_partner_that_is_not_there_is_not_found(manage):
+def test_unknown_partner_is_not_found(manage):
     with pytest.raises(PartnerNotFoundError):
         manage.update(manage.get("nobody"), {})
 
@@ -387,18 +387,18 @@ def test_a_partner_that_is_not_there_is_not_found(manage):
         ({"own_clicks": {"sub1": ("acme",), "px": ("1",)}}, {"sub1": "acme"}, False),
     ],
 )
-def test_filters_must_all_match_and_an_empty_one_always_does(filters, notice, matches):
+def test_all_filters_must_match_and_an_empty_one_always_does(filters, notice, matches):
     assert Filters(**filters).match(a_notice(**notice)) is matches
 
 
 @pytest.mark.parametrize("status", Status)
 @pytest.mark.parametrize("events", [("Lead",), ("Purchase", "Reject"), ALL_EVENTS])
-def test_a_partner_hears_of_the_events_it_chose(status, events):
+def test_partner_receives_the_events_it_chose(status, events):
     notice: Notice = a_notice(status=status)
     assert a_partner(events=events).is_subscribed(notice) is (status.lead_word in events)
     assert not a_partner(events=events, filters=Filters(offer_ids=("none",))).is_subscribed(notice)
 
 
-def test_a_partner_gets_its_own_words_and_lead_words_else():
+def test_partner_gets_its_own_status_names_or_the_lead_names():
     partner = a_partner(status_words={"approved": "1"})
     assert [partner.status_word(status) for status in Status] == ["Lead", "1", "Reject", "Trash", "Reject"]

@@ -1,4 +1,4 @@
-"""Whose login it is, what a partner may set, and what it is shown."""
+"""Which partner a login belongs to, what a partner may set, and what it sees."""
 
 import socket
 
@@ -35,7 +35,7 @@ class TestLogins:
         users = {"user_1": User(user_id="user_1", partner_id="part_1") if user is None else user}
         return PartnerLogins(partners, users, claim).partner_of("user_1", claims or {})
 
-    def test_the_user_and_the_partner_name_each_other(self):
+    def test_login_requires_the_user_and_the_partner_to_name_each_other(self):
         assert self.partner_of().partner_id == "part_1"
 
     @pytest.mark.parametrize(
@@ -49,35 +49,35 @@ class TestLogins:
         ],
         ids=["user names none", "user names another", "partner names none", "partner names another", "archived"],
     )
-    def test_otherwise_the_login_belongs_to_nobody(self, facts):
+    def test_other_logins_belong_to_no_partner(self, facts):
         with pytest.raises(ForbiddenError):
             self.partner_of(**facts)
 
-    def test_a_claim_names_the_partner_where_there_is_to_be_one(self):
+    def test_claim_names_the_partner_if_it_is_configured(self):
         unknown = User(user_id="user_1")
         assert self.partner_of({"partner": "part_1"}, "partner", unknown, logins=()).partner_id == "part_1"
         for claims in ({"partner": "part_2"}, {"partner": ""}, {"other": "part_1"}, {}):
             with pytest.raises(ForbiddenError):
                 self.partner_of(claims, "partner", unknown, logins=())
 
-    def test_a_claim_that_was_not_agreed_on_names_nobody(self):
+    def test_claim_that_is_not_configured_is_ignored(self):
         with pytest.raises(ForbiddenError):
             self.partner_of({"partner": "part_1", "": "part_1"}, "", User(user_id="user_1"))
 
-    def test_the_claim_goes_before_what_the_tables_say(self):
+    def test_claim_takes_precedence_over_the_tables(self):
         with pytest.raises(ForbiddenError):
             self.partner_of({"partner": "part_2"}, "partner")
 
-    def test_a_token_without_the_claim_is_looked_up(self):
+    def test_token_without_the_claim_is_looked_up(self):
         assert self.partner_of({"sub": "user_1"}, "partner").partner_id == "part_1"
 
-    def test_nobody_of_a_partner_that_left_gets_in_by_a_claim(self):
+    def test_claim_of_an_archived_partner_is_refused(self):
         with pytest.raises(ForbiddenError):
             self.partner_of({"partner": "part_1"}, "partner", status=Lifecycle.ARCHIVED)
 
 
 class Portal:
-    """One partner that is saved, and a sender that keeps what it was to send."""
+    """One stored partner, and a sender that records its requests."""
 
     def __init__(self, lookup=socket.getaddrinfo, **partner):
         self.audit = RecordedAudit()
@@ -102,7 +102,7 @@ class Portal:
 
 
 class TestProfile:
-    def test_what_is_named_is_set_and_the_rest_stays(self):
+    def test_given_fields_are_set_and_the_others_kept(self):
         portal = Portal(max_per_second=2, logins=("user_1",))
         before = portal.partner
         saved = portal.put(events=["lead"], statusWords={"Purchase": "sold"}, method="POST", bodyTemplate="{}")
@@ -112,7 +112,7 @@ class TestProfile:
         assert all(getattr(portal.partner, name) == getattr(before, name) for name in kept)
         assert (saved.after, saved.warnings, saved.secret) == (portal.partner, [], None)
 
-    def test_what_is_not_its_own_to_set_is_ignored_with_a_warning_each(self):
+    def test_fields_that_are_not_editable_are_ignored_with_a_warning(self):
         portal = Portal()
         given = {
             "status": "archived",
@@ -128,7 +128,7 @@ class TestProfile:
         assert (portal.partner.status, portal.partner.logins, portal.partner.max_per_second) == ("active", (), None)
         assert portal.partner.signing_secret == SECRET
 
-    def test_new_wishes_begin_a_new_spell(self):
+    def test_changed_subscription_begins_a_new_active_period(self):
         portal = Portal()
         portal.put(events=["Lead"])
         assert portal.partner.active_periods[-1].events == ("Lead",)
@@ -143,26 +143,26 @@ class TestProfile:
             ({"filters": None}, InvalidRequestError),
         ],
     )
-    def test_it_is_checked_like_what_operators_say(self, given, refusal):
+    def test_change_is_checked_like_an_operators(self, given, refusal):
         portal = Portal()
         before = portal.partner
         with pytest.raises(refusal):
             portal.put(**given)
         assert portal.partner is before
 
-    def test_a_refusal_does_not_say_where_a_name_leads(self):
+    def test_refusal_does_not_show_the_address_of_a_name(self):
         portal = Portal(lookup=lambda *_, **__: [(2, 1, 6, "", ("10.1.2.3", 443))])
         with pytest.raises(PartnerUrlNotAllowedError) as refused:
             portal.put(postbackUrl="https://inside.example/")
         assert refused.value.message == "postbackUrl: inside.example leads to what is not a public address"
 
     @pytest.mark.parametrize("own", [{}, {"sub1": ["acme", "other"]}, {"sub2": ["acme"]}, {"sub1": ["b"]}])
-    def test_whose_clicks_are_its_own_is_not_its_own_to_say(self, own):
+    def test_own_clicks_filter_cannot_be_changed(self, own):
         portal = Portal(filters=Filters(own_clicks={"sub1": ("acme",)}))
         with pytest.raises(InvalidRequestError, match=r"filters\.ownClicks"):
             portal.put(filters={"ownClicks": own})
 
-    def test_other_filters_are(self):
+    def test_other_filters_can_be_changed(self):
         mine = {"sub1": ("acme",)}
         portal = Portal(filters=Filters(own_clicks=mine, offer_ids=("o",)))
         portal.put(filters={"productIds": ["p"], "own_clicks": {}})
@@ -170,7 +170,7 @@ class TestProfile:
         portal.put(filters={"ownClicks": {"sub1": ["acme"]}})
         assert portal.partner.filters == Filters(own_clicks=mine)
 
-    def test_a_new_secret_is_another_one(self):
+    def test_rotated_secret_is_different(self):
         portal = Portal()
         rotated = portal.change.rotate_secret(portal.partner)
         assert rotated.signing_secret == portal.partner.signing_secret != SECRET
@@ -178,7 +178,7 @@ class TestProfile:
         assert [line["action"] for line in portal.audit.lines] == ["secret.rotated"]
         assert rotated.signing_secret not in str(portal.audit.lines)
 
-    def test_whoever_is_slower_is_told_so(self):
+    def test_concurrent_change_is_refused(self):
         portal = Portal()
         portal.lost_race = True
         for change in (portal.put, lambda: portal.change.rotate_secret(portal.partner)):
@@ -197,7 +197,7 @@ class TestSample:
     def tried(self, portal, status=Status.APPROVED):
         return portal.change.try_out(portal.partner, SampleRequest(status=status)).to_json()
 
-    def test_a_test_postback_cannot_be_taken_for_money(self):
+    def test_test_postback_cannot_be_mistaken_for_money(self):
         portal = Portal(
             postback_url="https://1.1.1.1/?a={click_id}&b={conversion_id}&c={transaction_id}&d={delivery_id}"
         )
@@ -206,13 +206,13 @@ class TestSample:
         assert outbound.headers["webhook-id"].startswith("test_")
         assert all(pair.partition("=")[2].startswith("test_") for pair in outbound.url.partition("?")[2].split("&"))
 
-    def test_each_is_another_one(self):
+    def test_each_test_postback_has_its_own_id(self):
         portal = Portal()
         self.tried(portal)
         self.tried(portal)
         assert len({outbound.headers["webhook-id"] for outbound in portal.sent}) == 2
 
-    def test_the_whole_exchange_is_shown_with_secrets_starred_out(self):
+    def test_whole_exchange_is_shown_with_secrets_masked(self):
         portal = Portal(
             postback_url="https://1.1.1.1/?token=s3cret&s={status}",
             method="POST",
@@ -228,7 +228,7 @@ class TestSample:
         )
         assert tried["response"] == {"at": IN_AN_HOUR, "ms": 12, "statusCode": 500, "reply": "no"}
 
-    def test_it_changes_nothing(self):
+    def test_test_postback_changes_nothing(self):
         portal = Portal()
         before = portal.partner
         self.tried(portal)
@@ -256,10 +256,10 @@ class TestDeliveries:
             assert "203.0.113.9" not in str(shown_one)
             assert "notice" not in shown_one
 
-    def test_a_partner_finds_the_conversion_by_its_own_words(self):
+    def test_partner_finds_the_conversion_by_its_own_status_names(self):
         found = OwnDeliverySummary.of(self.ROW, a_partner(status_words={"approved": "sold"})).to_json()
-        told = {name: found[name] for name in ("status", "payout", "subid", "conversionId", "sourceConversionId")}
-        assert told == {
+        facts = {name: found[name] for name in ("status", "payout", "subid", "conversionId", "sourceConversionId")}
+        assert facts == {
             "status": "sold",
             "payout": "2.5",
             "subid": "mine",
@@ -267,13 +267,13 @@ class TestDeliveries:
             "sourceConversionId": "theirs",
         }
 
-    def test_where_a_name_leads_inside_is_not_shown(self):
+    def test_private_address_of_a_name_is_not_shown(self):
         (attempt,) = OwnDelivery.of(self.ROW, a_partner()).to_json()["attempts"]
         assert attempt["error"] == "x.example leads to what is not a public address"
         assert OwnAttempt.of(an_attempt(None, error="SSLError")).error == "SSLError"
         assert "error" not in OwnAttempt.of(an_attempt(200)).to_json()
 
-    def test_whatever_is_asked_for_it_is_asked_for_one_partner(self):
+    def test_listing_is_always_limited_to_one_partner(self):
         asked = []
 
         class Table:

@@ -23,7 +23,7 @@ HEALTH = PartnerHealth(kind=PARTNER, subject="part_1", failures=7, revision=3, u
 
 @pytest.fixture
 def aws():
-    """A client that answers as it is told and fails at every call that was not expected."""
+    """A client with prepared answers that fails at every unexpected call."""
     client = boto3.client("dynamodb", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
     with Stubber(client) as stub:
         yield stub
@@ -48,7 +48,7 @@ def refuses(aws, *reasons):
 
 
 def takes(aws) -> list[dict]:
-    """The writes of the next transaction, which is taken; filled in when it comes."""
+    """The writes of the next transaction, which succeeds; filled in when it is sent."""
     writes: list[dict] = []
 
     def keep(params, **_):
@@ -67,7 +67,7 @@ def user(user_id):
     return to_wire({"userId": user_id})
 
 
-def test_a_new_partner_is_saved_with_its_logins_each_once(aws, setups):
+def test_new_partner_is_saved_with_each_login_once(aws, setups):
     partner, writes = a_partner(logins=("u-1", "u-2", "u-1")), takes(aws)
     setups.create(partner)
     assert writes[0] == ("Put", "partners", to_wire(partner.to_item()))
@@ -85,7 +85,7 @@ def test_a_new_partner_is_saved_with_its_logins_each_once(aws, setups):
         ([HELD, {"Code": "ThrottlingError"}], ClientError),
     ],
 )
-def test_a_new_partner_that_is_refused_leaves_nothing_to_be_undone(aws, setups, reasons, refusal):
+def test_refused_partner_leaves_nothing_behind(aws, setups, reasons, refusal):
     refuses(aws, *reasons)
     with pytest.raises(refusal):
         setups.create(a_partner(logins=("u-1",)))
@@ -95,7 +95,7 @@ def is_tied(aws, user_id, partner_id):
     aws.add_response("get_item", {"Item": to_wire({"userId": user_id, "partnerId": partner_id})})
 
 
-def test_who_comes_is_tied_and_who_goes_is_untied_in_the_same_save(aws, setups):
+def test_logins_are_added_and_removed_in_the_same_save(aws, setups):
     is_tied(aws, "goes", "part_1")
     writes = takes(aws)
     setups.replace(AFTER, BEFORE, forgiving=False)
@@ -103,14 +103,14 @@ def test_who_comes_is_tied_and_who_goes_is_untied_in_the_same_save(aws, setups):
     assert writes == [("Put", "partners", to_wire(AFTER.to_item())), *people]
 
 
-def test_a_login_that_was_anothers_all_along_is_only_taken_off(aws, setups):
+def test_login_of_another_partner_is_only_removed(aws, setups):
     is_tied(aws, "goes", "part_2")
     writes = takes(aws)
     setups.replace(AFTER, BEFORE, forgiving=False)
     assert [key for _, table, key in writes if table == "users"] == [user("comes")]
 
 
-def test_what_it_failed_with_is_forgiven_with_the_same_save(aws, setups):
+def test_health_is_forgiven_in_the_same_save(aws, setups):
     aws.add_response("get_item", {"Item": to_wire(HEALTH.to_item())})
     writes = takes(aws)
     setups.replace(BEFORE.with_changes(revision=2), BEFORE, forgiving=True)
@@ -120,7 +120,7 @@ def test_what_it_failed_with_is_forgiven_with_the_same_save(aws, setups):
     assert (health[2]["failures"], health[2]["revision"]) == ({"N": "0"}, {"N": "4"})
 
 
-def test_a_partner_of_which_no_failure_is_known_needs_no_forgiveness(aws, setups):
+def test_partner_without_failures_needs_no_forgiveness(aws, setups):
     aws.add_response("get_item", {})
     writes = takes(aws)
     setups.replace(BEFORE.with_changes(revision=2), BEFORE, forgiving=True)
@@ -136,7 +136,7 @@ def test_a_partner_of_which_no_failure_is_known_needs_no_forgiveness(aws, setups
         ([HELD, HELD, HELD, FAILED], ChangedMeanwhileError, "goes was changed meanwhile"),
     ],
 )
-def test_a_change_that_is_refused_changes_nothing(aws, setups, reasons, refusal, why):
+def test_refused_change_changes_nothing(aws, setups, reasons, refusal, why):
     aws.add_response("get_item", {"Item": to_wire(HEALTH.to_item())})
     is_tied(aws, "goes", "part_1")
     refuses(aws, *reasons)
@@ -144,6 +144,6 @@ def test_a_change_that_is_refused_changes_nothing(aws, setups, reasons, refusal,
         setups.replace(AFTER, BEFORE, forgiving=True)
 
 
-def test_a_save_that_meets_a_transaction_has_not_happened(aws):
+def test_save_that_conflicts_with_a_transaction_has_no_effect(aws):
     aws.add_client_error("put_item", "TransactionConflictException")
     assert not PartnersTable(aws.client, "partners").replace(AFTER, BEFORE.revision)

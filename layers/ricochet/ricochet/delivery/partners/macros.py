@@ -1,6 +1,6 @@
-"""Macros in partners' URLs and bodies: `{click_id}` and its kind, replaced in one pass.
+"""Macros such as `{click_id}` in partners' URLs and bodies, replaced in a single pass.
 
-A replaced value is never looked at again, so a click that carries `{user_id}` in its subid sends just that.
+Replaced values are not searched for macros, so a click with the subid `{user_id}` sends just that text.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ALIASES = {
     "txn_id": "transaction_id",
 }
 
-# Those the notice knows as they are; `subid` is the click id unless the click had a subid of its own.
+# `subid` falls back to the click id.
 FROM_NOTICE = frozenset(Notice.model_fields)
 
 _COMPUTED = frozenset({"delivery_id", "random"})
@@ -44,17 +44,17 @@ Encoding = Callable[[str], str]
 
 
 def unknown_macros(template: str) -> list[str]:
-    """A text for each macro that nobody fills, naming the nearest one that exists."""
-    complaints = []
+    """Return a message for each macro that does not exist, with the nearest one that does."""
+    messages = []
     for name in filter(str.strip, dict.fromkeys(_LOOKS_LIKE_ONE.findall(template))):
         if not name.isascii() or name.lower() not in NAMES:
             near = difflib.get_close_matches(name.lower(), NAMES, n=1, cutoff=0.0)
-            complaints.append(f"{{{name}}} is no macro; did you mean {{{near[0]}}}?")
-    return complaints
+            messages.append(f"{{{name}}} is no macro; did you mean {{{near[0]}}}?")
+    return messages
 
 
 def fill_url(template: str, known: dict[str, str]) -> str:
-    """A URL; CompositionError if its path has `.` or `..` in it, since everyone on the way would resolve those."""
+    """Return the URL. Raise CompositionError if its path contains `.` or `..`, which clients and servers resolve."""
     url = fill(template, known, in_url)
     if any(unquote(segment) in _DOT_SEGMENTS for segment in urlsplit(url).path.split("/")):
         raise CompositionError("the URL's path has . or .. in it once its macros are filled in")
@@ -62,7 +62,7 @@ def fill_url(template: str, known: dict[str, str]) -> str:
 
 
 def fill_json(template: str, known: dict[str, str]) -> str:
-    """A JSON text; CompositionError if it is none, as where a number is missing."""
+    """Return the JSON text. Raise CompositionError if it is invalid, such as where a number is missing."""
     text = fill(template, known, in_json)
     try:
         _JSON.decode(text)
@@ -72,7 +72,7 @@ def fill_json(template: str, known: dict[str, str]) -> str:
 
 
 def fill(template: str, known: dict[str, str], encode: Encoding) -> str:
-    """`template` with each macro replaced; CompositionError for a value that no encoding can carry."""
+    """Return `template` with each macro replaced. Raise CompositionError for a value that cannot be encoded."""
     try:
         return _MACRO.sub(lambda match: encode(known.get(match[1].lower(), "")), template)
     except UnicodeEncodeError as error:
@@ -80,13 +80,13 @@ def fill(template: str, known: dict[str, str], encode: Encoding) -> str:
 
 
 def in_url(text: str) -> str:
-    """For a macro in a URL or in a form."""
+    """Encode a macro's value for a URL or a form."""
     return quote(text, safe="")
 
 
 def in_json(text: str) -> str:
-    """For a macro inside a JSON string of a body template."""
-    text.encode()  # half a character would pass as an escape that few JSON readers take
+    """Encode a macro's value for a JSON string in a body template."""
+    text.encode()  # a lone surrogate would pass as an escape that few JSON parsers accept
     return json.dumps(text)[1:-1]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from ricochet.clicks.tags import Tags
 from ricochet.clicks.users_table import UsersTable
 from ricochet.delivery.partners import macros
 from ricochet.delivery.partners.health_table import HealthTable
@@ -63,7 +64,8 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 Ids = Annotated[tuple[Id, ...], Field(max_length=100)]
 
-TAGS = ("subid", "sub1", "sub2", "sub3", "sub4", "sub5", "prelanding", "landing", "px", "domain")
+# A country says nothing about whose click it is.
+TAGS = tuple(name for name in Tags.model_fields if name != "country")
 
 
 class FiltersInput(Model):

@@ -1,10 +1,11 @@
-"""A partner: someone who receives our postbacks."""
+"""A partner, which receives our postbacks."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import Self
 
+from ricochet.delivery.delivery import DELIVERIES_KEPT_DAYS
 from ricochet.http.outbound import Method
 from ricochet.ledger.notice import Notice
 from ricochet.values import times
@@ -15,8 +16,6 @@ from ricochet.values.statuses import LEAD_WORDS, Status
 
 KEPT_PERIODS = 20
 
-PERIODS_KEPT_DAYS = 90  # as long as deliveries are
-
 ALL_EVENTS = tuple(dict.fromkeys(LEAD_WORDS.values()))
 
 
@@ -26,12 +25,12 @@ class ContentType(StrEnum):
 
 
 class Filters(Entity):
-    """Which conversions a partner hears of; an empty list means all."""
+    """Which conversions a partner receives; an empty list means all."""
 
     offer_ids: Shown[tuple[str, ...]] = ()
     product_ids: Shown[tuple[str, ...]] = ()
     network_ids: Shown[tuple[str, ...]] = ()
-    own_clicks: Shown[dict[str, tuple[str, ...]]] = {}  # a click's tag -> its values in the partner's clicks
+    own_clicks: Shown[dict[str, tuple[str, ...]]] = {}  # a click's tag -> its values that mark the partner's own clicks
 
     def match(self, notice: Notice) -> bool:
         return (
@@ -43,7 +42,7 @@ class Filters(Entity):
 
 
 class ActivePeriod(Entity):
-    """A time in which a partner was active and wanted the same; `until` is None for the present one."""
+    """A period in which a partner was active with the same subscription; `until` is None for the current one."""
 
     since: str
     until: str | None = None
@@ -51,7 +50,7 @@ class ActivePeriod(Entity):
     filters: Filters
 
     def covers(self, notice: Notice) -> bool:
-        """Whether the partner is to be told, going by when the conversion got this version."""
+        """Return whether the conversion got this version in this period, and the subscription matches it."""
         inside = self.since <= notice.timestamp and (self.until is None or notice.timestamp < self.until)
         return inside and notice.status.lead_word in self.events and self.filters.match(notice)
 
@@ -64,12 +63,12 @@ class Partner(Entity):
     content_type: Shown[ContentType] = ContentType.JSON
     body_template: Masked[str | None] = None
     events: Shown[tuple[str, ...]] = ALL_EVENTS  # lead words
-    status_words: Shown[dict[str, str]] = {}  # canonical status -> the partner's own word
+    status_words: Shown[dict[str, str]] = {}  # canonical status -> the partner's own name for it
     filters: Shown[Filters] = Filters()
     signing_secret: Secret[str]
     previous_secret: Secret[str | None] = None
     previous_secret_until: Masked[str | None] = None
-    max_per_second: Shown[Price | None] = None  # None: as fast as it answers
+    max_per_second: Shown[Price | None] = None  # None: no limit
     reply_updates_status: Shown[bool] = False
     logins: Masked[tuple[str, ...]] = ()  # user ids that may see and set up this partner
     status: Shown[Lifecycle] = Lifecycle.ACTIVE
@@ -82,16 +81,16 @@ class Partner(Entity):
 
     @property
     def rate(self) -> float | None:
-        """Postbacks a second at most; None: no limit."""
+        """Postbacks per second at most; None if there is no limit."""
         return None if self.max_per_second is None else float(self.max_per_second)
 
     @property
     def actor(self) -> str:
-        """By which conversions that it moved itself are known."""
+        """The name that marks conversions whose status this partner changed."""
         return f"partner:{self.partner_id}"
 
     def paused(self, reason: str, moment: str) -> Self:
-        """The partner as it is when we give up on it."""
+        """Return the partner paused for this reason."""
         paused = self.with_changes(
             status=Lifecycle.PAUSED,
             paused_at=moment,
@@ -102,27 +101,27 @@ class Partner(Entity):
         return paused.with_active_periods(moment)
 
     def with_active_periods(self, moment: str) -> Self:
-        """The partner, its present spell ended if it is another now, and begun if it is active."""
-        now = ActivePeriod(since=moment, events=self.events, filters=self.filters)
+        """Return the partner with a new period, and the last one ended, if its subscription or status changed."""
+        current = ActivePeriod(since=moment, events=self.events, filters=self.filters)
         active_periods = list(self.active_periods)
         last = active_periods[-1] if active_periods and active_periods[-1].until is None else None
         active = self.status is Lifecycle.ACTIVE
-        if last is not None and active and (last.events, last.filters) == (now.events, now.filters):
+        if last is not None and active and (last.events, last.filters) == (current.events, current.filters):
             return self
         if last is not None:
             active_periods[-1] = last.with_changes(until=moment)
         if active:
-            active_periods.append(now)
-        oldest = times.plus(moment, days=-PERIODS_KEPT_DAYS)
-        kept = [spell for spell in active_periods if spell.until is None or spell.until > oldest]
+            active_periods.append(current)
+        oldest = times.plus(moment, days=-DELIVERIES_KEPT_DAYS)
+        kept = [period for period in active_periods if period.until is None or period.until > oldest]
         return self.with_changes(active_periods=tuple(kept[-KEPT_PERIODS:]))
 
     def was_subscribed(self, notice: Notice) -> bool:
-        """Whether the partner was active, and wanted this, when it happened."""
-        return any(spell.covers(notice) for spell in self.active_periods)
+        """Return whether the partner was active and subscribed to this when it happened."""
+        return any(period.covers(notice) for period in self.active_periods)
 
     def secrets_at(self, moment: str) -> tuple[str, ...]:
-        """What a request at `moment` is signed with, newest first: the secret before a rotation goes on for a while."""
+        """Return the secrets that sign a request at `moment`, newest first: after a rotation both do for a while."""
         if self.previous_secret and self.previous_secret_until and moment < self.previous_secret_until:
             return self.signing_secret, self.previous_secret
         return (self.signing_secret,)

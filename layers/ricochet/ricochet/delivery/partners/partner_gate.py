@@ -1,6 +1,6 @@
-"""Who may be sent to now: the breaker, the rate and the patience with each partner, shared by all processes.
+"""Which partners may be sent to now: their breaker and their rate, as all processes know them.
 
-A partner in good health costs no write: what an invocation has seen of the others is told once, at its end.
+Health is written once per invocation, at its end, and only for partners that are or were failing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ricochet.delivery.partners.partner import Partner
 from ricochet.delivery.partners.partner_health import Breaker, PartnerHealth, Tally
 from ricochet.delivery.partners.partners_table import PartnersTable
 from ricochet.delivery.retry_schedule import RetrySchedule
-from ricochet.delivery.transitions import Wait
+from ricochet.delivery.transitions import Delay
 from ricochet.errors import ServerFailureError
 from ricochet.http.attempt import Attempt
 from ricochet.metrics import Metric
@@ -34,16 +34,16 @@ from ricochet.values import times
 from ricochet.values.lifecycle import Lifecycle
 
 PROBE_SECONDS = 60
-"""Longer than a probe can take: after that whoever began it is dead, and another is sent."""
+"""Longer than a probe can take: after that, the process that sent it has died, and another probe is sent."""
 
-TRIES = 5
+MAX_TRIES = 5
 
 FAILING, PAUSED = "Partner Failing", "Partner Paused"
 """Kinds of events on the bus."""
 
 
 class HealthContestedError(ServerFailureError):
-    """Others kept changing a partner's health; what was seen of it here is not counted."""
+    """Other processes kept changing a partner or its health; this invocation's attempts are not counted."""
 
 
 class HealthChangeKind(StrEnum):
@@ -80,7 +80,7 @@ class HealthChange:
 
 @dataclass
 class HealthChanges:
-    """What one invocation's sends changed in the health of partners, and what kept that from being written down."""
+    """The health changes of one invocation, and the failures that kept others from being recorded."""
 
     changes: list[HealthChange] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
@@ -113,32 +113,32 @@ class PartnerGate:
         self._clock = clock
         self._sleep = sleep
 
-    def opened(self) -> GateSession:
-        """For the length of one invocation."""
+    def open_session(self) -> GateSession:
+        """Return the view of all partners for one invocation."""
         return GateSession(self._table, self._schedule, self._clock, self._table.of_partners(), self)
 
     def save(self, partner_id: str, tally: Tally) -> list[HealthChange]:
-        """Writes down what was seen of a partner, and acts on it; what changed thereby."""
-        given: list[HealthChange] = []
-        for attempt in range(TRIES):
+        """Record a partner's attempts, warn or pause if that is due, and return what changed."""
+        sent: list[HealthChange] = []
+        for attempt in range(MAX_TRIES):
             before = self._table.of_partner(partner_id)
             moment = self._clock()
             after = partner_health.after(before, partner_id, tally, self._schedule, moment)
             if after is None:
                 return []
-            notice = partner_health.notice_due(after, moment)
-            if notice is not None and not given:
-                given = self._give_notice(after, notice, moment)
-            if self._table.put(after.with_changes(noticed=notice or after.noticed), before):
-                return [*_breaker_changes(before, after), *given]
+            warning = partner_health.warning_due(after, moment)
+            if warning is not None and not sent:
+                sent = self._warn_or_pause(after, warning, moment)
+            if self._table.put(after.with_changes(last_warning=warning or after.last_warning), before):
+                return [*_breaker_changes(before, after), *sent]
             self._sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter
-        raise HealthContestedError(f"the health of {partner_id} was changed by others {TRIES} times")
+        raise HealthContestedError(f"the health of {partner_id} was changed by others {MAX_TRIES} times")
 
-    def _give_notice(self, health: PartnerHealth, notice: int, moment: str) -> list[HealthChange]:
-        """Told before it is acted on and written down: a crash in between tells it twice, and never not at all."""
-        detail: dict[str, Any] = {"partnerId": health.partner_id, "percent": notice, "failures": health.failures}
-        detail |= {"failingSince": health.failing_since, "answeredGone": health.gone}
-        if notice < partner_health.NOTICES[-1]:
+    def _warn_or_pause(self, health: PartnerHealth, percent: int, moment: str) -> list[HealthChange]:
+        """Publish the event first: a crash before the pause or the write then repeats it and never loses it."""
+        detail: dict[str, Any] = {"partnerId": health.partner_id, "percent": percent, "failures": health.failures}
+        detail |= {"failingSince": health.failing_since, "answeredGone": health.gone_replies}
+        if percent < partner_health.WARNING_PERCENTS[-1]:
             self._event_bus.publish(FAILING, detail)
             return [HealthChange(health.partner_id, HealthChangeKind.PARTNER_FAILING, detail)]
         if self._active(health.partner_id) is None:
@@ -153,11 +153,11 @@ class PartnerGate:
         return partner if partner is not None and partner.status is Lifecycle.ACTIVE else None
 
     def _pause(self, partner_id: str, reason: str, moment: str) -> None:
-        for _ in range(TRIES):
+        for _ in range(MAX_TRIES):
             partner = self._active(partner_id)
             if partner is None or self._partners.replace(partner.paused(reason, moment), partner.revision):
                 return
-        raise HealthContestedError(f"{partner_id} was changed by others {TRIES} times")
+        raise HealthContestedError(f"{partner_id} was changed by others {MAX_TRIES} times")
 
 
 class GateSession:
@@ -179,46 +179,47 @@ class GateSession:
         self._tallies: dict[str, Tally] = defaultdict(Tally)
         self._lock = threading.Lock()
 
-    def check(self, partner: Partner) -> Wait | None:
-        """None if `partner` may be sent to now; else why not, and how long to wait."""
+    def check(self, partner: Partner) -> Delay | None:
+        """Return None if the partner may be sent to now, otherwise the delay."""
         with self._lock:
             tally = self._tallies[partner.partner_id]
-            if tally.is_enough or tally.is_slow:
-                return Wait(Hold.BREAKER if tally.is_enough else Hold.SLOW, self._schedule.first_delay)
+            if tally.is_failing or tally.has_used_its_time:
+                return Delay(Hold.BREAKER if tally.is_failing else Hold.SLOW, self._schedule.first_delay)
             health = self._health.get(partner.partner_id)
             if health is not None and health.breaker is Breaker.OPEN:
                 return self._probe(health)
         return self._within_rate(partner, health)
 
-    def _probe(self, health: PartnerHealth) -> Wait | None:
+    def _probe(self, health: PartnerHealth) -> Delay | None:
+        """Let one request of all processes pass when the breaker's time is over."""
         moment = self._clock()
         if (health.open_until or "") > moment:
-            return Wait(Hold.BREAKER, _seconds_until(health.open_until, moment))
+            return Delay(Hold.BREAKER, _seconds_until(health.open_until, moment))
         lease = times.plus(moment, seconds=PROBE_SECONDS)
-        won = self._table.claim_probe(health, lease)
+        is_ours = self._table.claim_probe(health, lease)
         self._health[health.partner_id] = health.with_changes(open_until=lease)
-        if not won:
-            return Wait(Hold.BREAKER, PROBE_SECONDS)
+        if not is_ours:
+            return Delay(Hold.BREAKER, PROBE_SECONDS)
         self._tallies[health.partner_id].probed = True
         return None
 
-    def _within_rate(self, partner: Partner, health: PartnerHealth | None) -> Wait | None:
+    def _within_rate(self, partner: Partner, health: PartnerHealth | None) -> Delay | None:
         rate = partner_health.rate_at(health, partner.rate, self._clock())
         if rate is None or self._table.claim_permit(partner.partner_id, rate, self._clock()):
             return None
-        recovers = health is not None and health.breaker is Breaker.RECOVERING
-        return Wait(Hold.BREAKER if recovers else Hold.RATE, 0)
+        is_recovering = health is not None and health.breaker is Breaker.RECOVERING
+        return Delay(Hold.BREAKER if is_recovering else Hold.RATE, 0)
 
     def record(self, partner_id: str, attempt: Attempt) -> None:
-        """Counts what came of an attempt."""
+        """Count an attempt."""
         with self._lock:
             self._tallies[partner_id].add(attempt)
 
     def flush(self) -> HealthChanges:
-        """Tells what was seen, once for each partner that is or was in trouble.
+        """Save the health of each partner that is or was failing, and return what changed.
 
-        What fails here must not fail the deliveries, which are recorded by now: it is told as `failures`, and the
-        partner's next failure does the same again.
+        An error here must not fail the deliveries, which are recorded by now: it is returned in `failures`, and the
+        partner's next failed attempt tries to save again.
         """
         health_changes = HealthChanges()
         for partner_id, tally in self._tallies.items():
@@ -231,8 +232,8 @@ class GateSession:
 
 
 def _reason(health: PartnerHealth) -> str:
-    if health.gone >= partner_health.GONE_IN_A_ROW:
-        return f"it answered 410 Gone {health.gone} times"
+    if health.gone_replies >= partner_health.GONE_IN_A_ROW:
+        return f"it answered 410 Gone {health.gone_replies} times"
     return f"no success since {health.failing_since} in {health.failures} attempts"
 
 

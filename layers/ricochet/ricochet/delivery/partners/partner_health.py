@@ -1,4 +1,4 @@
-"""What a partner's answers say of its server: when to hold back, how to come back, and when to give up on it."""
+"""A partner's health: when its breaker opens, how it recovers, and when a failing partner is paused."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import random
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ricochet.delivery.retry_schedule import MAX_QUEUE_DELAY, RetrySchedule, speaks_of_the_server
+from ricochet.delivery.retry_schedule import MAX_QUEUE_DELAY, RetrySchedule, is_server_failure
 from ricochet.http.attempt import Attempt
 from ricochet.values import times
 from ricochet.values.entity import Entity, Shown
 
 OPEN_AFTER = 5
-"""Failures in a row, all of the server's own making, that open the breaker."""
+"""Server failures in a row that open the breaker."""
 
 TIMEOUTS_IN_A_ROW = 3
-"""After these, what is left for the partner in this invocation goes to the queue unsent."""
+"""After these, the partner's other deliveries in this invocation are held back."""
 
-MILLISECONDS_OF_AN_INVOCATION = 24_000
-"""Of all threads together: a partner that answers, but takes its time, must not hold up the others either."""
+MILLISECONDS_PER_INVOCATION = 24_000
+"""The time one partner's attempts may take, all threads together: a slow partner must not hold up the others."""
 
 GONE_IN_A_ROW = 2
 
@@ -27,30 +27,61 @@ PAUSE_AFTER_HOURS = 72
 
 PAUSE_AFTER_ATTEMPTS = 20
 
-NOTICES = (50, 70, 90, 100)
-"""Per cent of the way to a pause at which operators are told; at the last one it happens."""
+WARNING_PERCENTS = (50, 70, 90, 100)
+"""Operators are warned at these percentages of the way to a pause; at the last one the partner is paused."""
 
 FIRST_RATE = 1.0
+"""Requests per second right after recovery begins."""
 
-DOUBLED_EACH_SECONDS = 30
+DOUBLES_EVERY_SECONDS = 30
 
 FULL_RATE = 64.0
-"""Sends a second after which a partner that recovers counts as recovered."""
+"""Requests per second at which a recovering partner counts as recovered."""
 
-KEPT_DAYS = 30
+HEALTH_KEPT_DAYS = 30
+
+
+PARTNER = "partner"
+
+
+class Breaker(StrEnum):
+    CLOSED = "closed"
+    OPEN = "open"  # nothing is sent until `open_until`; then one probe is
+    RECOVERING = "recovering"  # the probe was accepted; the rate rises step by step
+
+
+class PartnerHealth(Entity):
+    kind: str  # always PARTNER
+    subject: str  # the partner's id
+    failing_since: Shown[str | None] = None  # the first failure after the last success
+    failures: Shown[int] = 0  # since then
+    server_failures: int = 0  # in a row
+    gone_replies: int = 0  # 410, in a row
+    last_warning: int = 0  # the last warning that was sent, a percentage
+    breaker: Shown[Breaker] = Breaker.CLOSED
+    times_opened: int = 0  # since it last recovered
+    open_until: Shown[str | None] = None
+    recovered_at: Shown[str | None] = None
+    revision: int = 0
+    updated_at: str
+    ttl: int
+
+    @property
+    def partner_id(self) -> str:
+        return self.subject
 
 
 @dataclass
 class Tally:
-    """What one invocation has seen of one partner."""
+    """One partner's attempts in one invocation; failures count since its last success."""
 
     succeeded: bool = False
-    first_failure_at: str | None = None  # after the last success, as all that follows
+    first_failure_at: str | None = None
     failures: int = 0
-    unwell: int = 0
-    gone: int = 0
-    timeouts: int = 0
-    milliseconds: int = 0  # of all attempts
+    server_failures: int = 0  # in a row
+    gone_replies: int = 0  # 410, in a row
+    timeouts: int = 0  # in a row
+    milliseconds: int = 0
     probed: bool = False
 
     def add(self, attempt: Attempt) -> None:
@@ -59,84 +90,89 @@ class Tally:
         self.milliseconds += attempt.ms
         if attempt.is_success:
             self.succeeded, self.first_failure_at = True, None
-            self.failures = self.unwell = self.gone = self.timeouts = 0
+            self.failures = self.server_failures = self.gone_replies = self.timeouts = 0
             return
         self.first_failure_at = self.first_failure_at or attempt.at
         self.failures += 1
-        self.unwell = self.unwell + 1 if speaks_of_the_server(attempt.status_code) else 0
-        self.gone = self.gone + 1 if attempt.status_code == 410 else 0
+        self.server_failures = self.server_failures + 1 if is_server_failure(attempt.status_code) else 0
+        self.gone_replies = self.gone_replies + 1 if attempt.status_code == 410 else 0
         self.timeouts = self.timeouts + 1 if attempt.timed_out else 0
 
     @property
-    def is_slow(self) -> bool:
-        return self.milliseconds >= MILLISECONDS_OF_AN_INVOCATION
+    def has_used_its_time(self) -> bool:
+        return self.milliseconds >= MILLISECONDS_PER_INVOCATION
 
     @property
-    def is_enough(self) -> bool:
-        """Whether it is no use to send more in this invocation."""
-        return self.timeouts >= TIMEOUTS_IN_A_ROW or self.unwell >= OPEN_AFTER or self.gone >= GONE_IN_A_ROW
+    def is_failing(self) -> bool:
+        """Whether more requests in this invocation would most likely fail too."""
+        return (
+            self.timeouts >= TIMEOUTS_IN_A_ROW
+            or self.server_failures >= OPEN_AFTER
+            or self.gone_replies >= GONE_IN_A_ROW
+        )
 
 
 def after(
     before: PartnerHealth | None, partner_id: str, tally: Tally, schedule: RetrySchedule, moment: str
 ) -> PartnerHealth | None:
-    """The partner's health with `tally` counted in; None if there is nothing to be written."""
+    """Return the partner's health with `tally` added, or None if nothing has to be written."""
     if tally.succeeded and tally.failures == 0 and before is None:
         return None
     health = before or PartnerHealth(kind=PARTNER, subject=partner_id, updated_at=moment, ttl=0)
     if tally.succeeded:
-        health = _well_again(health, moment)
+        health = _recovered(health, moment)
     if tally.failures:
-        health = _failing(health, tally, schedule, moment)
+        health = _failed(health, tally, schedule, moment)
     if before is not None and health == before:
         return None
-    ttl = times.epoch_seconds(moment) + KEPT_DAYS * 86_400
+    ttl = times.epoch_seconds(moment) + HEALTH_KEPT_DAYS * 86_400
     return health.with_changes(updated_at=moment, revision=health.revision + 1, ttl=ttl)
 
 
 def resumed(health: PartnerHealth, moment: str) -> PartnerHealth:
-    """As an operator leaves it who makes a paused partner active: nothing is held against it, but it starts slowly."""
-    return _well_again(health.with_changes(breaker=Breaker.OPEN), moment).with_changes(
+    """Return the health after an operator reactivates the partner: its failures are forgotten, its rate starts low."""
+    return _recovered(health.with_changes(breaker=Breaker.OPEN), moment).with_changes(
         updated_at=moment, revision=health.revision + 1
     )
 
 
-def _well_again(health: PartnerHealth, moment: str) -> PartnerHealth:
-    health = health.with_changes(failing_since=None, failures=0, unwell=0, gone=0, noticed=0)
+def _recovered(health: PartnerHealth, moment: str) -> PartnerHealth:
+    health = health.with_changes(failing_since=None, failures=0, server_failures=0, gone_replies=0, last_warning=0)
     if health.breaker is Breaker.OPEN:
         return health.with_changes(breaker=Breaker.RECOVERING, open_until=None, recovered_at=moment)
     if health.breaker is Breaker.RECOVERING and _ramp(health, moment) >= FULL_RATE:
-        return health.with_changes(breaker=Breaker.CLOSED, openings=0, recovered_at=None)
+        return health.with_changes(breaker=Breaker.CLOSED, times_opened=0, recovered_at=None)
     return health
 
 
-def _failing(health: PartnerHealth, tally: Tally, schedule: RetrySchedule, moment: str) -> PartnerHealth:
-    all_unwell, all_gone = tally.unwell == tally.failures, tally.gone == tally.failures
+def _failed(health: PartnerHealth, tally: Tally, schedule: RetrySchedule, moment: str) -> PartnerHealth:
+    server_failed_before = health.server_failures if tally.server_failures == tally.failures else 0
+    gone_before = health.gone_replies if tally.gone_replies == tally.failures else 0
     health = health.with_changes(
         failing_since=health.failing_since or tally.first_failure_at,
         failures=health.failures + tally.failures,
-        unwell=health.unwell + tally.unwell if all_unwell else tally.unwell,
-        gone=health.gone + tally.gone if all_gone else tally.gone,
+        server_failures=server_failed_before + tally.server_failures,
+        gone_replies=gone_before + tally.gone_replies,
     )
     opens = {
-        Breaker.CLOSED: health.unwell >= OPEN_AFTER,
-        Breaker.RECOVERING: tally.unwell > 0,
-        Breaker.OPEN: tally.probed,  # else it is an attempt that was under way when the breaker opened
+        Breaker.CLOSED: health.server_failures >= OPEN_AFTER,
+        Breaker.RECOVERING: tally.server_failures > 0,
+        Breaker.OPEN: tally.probed,  # other attempts were under way when the breaker opened
     }
     return _opened(health, schedule, moment) if opens[health.breaker] else health
 
 
 def _opened(health: PartnerHealth, schedule: RetrySchedule, moment: str) -> PartnerHealth:
-    """Probes come as late as retries of a delivery would, and never more than a quarter of an hour apart."""
-    openings = health.openings + 1
+    """Return the health with an open breaker; probes follow the retry schedule, at most 15 minutes apart."""
+    times_opened = health.times_opened + 1
     delays = schedule.delays or (MAX_QUEUE_DELAY,)
-    seconds = min(delays[min(openings, len(delays)) - 1], MAX_QUEUE_DELAY) * random.uniform(1.0, 1.1)  # noqa: S311
+    seconds = min(delays[min(times_opened, len(delays)) - 1], MAX_QUEUE_DELAY) * random.uniform(1.0, 1.1)  # noqa: S311
     until = times.plus(moment, seconds=seconds)
-    return health.with_changes(breaker=Breaker.OPEN, openings=openings, open_until=until, recovered_at=None)
+    return health.with_changes(breaker=Breaker.OPEN, times_opened=times_opened, open_until=until, recovered_at=None)
 
 
 def rate_at(health: PartnerHealth | None, max_per_second: float | None, moment: str) -> float | None:
-    """Sends a second that the partner may get at `moment`; None if there is no limit."""
+    """Return how many requests per second the partner may get at `moment`; None if there is no limit."""
     if health is None or health.breaker is not Breaker.RECOVERING:
         return max_per_second
     ramp = _ramp(health, moment)
@@ -147,13 +183,13 @@ def _ramp(health: PartnerHealth, moment: str) -> float:
     if health.recovered_at is None:
         return FULL_RATE
     seconds = max(0.0, (times.parse(moment) - times.parse(health.recovered_at)).total_seconds())
-    doublings: float = min(seconds / DOUBLED_EACH_SECONDS, 32)
+    doublings: float = min(seconds / DOUBLES_EVERY_SECONDS, 32)
     return min(FULL_RATE, FIRST_RATE * math.pow(2, doublings))
 
 
-def way_to_pause(health: PartnerHealth, moment: str) -> int:
-    """Per cent of the way from the first failure to a pause: hours and attempts both have to get there."""
-    if health.gone >= GONE_IN_A_ROW:
+def percent_to_pause(health: PartnerHealth, moment: str) -> int:
+    """Return how far the partner is on the way to a pause: both its hours and its attempts must reach the limit."""
+    if health.gone_replies >= GONE_IN_A_ROW:
         return 100
     if health.failing_since is None:
         return 0
@@ -161,38 +197,8 @@ def way_to_pause(health: PartnerHealth, moment: str) -> int:
     return int(100 * max(0.0, min(1.0, hours / PAUSE_AFTER_HOURS, health.failures / PAUSE_AFTER_ATTEMPTS)))
 
 
-def notice_due(health: PartnerHealth, moment: str) -> int | None:
-    """The furthest notice that was reached and not given yet."""
-    way = way_to_pause(health, moment)
-    reached = [notice for notice in NOTICES if health.noticed < notice <= way]
+def warning_due(health: PartnerHealth, moment: str) -> int | None:
+    """Return the highest warning percentage that was reached and not sent yet."""
+    percent = percent_to_pause(health, moment)
+    reached = [warning for warning in WARNING_PERCENTS if health.last_warning < warning <= percent]
     return reached[-1] if reached else None
-
-
-PARTNER = "partner"
-
-
-class Breaker(StrEnum):
-    CLOSED = "closed"
-    OPEN = "open"  # nothing is sent until `open_until`, and then one probe
-    RECOVERING = "recovering"  # the probe was taken; sends may come at a rate that rises
-
-
-class PartnerHealth(Entity):
-    kind: str  # always PARTNER
-    subject: str  # the partner's id
-    failing_since: Shown[str | None] = None  # the first failure after the last success
-    failures: Shown[int] = 0  # since then
-    unwell: int = 0  # those of them that speak of the server, not of the postback
-    gone: int = 0  # how often in a row it said 410
-    noticed: int = 0  # the last notice given, in per cent of the way to a pause
-    breaker: Shown[Breaker] = Breaker.CLOSED
-    openings: int = 0  # since it last recovered
-    open_until: Shown[str | None] = None
-    recovered_at: Shown[str | None] = None
-    revision: int = 0
-    updated_at: str
-    ttl: int
-
-    @property
-    def partner_id(self) -> str:
-        return self.subject
