@@ -60,7 +60,7 @@ class Counted:
     def click(self, product_id: str) -> str:
         return self.create_click(
             "counted-user", product_id, ClickRequest(), ip="203.0.113.1", user_agent="", public_base_url=""
-        )["clickId"]
+        ).click_id
 
     def postback(self, query: str, path: str = "/api/v1/earn/postback") -> None:
         moment = times.now()

@@ -102,7 +102,7 @@ class LedgerMachine(RuleBasedStateMachine):
         )
         create = CreateClick(products, clicks)
         self.clicks = [
-            create(user, product_id, ClickRequest(), ip="203.0.113.1", user_agent="", public_base_url="")["clickId"]
+            create(user, product_id, ClickRequest(), ip="203.0.113.1", user_agent="", public_base_url="").click_id
             for user in (*self.users, self.users[0])
         ]
         tables = ("Earnings", "Wallets", "Conversions", "Clicks", "Receipts", "Counters")
