@@ -6,8 +6,8 @@ from collections import defaultdict
 import pytest
 
 from ricochet.intake.postback_records import REFUSAL_METRICS
-from ricochet.ledger.outcome import Outcome
 from ricochet.metrics import Metric
+from ricochet.values.statuses import Outcome
 from tests.template.cloudformation import load, substitute
 from tests.template.monitoring import (
     INDEXES,

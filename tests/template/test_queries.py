@@ -7,7 +7,7 @@ import pytest
 
 from ricochet.delivery.delivery import Delivery
 from ricochet.intake.reply import IntakeReply
-from ricochet.ledger.outcome import Outcome
+from ricochet.values.statuses import Outcome
 from tests.template.cloudformation import ROOT, load
 from tests.unit.builders import RecordedAudit, a_delivery
 

@@ -33,9 +33,8 @@ from ricochet.ledger.conversion_changes import ConversionChanges
 from ricochet.ledger.credit_held_earnings import CreditRun
 from ricochet.ledger.credit_referrals import Commission
 from ricochet.ledger.earning import Earning, EarningType
-from ricochet.ledger.outcome import Outcome
 from ricochet.metrics import Metric
-from ricochet.values.statuses import STATUSES, ApprovalStatus, EarningStatus, Status
+from ricochet.values.statuses import STATUSES, ApprovalStatus, EarningStatus, Outcome, Status
 from tests.unit.builders import (
     CLICK_ID,
     IN_AN_HOUR,

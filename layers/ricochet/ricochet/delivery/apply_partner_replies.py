@@ -9,10 +9,10 @@ from ricochet.delivery.partner_reply import PartnerReply
 from ricochet.errors import RequestError
 from ricochet.ledger.decide_conversion import DecideConversion
 from ricochet.ledger.decision import Decision, check_reply
-from ricochet.ledger.outcome import Outcome
 from ricochet.ledger.settlement import Settlement
 from ricochet.metrics import Metric
 from ricochet.records import LogLine, Measurement
+from ricochet.values.statuses import Outcome
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from ricochet.intake.raw_postback import RawPostback, receipt_of
 from ricochet.intake.reply import IntakeReply
 from ricochet.ledger.consequences import click_result
 from ricochet.ledger.conversion import Conversion
-from ricochet.ledger.outcome import Outcome
 from ricochet.ledger.receipt import Receipt
 from ricochet.ledger.receipts_table import ReceiptsTable
 from ricochet.ledger.report import Report
@@ -25,6 +24,7 @@ from ricochet.ledger.terms import Terms
 from ricochet.ledger.transaction import Latest, Ledger
 from ricochet.records import Recordable
 from ricochet.values import times
+from ricochet.values.statuses import Outcome
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -10,8 +10,7 @@ from typing import Any
 
 from ricochet.intake.raw_postback import RawPostback
 from ricochet.intake.signatures import Proof, path_key
-from ricochet.ledger.outcome import Outcome
-from ricochet.values.statuses import Status, parse_status
+from ricochet.values.statuses import Outcome, Status, parse_status
 
 Fields = Mapping[str, Any]
 

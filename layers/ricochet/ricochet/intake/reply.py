@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from ricochet.clicks.click import ClickResult, shown_conversion_id
-from ricochet.ledger.outcome import Outcome
 from ricochet.values.entity import View
 from ricochet.values.money import Amount
-from ricochet.values.statuses import STATUSES, EarningStatus
+from ricochet.values.statuses import STATUSES, EarningStatus, Outcome
 
 
 @dataclass(frozen=True)

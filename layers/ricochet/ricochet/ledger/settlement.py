@@ -18,11 +18,10 @@ from ricochet.ledger.caps import Count
 from ricochet.ledger.consequences import ClickChange, new_earning_id
 from ricochet.ledger.conversion import Conversion, HoldReason
 from ricochet.ledger.earning import Earning, EarningState, WalletChange
-from ricochet.ledger.outcome import Outcome
 from ricochet.ledger.report import Report
 from ricochet.ledger.terms import Terms
 from ricochet.values import times
-from ricochet.values.statuses import ClickStatus, Status, next_status
+from ricochet.values.statuses import ClickStatus, Outcome, Status, next_status
 
 ZERO = Decimal(0)
 OFFER_NAME_LENGTH = 64
@@ -200,12 +199,12 @@ def _outcome(before: Conversion | None, after: Conversion) -> Outcome:
     if after.is_tombstone:
         return Outcome.TOMBSTONE
     if after.user_id is None:
-        return Outcome.UNMATCHED if before is None else Outcome(after.status)
+        return Outcome.UNMATCHED if before is None else Outcome[after.status.name]
     if before is not None and after.credited + after.owed < before.credited + before.owed:
         return Outcome.REVERSED
     if after.status is Status.APPROVED:
         return Outcome.CREDITED if after.credit_after is None else Outcome.CREDIT_LATER
-    return Outcome.HELD if after.hold_reason else Outcome(after.status)
+    return Outcome.HELD if after.hold_reason else Outcome[after.status.name]
 
 
 def _is_known(report: Report, prior: Conversion) -> bool:

@@ -1,4 +1,4 @@
-"""The statuses of conversions, earnings and clicks, and which status may follow which.
+"""The statuses of conversions, earnings and clicks, which status may follow which, and what a report led to.
 
 Read STATUSES and TRANSITIONS beside the tables in docs/statuses.md. A pair that is not in TRANSITIONS changes nothing.
 """
@@ -6,7 +6,7 @@ Read STATUSES and TRANSITIONS beside the tables in docs/statuses.md. A pair that
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from ricochet.metrics import Metric
 
@@ -77,6 +77,33 @@ STATUSES = {
         "Reject", EarningStatus.CANCELLED, ApprovalStatus.REJECTED, ClickStatus.CONVERTED, Metric.CONVERSIONS_REVERSED
     ),
 }
+
+
+class Outcome(StrEnum):
+    """What a postback or a decision led to: a receipt keeps it, and its metric counts it."""
+
+    CREDITED = "credited", Metric.POSTBACKS_CREDITED
+    CREDIT_LATER = "credit_later", Metric.POSTBACKS_CREDITED_LATER  # approved; credited after the hold days
+    HELD = "held", Metric.POSTBACKS_HELD  # approved by its source; waits for a person
+    PENDING = "pending", Metric.POSTBACKS_PENDING
+    APPROVED = "approved", Metric.POSTBACKS_UNMATCHED  # a later report of a conversion that credits nobody
+    REJECTED = "rejected", Metric.POSTBACKS_REJECTED
+    TRASH = "trash", Metric.POSTBACKS_REJECTED
+    REVERSED = "reversed", Metric.POSTBACKS_REVERSED
+    TOMBSTONE = "tombstone", Metric.POSTBACKS_REVERSED  # a reversal that arrived before its sale
+    UNMATCHED = "unmatched", Metric.POSTBACKS_UNMATCHED  # the first report of a conversion that credits nobody
+    IGNORED = "ignored", Metric.POSTBACKS_IGNORED  # changes nothing
+    ONLY_RECEIPT = "only_receipt", Metric.POSTBACKS_IGNORED  # not a conversion
+    REPEAT = "repeat", Metric.POSTBACKS_REPEATED
+
+    metric: Metric
+
+    def __new__(cls, text: str, metric: Metric) -> Self:
+        outcome = str.__new__(cls, text)
+        outcome._value_ = text
+        outcome.metric = metric
+        return outcome
+
 
 LEAD_WORDS = {status: row.lead_word for status, row in STATUSES.items()}
 
