@@ -21,7 +21,6 @@ from ricochet.delivery.delivery import OPEN_STATES, Delivery, DeliveryState, sha
 from ricochet.values import times
 
 POLL_SECONDS = 2.0
-BEFORE_ALL = "1970-01-01T00:00:00.000Z"
 
 LATE_SECONDS = 120
 """How much later than its creation a delivery may appear in the index: it is written after its first attempt."""
@@ -112,7 +111,7 @@ class Follower:
     def start(self) -> list[Delivery]:
         """Return the newest deliveries; of all others, only later changes are reported."""
         newest = find_deliveries(self._stack, replace(self._wanted, state=None, limit=1))
-        self._newest = newest[0].created_at if newest else BEFORE_ALL
+        self._newest = newest[0].created_at if newest else times.EARLIEST
         self.changes()
         if self._wanted.state is DeliveryState.PARKED:
             self._changed(self._in_state(DeliveryState.PARKED))

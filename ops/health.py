@@ -18,6 +18,7 @@ from ricochet.delivery.partners.partner_health import Breaker, PartnerHealth, pe
 from ricochet.values import times
 from ricochet.values.entity import View
 from ricochet.values.lifecycle import Lifecycle
+from ricochet.values.times import Moment
 
 
 class PartnerState(View):
@@ -64,7 +65,7 @@ def health(ctx: typer.Context, *, as_json: Json = False) -> None:
         render.print_line("there are more open deliveries than were counted", render.DIM)
 
 
-def partners_needing_attention(found: OpenDeliveries, now: str) -> list[PartnerReport]:
+def partners_needing_attention(found: OpenDeliveries, now: Moment) -> list[PartnerReport]:
     retrying, parked = _by_partner(found.retrying), _by_partner(found.parked)
     reports = (
         PartnerReport(

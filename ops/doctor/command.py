@@ -16,13 +16,14 @@ from ops.doctor.judge import Finding
 from ops.stacks import Stack, StackNotFoundError
 from ops.target import Json, Target
 from ricochet.values import times
+from ricochet.values.times import Moment
 
 
 @dataclass(frozen=True)
 class Check:
     name: str
     observe: Callable[[Stack], Any]
-    judge: Callable[[Any, str], list[Finding]]
+    judge: Callable[[Any, Moment], list[Finding]]
 
     def run(self, stack: Stack) -> list[Finding]:
         try:

@@ -16,6 +16,7 @@ from ricochet.delivery.partners.partner_health import WARNING_PERCENTS, Breaker,
 from ricochet.delivery.release_due_deliveries import DEFAULT_RATE
 from ricochet.values import times
 from ricochet.values.lifecycle import Lifecycle
+from ricochet.values.times import Moment
 
 SILENT_DAYS = 7
 """How many days without any postback are a finding."""
@@ -161,7 +162,7 @@ def _unreachable(endpoint: Endpoint) -> Finding:
     return red(text, advice, f"partners show {endpoint.partners[0]}")
 
 
-def postbacks(sources: Sequence[SourceReceipts], now: str) -> list[Finding]:
+def postbacks(sources: Sequence[SourceReceipts], now: Moment) -> list[Finding]:
     if not sources:
         advice = "nobody can report conversions: create a product or a network (docs/advertisers.md, docs/networks.md)"
         return [red("there is no active product and no active network", advice, "products list")]
@@ -183,7 +184,7 @@ def _all_refused(source: SourceReceipts) -> Finding:
     )
 
 
-def deliveries(found: OpenDeliveries, now: str) -> list[Finding]:
+def deliveries(found: OpenDeliveries, now: Moment) -> list[Finding]:
     partners_by_id = {partner.partner_id: partner for partner in found.partners}
     findings = [
         *_parked(found, partners_by_id, now),
@@ -197,7 +198,7 @@ def deliveries(found: OpenDeliveries, now: str) -> list[Finding]:
     return green(f"{len(found.retrying)} {'being retried, all on time' if found.is_all else 'or more being retried'}")
 
 
-def _parked(found: OpenDeliveries, partners_by_id: dict[str, Partner], now: str) -> list[Finding]:
+def _parked(found: OpenDeliveries, partners_by_id: dict[str, Partner], now: Moment) -> list[Finding]:
     """Report deliveries that were given up recently; older ones too if not all could be read."""
     since = times.plus(now, days=-RECENT_DAYS)
     given_up: dict[str, list[Delivery]] = defaultdict(list)
@@ -215,7 +216,7 @@ def _parked(found: OpenDeliveries, partners_by_id: dict[str, Partner], now: str)
     ]
 
 
-def _late(found: OpenDeliveries, partners_by_id: dict[str, Partner], now: str) -> list[Finding]:
+def _late(found: OpenDeliveries, partners_by_id: dict[str, Partner], now: Moment) -> list[Finding]:
     """Report retries that should have been sent by now at their partner's rate, with nothing that holds them.
 
     If not all retries were read, this cannot be computed and is left to the alarms.
@@ -238,7 +239,7 @@ def _late(found: OpenDeliveries, partners_by_id: dict[str, Partner], now: str) -
     return [red(text, "does the schedule ReleaseDueDeliveries run, and is the retry queue read? Look at their logs")]
 
 
-def _failing(found: OpenDeliveries, partners_by_id: dict[str, Partner], now: str) -> Iterator[Finding]:
+def _failing(found: OpenDeliveries, partners_by_id: dict[str, Partner], now: Moment) -> Iterator[Finding]:
     """Report active partners that fail; paused ones receive nothing anyway."""
     awaited = {row.partner_id for row in found.retrying}
     for partner_id, health in found.health.items():

@@ -27,6 +27,7 @@ from ricochet.http.resolver import vetted_addresses
 from ricochet.ledger.receipt import Receipt
 from ricochet.values import times
 from ricochet.values.lifecycle import Lifecycle
+from ricochet.values.times import Moment
 
 CONNECT_SECONDS = 3
 ROWS_PER_SHARD = 250
@@ -128,7 +129,7 @@ def _active_products(stack: Stack) -> Callable[[int, str | None], Any]:
     return lambda limit, cursor: stack.products.list_page(Lifecycle.ACTIVE, limit, cursor)
 
 
-def _receipts_of(stack: Stack, source: str, now: str) -> SourceReceipts:
+def _receipts_of(stack: Stack, source: str, now: Moment) -> SourceReceipts:
     """Look back day by day, until there is a receipt or the source has been silent for too long."""
     today = times.parse(now)
     for back in range(SILENT_DAYS + 1):

@@ -91,8 +91,9 @@ def _recent_with_source_id(stack: Stack, source_id: str, days: int) -> Iterator[
     now = times.now()
     for back in range(days):
         day = (times.parse(now) - timedelta(days=back)).date().isoformat()
+        start = times.start_of(day)
         for shard in day_shards(day):
-            for conversion in stack.conversions.changed(shard, f"{day}T00:00:00.000Z", f"{day}T99"):
+            for conversion in stack.conversions.changed(shard, start, times.plus(start, days=1)):
                 if source_id in (conversion.transaction_id, conversion.source_conversion_id):
                     yield conversion
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ricochet.telemetry import logger
 from ricochet.values.change import Audit
+from ricochet.values.times import Moment
 
 # A child of the logger of everything else, with its handler, format and keys, but a level of its own: LogLevel=ERROR
 # silences no change of an operator's.
@@ -18,7 +19,7 @@ _log.setLevel(logging.INFO)
 class AuditLog(Audit):
     """`caller` returns the id (`sub`) of the person whose request is being handled."""
 
-    def __init__(self, caller: Callable[[], str]) -> None:
+    def __init__(self, caller: Callable[[], Moment]) -> None:
         self._caller = caller
 
     @property

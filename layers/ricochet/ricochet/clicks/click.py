@@ -9,6 +9,7 @@ from ricochet.values import times
 from ricochet.values.entity import Entity, Model, Shown, View
 from ricochet.values.money import Amount
 from ricochet.values.statuses import ClickStatus, Status
+from ricochet.values.times import Moment
 
 KEPT_AFTER_EXPIRY_DAYS = 30
 
@@ -37,21 +38,21 @@ class ClickRoute(Model):
 class Click(Tags, ClickRoute, Entity):
     ip: str | None = None
     user_agent: str | None = None
-    created_at: Shown[str]
-    expires_at: Shown[str]
+    created_at: Shown[Moment]
+    expires_at: Shown[Moment]
     ttl: int
     status: Shown[ClickStatus] = ClickStatus.PENDING
     visits: Shown[int | None] = None
-    first_visit_at: Shown[str | None] = None
-    postback_at: Shown[str | None] = None
+    first_visit_at: Shown[Moment | None] = None
+    postback_at: Shown[Moment | None] = None
     closed: Shown[bool | None] = None
     """No other conversion may start from this click, although its own is still pending."""
     outcome: Shown[ClickResult | None] = None
 
-    def is_expired(self, moment: str) -> bool:
+    def is_expired(self, moment: Moment) -> bool:
         return self.expires_at <= moment
 
-    def status_at(self, moment: str) -> ClickStatus:
+    def status_at(self, moment: Moment) -> ClickStatus:
         if self.status is ClickStatus.PENDING and self.outcome is None and self.is_expired(moment):
             return ClickStatus.EXPIRED
         return self.status
@@ -61,18 +62,18 @@ class ClickView(Tags, ClickRoute, View):
     """A click as its app sees it, without the user's IP address."""
 
     user_agent: str | None = None
-    created_at: str
-    expires_at: str
+    created_at: Moment
+    expires_at: Moment
     status: ClickStatus
     redirect_url: str
-    clicked_at: str
-    updated_at: str
+    clicked_at: Moment
+    updated_at: Moment
     postback_received: bool
     postback_received_at: str | None = None
     conversion_id: str | None = None
 
     @classmethod
-    def of(cls, click: Click, moment: str, redirect_url: str) -> Self:
+    def of(cls, click: Click, moment: Moment, redirect_url: str) -> Self:
         return cls.from_entity(
             click,
             redirect_url=redirect_url,
@@ -90,6 +91,6 @@ def shown_conversion_id(outcome: ClickResult) -> str:
     return outcome.source_conversion_id or outcome.conversion_id
 
 
-def ttl_of(expires_at: str) -> int:
+def ttl_of(expires_at: Moment) -> int:
     """Return when DynamoDB may delete the click, in epoch seconds; whether it is expired does not depend on it."""
     return times.epoch_seconds(expires_at) + KEPT_AFTER_EXPIRY_DAYS * 86_400

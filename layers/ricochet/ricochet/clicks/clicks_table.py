@@ -6,6 +6,7 @@ from ricochet.clicks.click import Click
 from ricochet.dynamodb.expressions import put, update
 from ricochet.dynamodb.table import Table
 from ricochet.dynamodb.wire import to_entity
+from ricochet.values.times import Moment
 
 
 class ClicksTable(Table[Click]):
@@ -17,7 +18,7 @@ class ClicksTable(Table[Click]):
     def create(self, click: Click) -> None:
         self.client.put_item(**put(self.name, click, "attribute_not_exists(clickId)"))
 
-    def count_visit(self, click_id: str, moment: str) -> Click | None:
+    def count_visit(self, click_id: str, moment: Moment) -> Click | None:
         """Return the click with one more visit; None if there is no such click."""
         visit = update(
             self.name,

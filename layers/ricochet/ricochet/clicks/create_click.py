@@ -17,6 +17,7 @@ from ricochet.errors import ProductNotFoundError, ProductPausedError, RequestErr
 from ricochet.values import ids, times
 from ricochet.values.entity import Model, View
 from ricochet.values.lifecycle import Lifecycle
+from ricochet.values.times import Moment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -44,12 +45,12 @@ class ClickRequest(Tags[Tag], Destination):
 class NewClick(View):
     click_id: str
     redirect_url: str
-    expires_at: str
+    expires_at: Moment
     tracking_url: str
 
 
 class CreateClick:
-    def __init__(self, products: ProductsTable, clicks: ClicksTable, clock: Callable[[], str] = times.now) -> None:
+    def __init__(self, products: ProductsTable, clicks: ClicksTable, clock: Callable[[], Moment] = times.now) -> None:
         self._products = products
         self._clicks = clicks
         self._clock = clock

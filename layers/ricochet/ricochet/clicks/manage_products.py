@@ -20,6 +20,7 @@ from ricochet.values.inputs import Cidr, Name, RowId, as_api_names, ignored_fiel
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.money import Currency, Price
 from ricochet.values.statuses import Status
+from ricochet.values.times import Moment
 
 MAX_TTL_HOURS = 24 * 90
 
@@ -129,7 +130,7 @@ class Products(PageView[ProductView]):
 
 class ManageProducts:
     def __init__(
-        self, products: ProductsTable, audit: Audit, default_currency: str, clock: Callable[[], str] = times.now
+        self, products: ProductsTable, audit: Audit, default_currency: str, clock: Callable[[], Moment] = times.now
     ) -> None:
         self._products = products
         self._audit = audit
@@ -174,7 +175,7 @@ class ManageProducts:
     def list_page(self, status: Lifecycle | None, limit: int, cursor: str | None) -> Page[Product]:
         return self._products.list_page(status, limit, cursor)
 
-    def _product(self, given: ProductInput, product_id: str, created_at: str, moment: str) -> Product:
+    def _product(self, given: ProductInput, product_id: str, created_at: Moment, moment: Moment) -> Product:
         fields = given.model_dump(exclude={"product_id", "rotate_postback_token"})
         return Product(
             **fields

@@ -12,6 +12,7 @@ from ricochet.values.entity import Entity, PageView, Secret, Shown, View
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.money import Currency, Price
 from ricochet.values.statuses import Status
+from ricochet.values.times import Moment
 
 
 class AuthMode(StrEnum):
@@ -62,8 +63,8 @@ class Product(Entity):
     caps: Shown[Caps] = Caps()
     status: Shown[Lifecycle] = Lifecycle.ACTIVE
     revision: int = 1
-    created_at: Shown[str]
-    updated_at: Shown[str]
+    created_at: Shown[Moment]
+    updated_at: Shown[Moment]
 
     @property
     def effective_approval(self) -> Approval:

@@ -11,6 +11,7 @@ from ricochet.errors import ClickNotFoundError, InvalidClickIdError
 from ricochet.values import ids, times
 from ricochet.values.entity import View
 from ricochet.values.statuses import ClickStatus
+from ricochet.values.times import Moment
 
 
 class Visit(View):
@@ -19,7 +20,7 @@ class Visit(View):
 
 
 class ReadClick:
-    def __init__(self, clicks: ClicksTable, clock: Callable[[], str] = times.now) -> None:
+    def __init__(self, clicks: ClicksTable, clock: Callable[[], Moment] = times.now) -> None:
         self._clicks = clicks
         self._clock = clock
 

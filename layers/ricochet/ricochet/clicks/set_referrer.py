@@ -11,6 +11,7 @@ from ricochet.clicks.users_table import UsersTable
 from ricochet.errors import InvalidRequestError, ReferrerAlreadySetError, ReferrerIsSelfError, ReferrerNotFoundError
 from ricochet.values import ids, times
 from ricochet.values.entity import Model, View
+from ricochet.values.times import Moment
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=128, strip_whitespace=True)]
 
@@ -32,7 +33,7 @@ class ReferralCode(View):
 
 
 class SetReferrer:
-    def __init__(self, users: UsersTable, clock: Callable[[], str] = times.now) -> None:
+    def __init__(self, users: UsersTable, clock: Callable[[], Moment] = times.now) -> None:
         self._users = users
         self._clock = clock
 

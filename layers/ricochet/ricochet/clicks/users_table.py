@@ -10,6 +10,7 @@ from ricochet.dynamodb.table import Table
 from ricochet.dynamodb.transaction import TransactionBusyError, Write, transact
 from ricochet.dynamodb.wire import to_entity
 from ricochet.errors import LedgerBusyError, ReferrerAlreadySetError, ReferrerCycleError
+from ricochet.values.times import Moment
 
 BY_REFERRAL_CODE = "byReferralCode"
 
@@ -31,7 +32,7 @@ class UsersTable(Table[User]):
         owners = [item["userId"] for item in islice(found.items(), 2)]
         return owners[0] if len(owners) == 1 else None
 
-    def set_referrer(self, user_id: str, referrer_id: str, moment: str) -> None:
+    def set_referrer(self, user_id: str, referrer_id: str, moment: Moment) -> None:
         """Raise ReferrerAlreadySetError the second time, ReferrerCycleError if this user is the referrer's referrer."""
         mine = update(
             self.name,

@@ -14,6 +14,7 @@ from ricochet.delivery.delivery import Delivery, DeliveryState, shards_of
 from ricochet.dynamodb.paging import Page, checked_key, decode_cursor, encode_cursor, starting_at
 from ricochet.dynamodb.table import Table
 from ricochet.values import times
+from ricochet.values.times import Moment
 
 BY_DUE = "byDue"
 
@@ -30,7 +31,7 @@ EXAMINED = 1000
 class Position(NamedTuple):
     """The place of a row in the order of creation, and of the keys within one moment; it never changes."""
 
-    created_at: str
+    created_at: Moment
     conversion_id: str
     delivery_key: str
 
@@ -41,7 +42,8 @@ class Position(NamedTuple):
     @classmethod
     def from_key(cls, key: Mapping[str, Any]) -> Self:
         """Return the position in a cursor's key; raise InvalidCursorError if it has another shape."""
-        return cls(**checked_key(key, cls._fields))
+        created_at, *ids = map(checked_key(key, cls._fields).__getitem__, cls._fields)
+        return cls(Moment(created_at), *ids)
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ class Listing:
 
     partner_id: str | None = None
     state: DeliveryState | None = None
-    since: str = times.EARLIEST
-    until: str = times.LATEST
+    since: Moment = times.EARLIEST
+    until: Moment = times.LATEST
 
     @property
     def scope(self) -> str:
@@ -87,7 +89,7 @@ class DeliveriesTable(Table[Delivery]):
         """Record the result of the first attempt; return False if it is recorded already."""
         return self._put_if(delivery, "attribute_not_exists(deliveryKey)")
 
-    def claim(self, delivery: Delivery, attempt: int, lease_until: str) -> Delivery | None:
+    def claim(self, delivery: Delivery, attempt: int, lease_until: Moment) -> Delivery | None:
         """Return the row, leased for the attempt until `lease_until`; None if another process was quicker."""
         unclaimed, lease = _same_lease(delivery)
         is_ours = self._update_if(
@@ -123,7 +125,7 @@ class DeliveriesTable(Table[Delivery]):
             **lease,
         )
 
-    def due(self, partner_id: str, moment: str) -> Iterator[Delivery]:
+    def due(self, partner_id: str, moment: Moment) -> Iterator[Delivery]:
         """Yield a partner's rows that are due, the longest waiting first; they are read as they are used."""
         condition = "partnerId = :partner AND dueAt <= :now"
         return iter(self.query(condition, index=BY_DUE, partner=partner_id, now=moment, page_size=PAGE))

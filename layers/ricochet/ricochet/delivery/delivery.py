@@ -16,6 +16,7 @@ from ricochet.records import LogLine, Measurement
 from ricochet.values import ids, times
 from ricochet.values.entity import Entity, Shown, Unaudited
 from ricochet.values.statuses import Status
+from ricochet.values.times import Moment
 
 DELIVERIES_KEPT_DAYS = 90
 
@@ -64,14 +65,14 @@ class Delivery(Entity):
     attempt_count: Shown[int] = 0
     attempts: Unaudited[tuple[Attempt, ...]] = ()
     tries_from: int | None = None  # the attempts made before it was replayed, which do not count for its schedule
-    next_attempt_at: Shown[str | None] = None
-    lease_until: str | None = None  # when the attempt under way is over at the latest
-    due_at: Shown[str | None] = None  # only while it waits in the due index, without a message
+    next_attempt_at: Shown[Moment | None] = None
+    lease_until: Moment | None = None  # when the attempt under way is over at the latest
+    due_at: Shown[Moment | None] = None  # only while it waits in the due index, without a message
     held_by: Shown[Hold | None] = None
     partner_status: Shown[Status | None] = None  # the status in the partner's reply
     detail: Shown[str | None] = None  # why it ended, where the attempts do not show it
-    created_at: Shown[str]
-    updated_at: Shown[str]
+    created_at: Shown[Moment]
+    updated_at: Shown[Moment]
     ttl: int
 
     @computed_field  # type: ignore[prop-decorator]
@@ -163,13 +164,13 @@ def version_prefix(version: int) -> str:
     return f"{version:06d}#"
 
 
-def expiry_after(moment: str) -> int:
+def expiry_after(moment: Moment) -> int:
     """Return when a row that is created or replayed at `moment` expires, in epoch seconds."""
     return times.epoch_seconds(moment) + DELIVERIES_KEPT_DAYS * 86_400
 
 
 def new_delivery(
-    conversion_id: str, version: int, partner_id: str, notice: Notice, moment: str, **state: Any
+    conversion_id: str, version: int, partner_id: str, notice: Notice, moment: Moment, **state: Any
 ) -> Delivery:
     """Return a row without attempts, to be attempted at once unless `state` overrides that."""
     state = {"state": DeliveryState.RETRYING, "next_attempt_at": moment} | state

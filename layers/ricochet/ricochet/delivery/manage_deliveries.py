@@ -25,9 +25,10 @@ from ricochet.http.attempt import Attempt
 from ricochet.values import times
 from ricochet.values.change import Audit, Change
 from ricochet.values.entity import Model, PageView, View
-from ricochet.values.inputs import Moment, validate
+from ricochet.values.inputs import MomentInput, validate
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.money import Amount, Currency
+from ricochet.values.times import Moment
 
 _VERSION = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
@@ -36,8 +37,8 @@ class ListingQuery(Model):
     """Which deliveries of a partner, or of all, a listing has."""
 
     state: DeliveryState | None = None
-    since: Annotated[Moment | None, Field(alias="from")] = None
-    until: Annotated[Moment | None, Field(alias="to")] = None
+    since: Annotated[MomentInput | None, Field(alias="from")] = None
+    until: Annotated[MomentInput | None, Field(alias="to")] = None
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> Self:
@@ -82,7 +83,7 @@ class UndeliveredSum(View):
     count: int = 0
     retrying: int = 0
     parked: int = 0
-    oldest: str
+    oldest: Moment
 
     def plus(self, row: Delivery) -> Self:
         return self.with_changes(
@@ -103,7 +104,7 @@ class ManageDeliveries:
         partners: PartnersTable,
         deliveries: DeliveriesTable,
         audit: Audit,
-        clock: Callable[[], str] = times.now,
+        clock: Callable[[], Moment] = times.now,
     ) -> None:
         self._partners = partners
         self._deliveries = deliveries

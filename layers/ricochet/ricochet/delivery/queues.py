@@ -12,6 +12,7 @@ from ricochet.delivery.delivery import Delivery
 from ricochet.delivery.transitions import queue_delay
 from ricochet.errors import QueueRefusedError
 from ricochet.values import ids
+from ricochet.values.times import Moment
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -69,7 +70,7 @@ class DeliveryQueue:
         self._client = client
         self._url = url
 
-    def send(self, deliveries: Sequence[Delivery], moment: str) -> None:
+    def send(self, deliveries: Sequence[Delivery], moment: Moment) -> None:
         """Send one message each, delayed until its next attempt, ten to a call.
 
         Raise QueueRefusedError after trying all; its details name the deliveries that have no message.
@@ -81,7 +82,7 @@ class DeliveryQueue:
         if refused:
             raise QueueRefusedError("the queue refused messages", refused)
 
-    def _send_batch(self, batch: Sequence[Delivery], moment: str) -> list[Delivery]:
+    def _send_batch(self, batch: Sequence[Delivery], moment: Moment) -> list[Delivery]:
         """Return the deliveries that the queue refused."""
         entries: list[Any] = [
             {

@@ -23,6 +23,7 @@ from ricochet.metrics import Metric
 from ricochet.records import LogLine, Measurement
 from ricochet.values import times
 from ricochet.values.lifecycle import Lifecycle
+from ricochet.values.times import Moment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -55,7 +56,7 @@ SLICE_MINUTES = 5
 class Reconciliation:
     """What a sweep found and repaired; `until` is how far it came. It is not complete if time ran out before."""
 
-    until: str
+    until: Moment
     conversions: int = 0
     missing: list[Delivery] = field(default_factory=list)
     stranded: list[Delivery] = field(default_factory=list)
@@ -92,7 +93,7 @@ class ReconcileDeliveries:
         deliveries: DeliveriesTable,
         sweeps: SweepsTable,
         parking: DeliveryQueue,
-        clock: Callable[[], str] = times.now,
+        clock: Callable[[], Moment] = times.now,
     ) -> None:
         self._partners = partners
         self._conversions = conversions
@@ -112,7 +113,7 @@ class ReconcileDeliveries:
         )
 
     def __call__(
-        self, has_time: Callable[[], bool], since: str | None = None, until: str | None = None
+        self, has_time: Callable[[], bool], since: Moment | None = None, until: Moment | None = None
     ) -> Reconciliation:
         """Sweep the changes since the last sweep up to half an hour ago, or from `since` to `until`.
 
@@ -133,11 +134,11 @@ class ReconcileDeliveries:
         self._check_waiting(until or times.plus(moment, hours=-STRANDED_HOURS), has_time, result)
         return result
 
-    def _start(self, latest: str) -> str:
+    def _start(self, latest: Moment) -> Moment:
         swept = self._sweeps.swept_until()
         return times.plus(swept, hours=-OVERLAP_HOURS) if swept else times.plus(latest, hours=-FIRST_SWEEP_HOURS)
 
-    def _sweep(self, partners: list[Partner], start: str, end: str, result: Reconciliation) -> None:
+    def _sweep(self, partners: list[Partner], start: Moment, end: Moment, result: Reconciliation) -> None:
         shards = [shard for day in dict.fromkeys((start[:10], end[:10])) for shard in day_shards(day)]
         changed = (row for shard in shards for row in self._conversions.changed(shard, start, end))
         with ThreadPoolExecutor(THREADS, thread_name_prefix="sweep") as pool:
@@ -166,7 +167,7 @@ class ReconcileDeliveries:
             if (version.version, partner.partner_id) not in recorded
         ]
 
-    def _check_waiting(self, latest: str, has_time: Callable[[], bool], result: Reconciliation) -> None:
+    def _check_waiting(self, latest: Moment, has_time: Callable[[], bool], result: Reconciliation) -> None:
         moment = self._clock()
         waiting = (row for shard in shards_of(DeliveryState.RETRYING) for row in self._deliveries.in_state(shard))
         for batch in batched(waiting, BATCH, strict=False):
@@ -179,23 +180,23 @@ class ReconcileDeliveries:
                 row for row in stranded if self._deliveries.replace(in_due_index(row, moment, moment), row)
             ]
 
-    def _give_up(self, rows: list[Delivery], moment: str, result: Reconciliation) -> None:
+    def _give_up(self, rows: list[Delivery], moment: Moment, result: Reconciliation) -> None:
         """Send the messages before the rows change: a surplus message is ignored, a row parked without one is lost."""
         ends = [ended(row, DeliveryState.PARKED, moment, "it waited until its row was about to expire") for row in rows]
         self._parking.send(ends, moment)
         result.given_up += [end for end, row in zip(ends, rows, strict=True) if self._deliveries.replace(end, row)]
 
 
-def _is_about_to_expire(row: Delivery, moment: str) -> bool:
+def _is_about_to_expire(row: Delivery, moment: Moment) -> bool:
     return row.ttl < times.epoch_seconds(times.plus(moment, days=LAST_DAYS))
 
 
-def _is_stranded(row: Delivery, latest: str) -> bool:
+def _is_stranded(row: Delivery, latest: Moment) -> bool:
     """Return whether the row waits for a message that should have arrived long ago."""
     return row.due_at is None and max(row.next_attempt_at or "", row.lease_until or "", row.updated_at) < latest
 
 
-def _slices(start: str, end: str) -> Iterable[tuple[str, str]]:
+def _slices(start: Moment, end: Moment) -> Iterable[tuple[Moment, Moment]]:
     while start < end:
         stop = min(times.plus(start, minutes=SLICE_MINUTES), end)
         yield start, stop

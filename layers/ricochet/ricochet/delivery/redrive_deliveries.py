@@ -17,6 +17,7 @@ from ricochet.values import times
 from ricochet.values.change import Audit
 from ricochet.values.entity import Model, View
 from ricochet.values.lifecycle import Lifecycle
+from ricochet.values.times import Moment
 
 
 class RedriveRequest(Model):
@@ -67,7 +68,7 @@ class RedriveParked:
         deliveries: DeliveriesTable,
         parking: ParkingQueue,
         audit: Audit,
-        clock: Callable[[], str] = times.now,
+        clock: Callable[[], Moment] = times.now,
     ) -> None:
         self._partners = partners
         self._deliveries = deliveries

@@ -19,6 +19,7 @@ from ricochet.metrics import Metric
 from ricochet.records import LogLine, Measurement
 from ricochet.values import times
 from ricochet.values.lifecycle import Lifecycle
+from ricochet.values.times import Moment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -57,7 +58,7 @@ class ReleaseDueDeliveries:
         deliveries: DeliveriesTable,
         health: HealthTable,
         retries: DeliveryQueue,
-        clock: Callable[[], str] = times.now,
+        clock: Callable[[], Moment] = times.now,
     ) -> None:
         self._partners = partners
         self._deliveries = deliveries
@@ -120,7 +121,7 @@ def _is_slowed_down(partner: Partner, health: PartnerHealth | None) -> bool:
     return partner.rate is not None or (health is not None and health.breaker is not Breaker.CLOSED)
 
 
-def _budget(rate: float, health: PartnerHealth | None, moment: str) -> int:
+def _budget(rate: float, health: PartnerHealth | None, moment: Moment) -> int:
     """Return how many may be released until the next run: a single probe if the breaker was open."""
     if health is not None and health.breaker is Breaker.OPEN:
         return int((health.open_until or "") <= moment)

@@ -25,9 +25,10 @@ from ricochet.ledger.notice import versions_of
 from ricochet.values import times
 from ricochet.values.change import Audit
 from ricochet.values.entity import Model, View
-from ricochet.values.inputs import Moment
+from ricochet.values.inputs import MomentInput
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.money import Amount
+from ricochet.values.times import Moment
 
 MAX_REPLAYED = 500
 """One call replays this many or a few more; a dry run counts as many as it has time for."""
@@ -46,8 +47,8 @@ class Replayable(StrEnum):
 
 class ReplayRequest(Model):
     partner_id: str
-    since: Annotated[Moment, Field(alias="from")]
-    until: Annotated[Moment, Field(alias="to")]
+    since: Annotated[MomentInput, Field(alias="from")]
+    until: Annotated[MomentInput, Field(alias="to")]
     state: Replayable
     dry_run: bool = True
     cursor: str | None = None
@@ -89,7 +90,7 @@ class ReplayDeliveries:
         deliveries: DeliveriesTable,
         conversions: ConversionsTable,
         audit: Audit,
-        clock: Callable[[], str] = times.now,
+        clock: Callable[[], Moment] = times.now,
     ) -> None:
         self._partners = partners
         self._deliveries = deliveries
@@ -192,7 +193,7 @@ class ReplayDeliveries:
                 yield due_delivery(conversion.conversion_id, version, partner, self._clock())
 
 
-def _days(since: str, until: str) -> list[str]:
+def _days(since: Moment, until: Moment) -> list[str]:
     first, last = times.parse(since).date(), times.parse(until).date()
     return [(first + timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]
 

@@ -13,6 +13,7 @@ from ricochet.errors import CompositionError
 from ricochet.http.outbound import Method, Outbound
 from ricochet.http.plain_url import normalized_url, target_of
 from ricochet.values import signing, times
+from ricochet.values.times import Moment
 
 USER_AGENT = "Ricochet/1"
 
@@ -44,7 +45,7 @@ _DEFAULT_BODIES = {
 _CONTENT_TYPES = {ContentType.JSON: "application/json", ContentType.FORM: "application/x-www-form-urlencoded"}
 
 
-def compose(delivery: Delivery, partner: Partner, moment: str) -> Outbound:
+def compose(delivery: Delivery, partner: Partner, moment: Moment) -> Outbound:
     """Return the request with its macros filled in, signed for the partner. Raise CompositionError if that fails.
 
     The macros' values go into the URL and the body only, never into a header.

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from ricochet.dynamodb.table import Table
 from ricochet.values.entity import Entity
+from ricochet.values.times import Moment
 
 SWEEP = "sweep"
 
@@ -15,7 +16,7 @@ class SweepProgress(Entity):
 
     kind: str  # always SWEEP
     subject: str
-    swept_until: str
+    swept_until: Moment
 
 
 class SweepsTable(Table[SweepProgress]):
@@ -24,11 +25,11 @@ class SweepsTable(Table[SweepProgress]):
     entity = SweepProgress
     _key: ClassVar = {"kind": SWEEP, "subject": "deliveries"}
 
-    def swept_until(self) -> str | None:
+    def swept_until(self) -> Moment | None:
         progress = self._get(self._key)
         return progress.swept_until if progress else None
 
-    def advance(self, until: str) -> None:
+    def advance(self, until: Moment) -> None:
         """Move forwards only, since two sweeps may overlap."""
         progress = SweepProgress(**self._key, swept_until=until)
         self._put_if(progress, "attribute_not_exists(subject) OR sweptUntil < :until", until=until)

@@ -11,6 +11,7 @@ from ricochet.delivery.retry_schedule import MAX_QUEUE_DELAY, RetrySchedule, is_
 from ricochet.http.attempt import Attempt
 from ricochet.ledger.notice import VersionNotice
 from ricochet.values import times
+from ricochet.values.times import Moment
 
 KEPT_ATTEMPTS = 40
 """The latest; a delivery that is replayed again and again must still fit into one item."""
@@ -25,7 +26,7 @@ class Delay:
 
 
 def after_attempt(
-    delivery: Delivery, attempt: Attempt, retry_after: int | None, schedule: RetrySchedule, moment: str
+    delivery: Delivery, attempt: Attempt, retry_after: int | None, schedule: RetrySchedule, moment: Moment
 ) -> Delivery:
     """Return the row with one more attempt: delivered, waiting for the next, or parked after the last."""
     row = _with_attempt(delivery, attempt, moment)
@@ -38,13 +39,13 @@ def after_attempt(
     return waiting(row, delay, moment)
 
 
-def not_composed(delivery: Delivery, reason: str, moment: str) -> Delivery:
+def not_composed(delivery: Delivery, reason: str, moment: Moment) -> Delivery:
     """Return the row parked without a request: a retry would fail on the same template."""
     attempt = Attempt(at=moment, ms=0, error=reason[:256], not_sent=True)
     return ended(_with_attempt(delivery, attempt, moment), DeliveryState.PARKED, moment, "no request could be composed")
 
 
-def waiting(delivery: Delivery, seconds: float, moment: str) -> Delivery:
+def waiting(delivery: Delivery, seconds: float, moment: Moment) -> Delivery:
     """Return the row waiting for its next attempt: in the queue, or in the due index if that is too long."""
     at = times.plus(moment, seconds=seconds)
     if seconds > MAX_QUEUE_DELAY:
@@ -52,22 +53,22 @@ def waiting(delivery: Delivery, seconds: float, moment: str) -> Delivery:
     return _moved(delivery, moment, next_attempt_at=at)
 
 
-def in_due_index(delivery: Delivery, at: str, moment: str) -> Delivery:
+def in_due_index(delivery: Delivery, at: Moment, moment: Moment) -> Delivery:
     """Return the row waiting without a message until it is released, not before `at`."""
     return _moved(delivery, moment, next_attempt_at=at, due_at=at)
 
 
-def held_back(delivery: Delivery, delay: Delay, moment: str) -> Delivery:
+def held_back(delivery: Delivery, delay: Delay, moment: Moment) -> Delivery:
     """Return the row held back in the due index, without using up an attempt."""
     until = times.plus(moment, seconds=delay.seconds)
     return in_due_index(delivery, until, moment).with_changes(held_by=delay.reason)
 
 
-def ended(delivery: Delivery, state: DeliveryState, moment: str, detail: str | None = None) -> Delivery:
+def ended(delivery: Delivery, state: DeliveryState, moment: Moment, detail: str | None = None) -> Delivery:
     return _moved(delivery, moment, state=state, detail=detail)
 
 
-def restarted(delivery: Delivery, moment: str) -> Delivery:
+def restarted(delivery: Delivery, moment: Moment) -> Delivery:
     """Return the row due now with its whole schedule ahead of it, under the same delivery id."""
     return _moved(
         delivery,
@@ -81,7 +82,7 @@ def restarted(delivery: Delivery, moment: str) -> Delivery:
     )
 
 
-def queue_delay(delivery: Delivery, moment: str) -> int:
+def queue_delay(delivery: Delivery, moment: Moment) -> int:
     """Return the whole seconds from `moment` until the next attempt, at most what a queue can wait."""
     if delivery.next_attempt_at is None:
         return 0
@@ -89,12 +90,12 @@ def queue_delay(delivery: Delivery, moment: str) -> int:
     return max(0, min(MAX_QUEUE_DELAY, round(seconds)))
 
 
-def _with_attempt(delivery: Delivery, attempt: Attempt, moment: str) -> Delivery:
+def _with_attempt(delivery: Delivery, attempt: Attempt, moment: Moment) -> Delivery:
     earlier = tuple(past.with_changes(reply=None) for past in delivery.attempts)
     return _moved(delivery, moment, attempts=(*earlier, attempt)[-KEPT_ATTEMPTS:])
 
 
-def _moved(delivery: Delivery, moment: str, **changes: Any) -> Delivery:
+def _moved(delivery: Delivery, moment: Moment, **changes: Any) -> Delivery:
     """Return the row with `changes`, and without what it waited for before."""
     not_waiting = {"next_attempt_at": None, "due_at": None, "lease_until": None, "held_by": None}
     return delivery.with_changes(**not_waiting | {"updated_at": moment} | changes)
@@ -105,6 +106,6 @@ def should_receive(version: VersionNotice, partner: Partner) -> bool:
     return version.changed_by != partner.actor and partner.was_subscribed(version.notice)
 
 
-def due_delivery(conversion_id: str, version: VersionNotice, partner: Partner, moment: str) -> Delivery:
+def due_delivery(conversion_id: str, version: VersionNotice, partner: Partner, moment: Moment) -> Delivery:
     """Return a new delivery that waits in the due index to be released."""
     return new_delivery(conversion_id, version.version, partner.partner_id, version.notice, moment, due_at=moment)

@@ -34,6 +34,7 @@ from ricochet.errors import CompositionError
 from ricochet.http.client import Limits, Sender
 from ricochet.values import times
 from ricochet.values.masking import masked
+from ricochet.values.times import Moment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -62,7 +63,7 @@ class DeliveryWorker:
         retry_queue: DeliveryQueue,
         parking_queue: DeliveryQueue,
         reply_queue: PartnerReplyQueue,
-        clock: Callable[[], str] = times.now,
+        clock: Callable[[], Moment] = times.now,
     ) -> None:
         self._partners = partners
         self._deliveries = deliveries
@@ -146,7 +147,7 @@ class DeliveryWorker:
             self._parking_queue.send([row for row in rows if row.state is DeliveryState.PARKED], self._clock())
 
 
-def delay_for_other_versions(versions: Iterable[Delivery], moment: str) -> Delay | None:
+def delay_for_other_versions(versions: Iterable[Delivery], moment: Moment) -> Delay | None:
     """Return the delay until the attempts at these versions that are under way are over at the latest."""
     leases = [row.lease_until for row in versions if row.lease_until is not None and row.lease_until > moment]
     if not leases:

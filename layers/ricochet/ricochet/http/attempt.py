@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ricochet.values.entity import Entity, Shown
+from ricochet.values.times import Moment
 
 
 class Attempt(Entity):
     """One request to a partner, successful or not; `ms` is the wall time including DNS."""
 
-    at: Shown[str]
+    at: Shown[Moment]
     ms: Shown[int]
     status_code: Shown[int | None] = None
     error: Shown[str | None] = None

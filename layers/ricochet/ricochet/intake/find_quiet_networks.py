@@ -13,6 +13,7 @@ from ricochet.ledger.receipts_table import ReceiptsTable
 from ricochet.metrics import Metric
 from ricochet.records import LogLine, Measurement
 from ricochet.values import times
+from ricochet.values.times import Moment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,7 +34,9 @@ class QuietNetworks:
 
 
 class FindQuietNetworks:
-    def __init__(self, networks: NetworksTable, receipts: ReceiptsTable, clock: Callable[[], str] = times.now) -> None:
+    def __init__(
+        self, networks: NetworksTable, receipts: ReceiptsTable, clock: Callable[[], Moment] = times.now
+    ) -> None:
         self._networks = networks
         self._receipts = receipts
         self._clock = clock
@@ -48,7 +51,7 @@ class FindQuietNetworks:
         ids = self._networks.active_ids() if hours else []
         return QuietNetworks([one for one in ids if self._is_quiet(f"network:{one}", moment, hours)])
 
-    def _is_quiet(self, source: str, moment: str, hours: int) -> bool:
+    def _is_quiet(self, source: str, moment: Moment, hours: int) -> bool:
         since = silent_since(moment, hours)
         for day in recent_days(moment, hours):
             last = self._receipts.last_of_day(source, day)

@@ -25,6 +25,7 @@ from ricochet.ledger.transaction import Latest, Ledger
 from ricochet.records import Recordable
 from ricochet.values import times
 from ricochet.values.statuses import Outcome
+from ricochet.values.times import Moment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -87,7 +88,7 @@ class Intake:
         self,
         ledger: Ledger,
         receipts: ReceiptsTable,
-        clock: Callable[[], str] = times.now,
+        clock: Callable[[], Moment] = times.now,
         record: Record = lambda _: None,
     ) -> None:
         self._ledger = ledger

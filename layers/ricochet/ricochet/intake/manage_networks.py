@@ -21,6 +21,7 @@ from ricochet.values.inputs import Cidr, Name, RowId, as_api_names, ignored_fiel
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.money import Price
 from ricochet.values.statuses import Status
+from ricochet.values.times import Moment
 
 GRACE_HOURS = 72
 
@@ -122,7 +123,7 @@ def postback_url(network: Network, base_url: str) -> str:
 
 
 class ManageNetworks:
-    def __init__(self, networks: NetworksTable, audit: Audit, clock: Callable[[], str] = times.now) -> None:
+    def __init__(self, networks: NetworksTable, audit: Audit, clock: Callable[[], Moment] = times.now) -> None:
         self._networks = networks
         self._audit = audit
         self._clock = clock
@@ -184,7 +185,7 @@ def _needs_secret(given: NetworkInput) -> bool:
 
 
 def _network(
-    given: NetworkInput, network_id: str, unique_key: str, secret: str | None, created_at: str, moment: str
+    given: NetworkInput, network_id: str, unique_key: str, secret: str | None, created_at: Moment, moment: Moment
 ) -> Network:
     fields = given.model_dump(exclude={"rotate_secret", "rotate_key", "grace_hours"})
     return Network(

@@ -19,6 +19,7 @@ from ricochet.values.change import Audit, Change
 from ricochet.values.entity import Model, PageView, Shown, View
 from ricochet.values.ids import canonical_click_id
 from ricochet.values.inputs import validate
+from ricochet.values.times import Moment
 
 
 class ReceiptQuery(Model):
@@ -53,7 +54,7 @@ class ReceiptSummary(View):
     """What the indexes hold of a receipt."""
 
     receipt_id: str
-    received_at: str
+    received_at: Moment
     outcome: str
     source: str | None = None
     click_id: str | None = None

@@ -9,6 +9,7 @@ from ricochet.values.entity import Entity, Masked, Secret, Shown
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.money import Price
 from ricochet.values.statuses import Status
+from ricochet.values.times import Moment
 
 
 class CreditBy(StrEnum):
@@ -36,11 +37,11 @@ class Network(Entity):
     allow_reapproval: Shown[bool] = False
     status: Shown[Lifecycle] = Lifecycle.ACTIVE
     successor: Secret[str | None] = None  # the key that replaced this one, which works until `grace_until`
-    grace_until: str | None = None
+    grace_until: Moment | None = None
     ttl: int | None = None
     revision: int = 1
-    created_at: Shown[str]
-    updated_at: Shown[str]
+    created_at: Shown[Moment]
+    updated_at: Shown[Moment]
 
     @property
     def source(self) -> str:

@@ -14,6 +14,7 @@ from ricochet.intake.preset import Preset
 from ricochet.ledger.report import Report
 from ricochet.values import ids, money
 from ricochet.values.statuses import Status
+from ricochet.values.times import Moment
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class NetworkReader:
     preset: Preset
     fields: Mapping[str, Any]
 
-    def report(self, received_at: str) -> Report:
+    def report(self, received_at: Moment) -> Report:
         """Raise NotAConversionError for what is only kept as a receipt, RequestError for invalid fields."""
         reason = self.preset.only_receipt(self.fields)
         if reason:

@@ -36,6 +36,7 @@ from ricochet.ledger.terms import Terms, terms_of_click
 from ricochet.values import ids
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.statuses import Status
+from ricochet.values.times import Moment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -74,7 +75,7 @@ class NetworkDirectory:
             settings.default_currency,
         )
 
-    def source(self, unique_key: str, moment: str) -> NetworkSource:
+    def source(self, unique_key: str, moment: Moment) -> NetworkSource:
         """Return the network with this key as a sender. Raise NetworkNotFoundError unless there is an active one."""
         found = self.networks.cached_then_fresh(unique_key, moment) if len(unique_key) <= MAX_KEY else ()
         refusal = NetworkNotFoundError("there is no such postback URL")
@@ -88,7 +89,7 @@ class NetworkDirectory:
 class NetworkSource:
     """One network as the sender of one postback."""
 
-    def __init__(self, directory: NetworkDirectory, network: Network, unique_key: str, moment: str) -> None:
+    def __init__(self, directory: NetworkDirectory, network: Network, unique_key: str, moment: Moment) -> None:
         self._all = directory
         self._network = network
         self._key = (unique_key, moment)

@@ -14,6 +14,7 @@ from ricochet.dynamodb.transaction import Write, transact
 from ricochet.errors import ChangedMeanwhileError
 from ricochet.intake.network import Network
 from ricochet.values.lifecycle import Lifecycle
+from ricochet.values.times import Moment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -32,11 +33,11 @@ class NetworksTable(Table[Network]):
         super().__init__(client, name)
         self._recent: Recent[Network] = Recent(clock)
 
-    def cached_then_fresh(self, unique_key: str, moment: str) -> Iterator[Network]:
+    def cached_then_fresh(self, unique_key: str, moment: Moment) -> Iterator[Network]:
         """Yield the network as last read, up to a minute ago, and then as it is now; nothing for a key not in use."""
         return self._recent.cached_then_fresh(unique_key, lambda key: self._read(key, moment))
 
-    def _read(self, unique_key: str, moment: str) -> Network | None:
+    def _read(self, unique_key: str, moment: Moment) -> Network | None:
         """Return the network of a key, or of a replaced key that is still in its grace period."""
         network = self._get({"uniqueKey": unique_key})
         for _ in range(MAX_ROTATIONS):
@@ -71,7 +72,7 @@ class NetworksTable(Table[Network]):
         """Return False if someone else has changed the network since `revision` was read."""
         return self._put_if(network, _UNCHANGED, revision=revision)
 
-    def rotate(self, before: Network, after: Network, grace_until: str, ttl: int) -> bool:
+    def rotate(self, before: Network, after: Network, grace_until: Moment, ttl: int) -> bool:
         """Write `after` under its new key, and let the old key point to it until `grace_until`.
 
         Return False, and write nothing, if the network has been changed since it was read or the new key is taken.

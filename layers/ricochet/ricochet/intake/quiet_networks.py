@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ricochet.values import times
+from ricochet.values.times import Moment
 
 DAYS_BEFORE = 7
 
@@ -12,19 +13,19 @@ USUAL_DAYS = 5
 """Out of the seven days before the silence; a network that posted on fewer posts irregularly."""
 
 
-def silent_since(moment: str, hours: int) -> str:
+def silent_since(moment: Moment, hours: int) -> Moment:
     return times.plus(moment, hours=-hours)
 
 
-def recent_days(moment: str, hours: int) -> list[str]:
+def recent_days(moment: Moment, hours: int) -> list[str]:
     """Return the days of the possible silence, newest first; the silence covers only part of its first day."""
     since, days = silent_since(moment, hours)[:10], [moment[:10]]
     while days[-1] > since:
-        days.append(times.plus(f"{days[-1]}T00:00:00.000Z", days=-1)[:10])
+        days.append(times.plus(times.start_of(days[-1]), days=-1)[:10])
     return days
 
 
-def days_before(moment: str, hours: int) -> list[str]:
+def days_before(moment: Moment, hours: int) -> list[str]:
     """Return the whole days before the day on which the silence began."""
     since = silent_since(moment, hours)
     return [times.plus(since, days=-number)[:10] for number in range(1, DAYS_BEFORE + 1)]

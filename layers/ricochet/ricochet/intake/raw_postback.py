@@ -14,6 +14,7 @@ from ricochet.values import ids
 from ricochet.values.entity import Entity
 from ricochet.values.inputs import MAX_BODY_BYTES, parse_json_object
 from ricochet.values.masking import MASK
+from ricochet.values.times import Moment
 
 UNIDENTIFIED_BYTES_KEPT = 2048
 """Bytes of query and body that a receipt keeps of an unauthenticated sender, who must not fill our tables."""
@@ -28,7 +29,7 @@ class RawPostback(Entity):
     """One request to a postback URL, not yet parsed."""
 
     receipt_id: str
-    received_at: str
+    received_at: Moment
     method: str
     base_url: str = ""  # the API's public URL, by configuration or by API Gateway: signatures cover it
     path: str
@@ -38,7 +39,7 @@ class RawPostback(Entity):
     source_ip: str
 
     @classmethod
-    def from_event(cls, event: dict[str, Any], received_at: str, base_url: str = "") -> Self:
+    def from_event(cls, event: dict[str, Any], received_at: Moment, base_url: str = "") -> Self:
         """Read an API Gateway event, payload format 2.0."""
         http = event["requestContext"]["http"]
         text = event.get("body") or ""

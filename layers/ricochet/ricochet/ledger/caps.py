@@ -10,20 +10,21 @@ from ricochet.clicks.product import Product
 from ricochet.ledger.conversion import HoldReason
 from ricochet.values import times
 from ricochet.values.entity import Entity
+from ricochet.values.times import Moment
 
 COUNTERS_KEPT_DAYS = 30
 """How long a day's counters are kept after that day."""
 
 
-def is_too_fast(product: Product, click: Click, received_at: str) -> bool:
+def is_too_fast(product: Product, click: Click, received_at: Moment) -> bool:
     seconds = product.caps.min_seconds
     return seconds is not None and received_at < times.plus(click.created_at, seconds=seconds)
 
 
-def counts(product: Product, user_id: str, moment: str, *, enforced: bool) -> Iterator[Count]:
+def counts(product: Product, user_id: str, moment: Moment, *, enforced: bool) -> Iterator[Count]:
     """Yield the counters that one more conversion increases: none for a product without caps."""
     caps, day = product.caps, moment[:10]
-    until = times.epoch_seconds(f"{day}T00:00:00.000Z") + COUNTERS_KEPT_DAYS * 86_400
+    until = times.epoch_seconds(times.start_of(day)) + COUNTERS_KEPT_DAYS * 86_400
     for limit, reason, parts, ttl in (
         (caps.per_user, HoldReason.OVER_USER_CAP, (user_id,), None),
         (caps.per_user_per_day, HoldReason.OVER_USER_DAILY_CAP, (day, user_id), until),

@@ -12,6 +12,7 @@ from ricochet.values import ids
 from ricochet.values.entity import Entity, Shown, Unaudited
 from ricochet.values.money import Amount, Currency, Price
 from ricochet.values.statuses import Status
+from ricochet.values.times import Moment
 
 DAY_SHARDS = 4
 
@@ -36,7 +37,7 @@ class PastVersion(Entity):
     source_status: Shown[str]
     amount: Shown[Amount]
     payout: Shown[Price | None] = None
-    at: Shown[str]  # since when
+    at: Shown[Moment]  # since when
     changed_by: Shown[str | None] = None
 
 
@@ -58,7 +59,7 @@ class ConversionFacts(Entity):
     is_rebill: Shown[bool | None] = None
     version: Shown[int]
     versions: Unaudited[tuple[PastVersion, ...]] = ()  # all earlier ones, oldest first
-    version_at: Unaudited[str | None] = None  # since when, unless this is the first
+    version_at: Unaudited[Moment | None] = None  # since when, unless this is the first
     changed_by: Shown[str | None] = None  # who made the present version, as in `Report`
     click_id: Shown[str | None] = None  # as the source sent it, whether or not it is one of ours
     user_id: Shown[str | None] = None  # None: credits nobody
@@ -69,17 +70,17 @@ class ConversionFacts(Entity):
     payout: Shown[Price | None] = None
     currency: Shown[Currency]
     credited: Shown[Amount] = Decimal(0)  # net of reversals
-    credited_at: Shown[str | None] = None  # the first time; the referrer at that time gets the commission
+    credited_at: Shown[Moment | None] = None  # the first time; the referrer at that time gets the commission
     owed: Shown[Amount] = Decimal(0)  # approved, and credited at `credit_after`; net of reversals
-    credit_after: Shown[str | None] = None
+    credit_after: Shown[Moment | None] = None
     referral_rate: Shown[Price] = Decimal(0)
     earning_id: Shown[str | None] = None
 
 
 class Conversion(Tags, ConversionFacts):
     ip: str | None = None
-    created_at: Shown[str]
-    updated_at: Shown[str]
+    created_at: Shown[Moment]
+    updated_at: Shown[Moment]
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -101,7 +102,7 @@ class Conversion(Tags, ConversionFacts):
         """The amount that it adds to the wallet's `pending`."""
         return self.amount if self.status is Status.PENDING else self.owed
 
-    def is_due(self, earning_id: str, moment: str) -> bool:
+    def is_due(self, earning_id: str, moment: Moment) -> bool:
         """Whether this row is the conversion's present one and its owed amount must be credited by now."""
         return self.earning_id == earning_id and self.credit_after is not None and self.credit_after <= moment
 

@@ -12,6 +12,7 @@ from ricochet.dynamodb.wire import to_entity
 from ricochet.errors import InvalidCursorError
 from ricochet.ledger.conversion import Conversion, day_shards
 from ricochet.values.statuses import Status
+from ricochet.values.times import Moment
 
 BY_DAY = "byDay"
 
@@ -24,7 +25,7 @@ class ConversionsTable(Table[Conversion]):
     def get(self, conversion_id: str) -> Conversion | None:
         return self._get({"conversionId": conversion_id})
 
-    def changed(self, shard: str, since: str, until: str) -> Iterator[Conversion]:
+    def changed(self, shard: str, since: Moment, until: Moment) -> Iterator[Conversion]:
         """Yield those in one partition of `byDay` last changed from `since` to before `until`, the earliest first."""
         condition = "dayShard = :shard AND updatedAt BETWEEN :since AND :until"
         rows = self.query(condition, index=BY_DAY, shard=shard, since=since, until=until)

@@ -14,6 +14,7 @@ from ricochet.ledger.transaction import Latest, Ledger, LedgerTables
 from ricochet.metrics import Metric
 from ricochet.records import LogLine, Measurement
 from ricochet.values import times
+from ricochet.values.times import Moment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -44,7 +45,7 @@ class CreditRun:
 
 
 class CreditHeldEarnings:
-    def __init__(self, earnings: EarningsTable, ledger: Ledger, clock: Callable[[], str] = times.now) -> None:
+    def __init__(self, earnings: EarningsTable, ledger: Ledger, clock: Callable[[], Moment] = times.now) -> None:
         self._earnings = earnings
         self._ledger = ledger
         self._clock = clock

@@ -17,6 +17,7 @@ from ricochet.ledger.receipt import Receipt, receipt_of_decision
 from ricochet.ledger.settlement import Settlement
 from ricochet.ledger.transaction import Latest, Ledger
 from ricochet.values import times
+from ricochet.values.times import Moment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 class DecideConversion:
     def __init__(
-        self, ledger: Ledger, products: ProductsTable, clicks: ClicksTable, clock: Callable[[], str] = times.now
+        self, ledger: Ledger, products: ProductsTable, clicks: ClicksTable, clock: Callable[[], Moment] = times.now
     ) -> None:
         self._ledger = ledger
         self._products = products

@@ -15,6 +15,7 @@ from ricochet.ledger.report import Report
 from ricochet.ledger.settlement import Settlement, credit_owed, settle
 from ricochet.ledger.terms import Terms
 from ricochet.values.statuses import Status, next_status
+from ricochet.values.times import Moment
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ def decide(
     prior: Conversion,
     click: Click | None,
     product: Product | None,
-    moment: str,
+    moment: Moment,
     cap_reached: HoldReason | None = None,
 ) -> Settlement:
     """Return what the decision changes. `click` and `product` are the conversion's own, None if it has none."""

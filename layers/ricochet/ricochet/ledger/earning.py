@@ -13,6 +13,7 @@ from ricochet.values import ids
 from ricochet.values.entity import Entity, PageView, Shown, View
 from ricochet.values.money import Amount, Currency
 from ricochet.values.statuses import ApprovalStatus, EarningStatus
+from ricochet.values.times import Moment
 
 WAITING_SHARDS = tuple(f"waiting#{number}" for number in range(4))
 
@@ -38,8 +39,8 @@ class EarningState(Entity):
     status: Shown[EarningStatus]
     approval_status: Shown[ApprovalStatus]
     reason: Shown[str | None] = None
-    credit_after: Shown[str | None] = None
-    credited_at: Shown[str | None] = None
+    credit_after: Shown[Moment | None] = None
+    credited_at: Shown[Moment | None] = None
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -66,7 +67,7 @@ class Earning(EarningState):
     click_id: Shown[str | None] = None  # absent from commissions: the click is another user's
     conversion_id: Shown[str]
     source_conversion_id: Shown[str | None] = None
-    earned_at: Shown[str]
+    earned_at: Shown[Moment]
 
 
 class EarningView(View):
@@ -77,15 +78,15 @@ class EarningView(View):
     status: EarningStatus
     approval_status: ApprovalStatus
     reason: str | None = None
-    credit_after: str | None = None
-    credited_at: str | None
+    credit_after: Moment | None = None
+    credited_at: Moment | None
     type: EarningType
     currency: Currency
     product_id: str | None
     offer_id: str | None
     click_id: str | None
     conversion_id: str  # its source's own, if it sent one
-    earned_at: str
+    earned_at: Moment
 
     @classmethod
     def of(cls, earning: Earning) -> Self:

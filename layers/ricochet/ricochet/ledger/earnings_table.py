@@ -11,6 +11,7 @@ from ricochet.dynamodb.table import Table
 from ricochet.ledger.conversion import Conversion
 from ricochet.ledger.earning import CREDIT_SHARDS, WAITING_SHARDS, Earning
 from ricochet.values import ids
+from ricochet.values.times import Moment
 
 BY_WAITING = "byWaiting"
 
@@ -52,7 +53,7 @@ class EarningsTable(Table[Earning]):
         index = ShardedIndex(self, BY_WAITING, ("userId", "earningId"), shard="waitingShard", order="earningId")
         return index.page(WAITING_SHARDS, limit, cursor, {"productId": product_id} if product_id else {})
 
-    def due(self, moment: str) -> Iterator[tuple[str, str]]:
+    def due(self, moment: Moment) -> Iterator[tuple[str, str]]:
         """Yield (conversion id, earning id) of all earnings that are to be credited by then; read as they are used."""
         condition = "creditShard = :shard AND creditAfter <= :now"
         for shard in CREDIT_SHARDS:

@@ -11,6 +11,7 @@ from ricochet.clicks.tags import Tags
 from ricochet.ledger.conversion import Conversion, PastVersion
 from ricochet.values.entity import Entity, Shown
 from ricochet.values.statuses import Status
+from ricochet.values.times import Moment
 
 
 class NoticeFacts(Entity):
@@ -37,7 +38,7 @@ class Notice(Tags, NoticeFacts):
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
     ip: Shown[str] = ""
-    timestamp: Shown[str]
+    timestamp: Shown[Moment]
 
     @model_validator(mode="before")
     @classmethod

@@ -6,6 +6,7 @@ from typing import Any
 
 from ricochet.values import ids, times
 from ricochet.values.entity import Entity, Shown, Unaudited
+from ricochet.values.times import Moment
 
 RECEIPTS_KEPT_DAYS = 90
 
@@ -19,7 +20,7 @@ class Receipt(Entity):
     """One inbound postback exactly as it arrived, without its secrets, and its outcome."""
 
     receipt_id: Shown[str]
-    received_at: Shown[str]
+    received_at: Shown[Moment]
     ttl: int = 0
     outcome: Shown[str]
     source: Shown[str | None] = None
@@ -42,13 +43,13 @@ class Receipt(Entity):
         return bool(self.method)
 
 
-def receipt_of_decision(by: str, moment: str, outcome: str, **links: str | None) -> Receipt:
+def receipt_of_decision(by: str, moment: Moment, outcome: str, **links: str | None) -> Receipt:
     """Return the receipt of a decision by `operator:<sub>` or `partner:<partnerId>`."""
     receipt_id = ids.new_receipt_id(moment)
     return Receipt(receipt_id=receipt_id, received_at=moment, outcome=outcome, source=by, **filing(by, moment), **links)
 
 
-def filing(source: str, received_at: str) -> dict[str, Any]:
+def filing(source: str, received_at: Moment) -> dict[str, Any]:
     """Return the receipt's index partition and its expiry."""
     return {
         "source_day": source_day(source, received_at[:10]),

@@ -11,6 +11,7 @@ from ricochet.dynamodb.sharded_index import ShardedIndex
 from ricochet.dynamodb.table import Table
 from ricochet.ledger.receipt import Receipt, source_day, unidentified_days
 from ricochet.values import ids, times
+from ricochet.values.times import Moment
 
 BY_SOURCE_DAY = "bySourceDay"
 
@@ -45,7 +46,7 @@ class ReceiptsTable(Table[Receipt]):
         """Newest first."""
         return self._newest(BY_CLICK, "clickId", click_id, outcome, limit, cursor)
 
-    def between(self, source: str, since: str, until: str) -> Iterator[Receipt]:
+    def between(self, source: str, since: Moment, until: Moment) -> Iterator[Receipt]:
         """Yield what a source sent from one moment to another, at most a day later; the oldest first."""
         for day in dict.fromkeys((since[:10], until[:10])):
             yield from self.query(

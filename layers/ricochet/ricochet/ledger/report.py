@@ -8,6 +8,7 @@ from ricochet.values import ids
 from ricochet.values.entity import Entity
 from ricochet.values.money import Currency, Price
 from ricochet.values.statuses import Status
+from ricochet.values.times import Moment
 
 
 class Report(Entity):
@@ -28,7 +29,7 @@ class Report(Entity):
     payout: Price | None = None
     is_rebill: bool = False  # a conversion of its own on a click that has converted
     changed_by: str | None = None  # `operator:<sub>`, `partner:<partnerId>`; None: the conversion's source
-    received_at: str
+    received_at: Moment
 
     @cached_property
     def conversion_id(self) -> str:

@@ -22,6 +22,7 @@ from ricochet.ledger.report import Report
 from ricochet.ledger.terms import Terms
 from ricochet.values import times
 from ricochet.values.statuses import ClickStatus, Outcome, Status, next_status
+from ricochet.values.times import Moment
 
 ZERO = Decimal(0)
 OFFER_NAME_LENGTH = 64
@@ -49,7 +50,7 @@ class Settlement:
         return self.outcome is Outcome.IGNORED
 
 
-def settle(report: Report, terms: Terms, prior: Conversion | None, moment: str) -> Settlement:
+def settle(report: Report, terms: Terms, prior: Conversion | None, moment: Moment) -> Settlement:
     """Return what `report` changes on these terms. `prior` is the conversion's last known state, None if it is new.
 
     Raise ClickAlreadyConvertedError, ClickExpiredError or ConflictingReplayError if the report must be refused.
@@ -58,7 +59,7 @@ def settle(report: Report, terms: Terms, prior: Conversion | None, moment: str) 
     return _settlement(outcome, prior, after, terms, report.source_status)
 
 
-def credit_owed(prior: Conversion, moment: str, *, by_hand: bool = False) -> Settlement:
+def credit_owed(prior: Conversion, moment: Moment, *, by_hand: bool = False) -> Settlement:
     """Credit what is owed. The version stays, so partners receive nothing; the commission follows `credited`."""
     moment = max(moment, _just_after(prior.updated_at))
     after = prior.with_changes(
@@ -85,7 +86,7 @@ def _settlement(
     )
 
 
-def transition(report: Report, terms: Terms, prior: Conversion | None, moment: str) -> tuple[Conversion, Outcome]:
+def transition(report: Report, terms: Terms, prior: Conversion | None, moment: Moment) -> tuple[Conversion, Outcome]:
     """Return the conversion's next state (`prior` itself if nothing changes) and what that means for the report."""
     if prior is None:
         after = _first_report(report, terms, moment)
@@ -102,7 +103,7 @@ def transition(report: Report, terms: Terms, prior: Conversion | None, moment: s
     return _later_report(report, terms, prior, moment)
 
 
-def _first_report(report: Report, terms: Terms, moment: str) -> Conversion:
+def _first_report(report: Report, terms: Terms, moment: Moment) -> Conversion:
     if report.status is not Status.REVERSED:
         check_open(report, terms)
     amount, currency = _amount(report, terms), report.currency or terms.currency
@@ -139,7 +140,7 @@ def _first_report(report: Report, terms: Terms, moment: str) -> Conversion:
     return conversion if conversion.is_tombstone else _with_row(_credited(conversion, terms))
 
 
-def _complete_tombstone(report: Report, terms: Terms, prior: Conversion, moment: str) -> Conversion:
+def _complete_tombstone(report: Report, terms: Terms, prior: Conversion, moment: Moment) -> Conversion:
     """Record a sale after its own reversal: the conversion gets its click and stays reversed."""
     check_open(report, terms)
     conversion = prior.with_changes(
@@ -156,7 +157,7 @@ def _complete_tombstone(report: Report, terms: Terms, prior: Conversion, moment:
     return _with_row(conversion)
 
 
-def _later_report(report: Report, terms: Terms, prior: Conversion, moment: str) -> tuple[Conversion, Outcome]:
+def _later_report(report: Report, terms: Terms, prior: Conversion, moment: Moment) -> tuple[Conversion, Outcome]:
     status = next_status(prior.status, report.status, allow_reapproval=_may_reapprove(report, terms, prior))
     if status is None or (status is Status.APPROVED and prior.hold_reason and not terms.is_reviewed):
         return prior, Outcome.REPEAT if report.key in prior.reports else Outcome.IGNORED
@@ -167,7 +168,7 @@ def _later_report(report: Report, terms: Terms, prior: Conversion, moment: str) 
     return after, _outcome(prior, after)
 
 
-def _resolve(report: Report, terms: Terms, prior: Conversion, status: Status, moment: str) -> Conversion:
+def _resolve(report: Report, terms: Terms, prior: Conversion, status: Status, moment: Moment) -> Conversion:
     """Return a pending conversion approved or rejected, or a rejected one approved; pending if its money is held.
 
     A rejected conversion that is approved gets a new row: its cancelled one stays.
@@ -179,7 +180,7 @@ def _resolve(report: Report, terms: Terms, prior: Conversion, status: Status, mo
     return after if prior.status is Status.PENDING else _with_row(after)
 
 
-def _reverse(report: Report, prior: Conversion, moment: str) -> Conversion:
+def _reverse(report: Report, prior: Conversion, moment: Moment) -> Conversion:
     """Take back what was credited or is owed, or the part that the source names; the rest stays approved."""
     if _is_partial(report, prior):
         back, status = report.amount or ZERO, Status.APPROVED
@@ -277,7 +278,7 @@ def _is_partial(report: Report, prior: Conversion) -> bool:
     )
 
 
-def _next(report: Report, prior: Conversion, status: Status, moment: str) -> Conversion:
+def _next(report: Report, prior: Conversion, status: Status, moment: Moment) -> Conversion:
     """Return the conversion in `status`, in a new version if that changes it."""
     if status is not prior.status:
         prior = prior.with_changes(
@@ -340,5 +341,5 @@ def _shown_to_partners(click: Click | None, product: Product | None) -> dict[str
     return of_product | ({name: getattr(click, name) for name in (*Tags.model_fields, "ip")} if click else {})
 
 
-def _just_after(moment: str) -> str:
+def _just_after(moment: Moment) -> Moment:
     return times.plus(moment, milliseconds=1)

@@ -16,6 +16,7 @@ from ricochet.ledger.conversion import Conversion, HoldReason
 from ricochet.ledger.conversions_table import ConversionsTable
 from ricochet.ledger.earning import Earning, EarningState, WalletChange
 from ricochet.ledger.receipt import Receipt
+from ricochet.values.times import Moment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -185,7 +186,7 @@ class Ledger:
             request = put(table, conversion, unchanged, version=prior.version, updated=prior.updated_at)
         return Write({"Put": request}, refused=lambda item: ConversionMovedError(Conversion.from_item(item)))
 
-    def _update_click(self, change: ClickChange, received_at: str) -> Write:
+    def _update_click(self, change: ClickChange, received_at: Moment) -> Write:
         """What the click led to takes the place of the user agent, so that most clicks stay one write unit large."""
         sets, removed = "SET #status = :status, outcome = :outcome, postbackAt = :received", "REMOVE userAgent"
         values: dict[str, Any] = {"status": change.status, "outcome": change.outcome.to_item(), "received": received_at}

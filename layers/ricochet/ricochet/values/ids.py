@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from ricochet.errors import InvalidClickIdError
 from ricochet.values import times
+from ricochet.values.times import Moment
 
 _UUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
@@ -50,12 +51,12 @@ def conversion_id(source: str, dedupe_key: tuple[str, ...]) -> str:
     return f"CONV-{digest(source, *dedupe_key)[:24]}"
 
 
-def earning_id(earned_at: str, *parts: object) -> str:
+def earning_id(earned_at: Moment, *parts: object) -> str:
     """Return an id that sorts by time; the same for the same moment and parts, so that a repeat writes the same row."""
     return first_earning_id(earned_at) + digest(*parts)[:16]
 
 
-def first_earning_id(earned_at: str) -> str:
+def first_earning_id(earned_at: Moment) -> str:
     """Return an id that sorts before every earning of that moment, and after all earlier ones."""
     return f"EARN-{times.epoch_milliseconds(earned_at):012X}-"
 
@@ -71,11 +72,11 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_" + "".join(secrets.choice(alphabet) for _ in range(12))
 
 
-def new_receipt_id(received_at: str) -> str:
+def new_receipt_id(received_at: Moment) -> str:
     return f"{first_receipt_id(received_at)}-{secrets.token_hex(8).upper()}"
 
 
-def first_receipt_id(received_at: str) -> str:
+def first_receipt_id(received_at: Moment) -> str:
     """Return an id that sorts before every receipt of that moment, and after all earlier ones."""
     return f"RCPT-{times.epoch_milliseconds(received_at):012X}"
 

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, StringConstraints, ValidationErr
 
 from ricochet.errors import InvalidBodyError, InvalidRequestError
 from ricochet.values import times
+from ricochet.values.times import Moment
 
 MAX_BODY_BYTES = 256 * 1024
 """The longest body that any caller may send."""
@@ -98,6 +99,6 @@ Cidr = Annotated[str, AfterValidator(_cidr)]
 
 Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$"), AfterValidator(_real_day)]
 
-Moment = Annotated[str, AfterValidator(times.read)]
+MomentInput = Annotated[Moment, AfterValidator(times.read)]
 
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]

@@ -8,6 +8,7 @@ from ricochet.delivery.partners.partner_health import PARTNER, Breaker, PartnerH
 from ricochet.dynamodb.expressions import Parameters, put
 from ricochet.dynamodb.table import Table
 from ricochet.values import times
+from ricochet.values.times import Moment
 
 PERMITS = "permits"
 
@@ -29,7 +30,7 @@ class HealthTable(Table[PartnerHealth]):
             return self._put_if(health, "attribute_not_exists(subject)")
         return self._try_put(self._replacement(health, seen))
 
-    def forgiveness(self, partner_id: str, moment: str) -> Parameters | None:
+    def forgiveness(self, partner_id: str, moment: Moment) -> Parameters | None:
         """Return the put, for a transaction, that forgives a partner's failures; None if none are known.
 
         The partner counts as recovering then, and is sent to slowly.
@@ -40,12 +41,12 @@ class HealthTable(Table[PartnerHealth]):
     def _replacement(self, health: PartnerHealth, seen: PartnerHealth) -> Parameters:
         return put(self.name, health, "revision = :seen", seen=seen.revision)
 
-    def claim_probe(self, health: PartnerHealth, lease_until: str) -> bool:
+    def claim_probe(self, health: PartnerHealth, lease_until: Moment) -> bool:
         """Whether the one probe of an open breaker is ours; if its result is not recorded by then, there is another."""
         claimed = health.with_changes(open_until=lease_until, revision=health.revision + 1)
         return health.breaker is Breaker.OPEN and self.put(claimed, health)
 
-    def claim_permit(self, partner_id: str, per_second: float, moment: str) -> bool:
+    def claim_permit(self, partner_id: str, per_second: float, moment: Moment) -> bool:
         """Whether one more postback stays within the partner's rate, counted over all processes."""
         window_seconds = max(1, math.ceil(1 / per_second))
         window = times.epoch_seconds(moment) // window_seconds * window_seconds

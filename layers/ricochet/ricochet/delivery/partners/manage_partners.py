@@ -37,6 +37,7 @@ from ricochet.values.inputs import Name, RowId, as_api_names, ignored_fields, va
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.money import Price
 from ricochet.values.statuses import LEAD_WORDS, Status
+from ricochet.values.times import Moment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -140,8 +141,8 @@ class PartnerInput(Model):
 class Gap(View):
     """A time in which a partner was paused: what happened then can be replayed to it."""
 
-    since: str
-    until: str
+    since: Moment
+    until: Moment
     replay: str = "POST /api/v1/admin/deliveries/replay"
 
 
@@ -165,7 +166,7 @@ class ManagePartners:
         setups: PartnerSetups,
         audit: Audit,
         resolver: Resolver,
-        clock: Callable[[], str] = times.now,
+        clock: Callable[[], Moment] = times.now,
     ) -> None:
         self._partners = partners
         self._setups = setups
@@ -223,7 +224,7 @@ def missed(change: Change[Any]) -> Gap | None:
     return Gap(since=before.paused_at or before.updated_at, until=after.updated_at)
 
 
-def patched(before: Partner, patch: Mapping[str, Any], resolver: Resolver, moment: str) -> Change[Partner]:
+def patched(before: Partner, patch: Mapping[str, Any], resolver: Resolver, moment: Moment) -> Change[Partner]:
     """The partner with `patch` applied to it, checked and not saved yet; a new secret if one was requested.
 
     The secret until now goes on signing beside a new one for a while; the one before it ends with that.

@@ -13,6 +13,7 @@ from ricochet.values.entity import Entity, Masked, Secret, Shown
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.money import Price
 from ricochet.values.statuses import LEAD_WORDS, Status
+from ricochet.values.times import Moment
 
 KEPT_PERIODS = 20
 
@@ -44,8 +45,8 @@ class Filters(Entity):
 class ActivePeriod(Entity):
     """A period in which a partner was active with the same subscription; `until` is None for the current one."""
 
-    since: str
-    until: str | None = None
+    since: Moment
+    until: Moment | None = None
     events: tuple[str, ...]
     filters: Filters
 
@@ -67,17 +68,17 @@ class Partner(Entity):
     filters: Shown[Filters] = Filters()
     signing_secret: Secret[str]
     previous_secret: Secret[str | None] = None
-    previous_secret_until: Masked[str | None] = None
+    previous_secret_until: Masked[Moment | None] = None
     max_per_second: Shown[Price | None] = None  # None: no limit
     reply_updates_status: Shown[bool] = False
     logins: Masked[tuple[str, ...]] = ()  # user ids that may see and set up this partner
     status: Shown[Lifecycle] = Lifecycle.ACTIVE
-    paused_at: Shown[str | None] = None
+    paused_at: Shown[Moment | None] = None
     pause_reason: Shown[str | None] = None
     active_periods: tuple[ActivePeriod, ...] = ()  # the latest, oldest first
     revision: int = 1
-    created_at: Shown[str]
-    updated_at: Shown[str]
+    created_at: Shown[Moment]
+    updated_at: Shown[Moment]
 
     @property
     def rate(self) -> float | None:
@@ -89,7 +90,7 @@ class Partner(Entity):
         """The name that marks conversions whose status this partner changed."""
         return f"partner:{self.partner_id}"
 
-    def paused(self, reason: str, moment: str) -> Self:
+    def paused(self, reason: str, moment: Moment) -> Self:
         """Return the partner paused for this reason."""
         paused = self.with_changes(
             status=Lifecycle.PAUSED,
@@ -100,7 +101,7 @@ class Partner(Entity):
         )
         return paused.with_active_periods(moment)
 
-    def with_active_periods(self, moment: str) -> Self:
+    def with_active_periods(self, moment: Moment) -> Self:
         """Return the partner with a new period, and the last one ended, if its subscription or status changed."""
         current = ActivePeriod(since=moment, events=self.events, filters=self.filters)
         active_periods = list(self.active_periods)
@@ -120,7 +121,7 @@ class Partner(Entity):
         """Return whether the partner was active and subscribed to this when it happened."""
         return any(period.covers(notice) for period in self.active_periods)
 
-    def secrets_at(self, moment: str) -> tuple[str, ...]:
+    def secrets_at(self, moment: Moment) -> tuple[str, ...]:
         """Return the secrets that sign a request at `moment`, newest first: after a rotation both do for a while."""
         if self.previous_secret and self.previous_secret_until and moment < self.previous_secret_until:
             return self.signing_secret, self.previous_secret

@@ -13,12 +13,13 @@ from ricochet.http.attempt import Attempt
 from ricochet.values.entity import PageView, View
 from ricochet.values.money import Currency
 from ricochet.values.statuses import Status
+from ricochet.values.times import Moment
 
 
 class OwnAttempt(View):
     """One request, successful or not. `ms` is how long it took."""
 
-    at: str
+    at: Moment
     ms: int
     status_code: int | None = None
     error: str | None = None
@@ -38,12 +39,12 @@ class OwnDeliverySummary(View):
     version: int
     state: DeliveryState
     attempt_count: int
-    next_attempt_at: str | None = None
+    next_attempt_at: Moment | None = None
     held_by: Hold | None = None
     partner_status: Status | None = None
     detail: str | None = None
-    created_at: str
-    updated_at: str
+    created_at: Moment
+    updated_at: Moment
     status: str  # the partner's own term for it
     payout: str
     currency: Currency
@@ -66,12 +67,12 @@ class OwnDelivery(View):
     url: str | None = None
     attempt_count: int
     attempts: tuple[OwnAttempt, ...]
-    next_attempt_at: str | None = None
+    next_attempt_at: Moment | None = None
     held_by: Hold | None = None
     partner_status: Status | None = None
     detail: str | None = None
-    created_at: str
-    updated_at: str
+    created_at: Moment
+    updated_at: Moment
     status: str  # the partner's own term for it
     payout: str
     currency: Currency

@@ -32,6 +32,7 @@ from ricochet.metrics import Metric
 from ricochet.records import LogLine, Measurement
 from ricochet.values import times
 from ricochet.values.lifecycle import Lifecycle
+from ricochet.values.times import Moment
 
 PROBE_SECONDS = 60
 """Longer than a probe can take: after that, the process that sent it has died, and another probe is sent."""
@@ -103,7 +104,7 @@ class PartnerGate:
         partners: PartnersTable,
         event_bus: EventBus,
         schedule: RetrySchedule,
-        clock: Callable[[], str] = times.now,
+        clock: Callable[[], Moment] = times.now,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._table = health
@@ -134,7 +135,7 @@ class PartnerGate:
             self._sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter
         raise HealthContestedError(f"the health of {partner_id} was changed by others {MAX_TRIES} times")
 
-    def _warn_or_pause(self, health: PartnerHealth, percent: int, moment: str) -> list[HealthChange]:
+    def _warn_or_pause(self, health: PartnerHealth, percent: int, moment: Moment) -> list[HealthChange]:
         """Publish the event first: a crash before the pause or the write then repeats it and never loses it."""
         detail: dict[str, Any] = {"partnerId": health.partner_id, "percent": percent, "failures": health.failures}
         detail |= {"failingSince": health.failing_since, "answeredGone": health.gone_replies}
@@ -152,7 +153,7 @@ class PartnerGate:
         partner = self._partners.get(partner_id)
         return partner if partner is not None and partner.status is Lifecycle.ACTIVE else None
 
-    def _pause(self, partner_id: str, reason: str, moment: str) -> None:
+    def _pause(self, partner_id: str, reason: str, moment: Moment) -> None:
         for _ in range(MAX_TRIES):
             partner = self._active(partner_id)
             if partner is None or self._partners.replace(partner.paused(reason, moment), partner.revision):
@@ -167,7 +168,7 @@ class GateSession:
         self,
         table: HealthTable,
         schedule: RetrySchedule,
-        clock: Callable[[], str],
+        clock: Callable[[], Moment],
         health: dict[str, PartnerHealth],
         gate: PartnerGate,
     ) -> None:
@@ -250,5 +251,5 @@ def _breaker_changes(before: PartnerHealth | None, after: PartnerHealth) -> list
     return [HealthChange(after.partner_id, kinds[after.breaker], detail)]
 
 
-def _seconds_until(until: str | None, moment: str) -> float:
+def _seconds_until(until: Moment | None, moment: Moment) -> float:
     return max(0.0, (times.parse(until or moment) - times.parse(moment)).total_seconds())

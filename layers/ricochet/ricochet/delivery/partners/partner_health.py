@@ -11,6 +11,7 @@ from ricochet.delivery.retry_schedule import MAX_QUEUE_DELAY, RetrySchedule, is_
 from ricochet.http.attempt import Attempt
 from ricochet.values import times
 from ricochet.values.entity import Entity, Shown
+from ricochet.values.times import Moment
 
 OPEN_AFTER = 5
 """Server failures in a row that open the breaker."""
@@ -53,17 +54,17 @@ class Breaker(StrEnum):
 class PartnerHealth(Entity):
     kind: str  # always PARTNER
     subject: str  # the partner's id
-    failing_since: Shown[str | None] = None  # the first failure after the last success
+    failing_since: Shown[Moment | None] = None  # the first failure after the last success
     failures: Shown[int] = 0  # since then
     server_failures: int = 0  # in a row
     gone_replies: int = 0  # 410, in a row
     last_warning: int = 0  # the last warning that was sent, a percentage
     breaker: Shown[Breaker] = Breaker.CLOSED
     times_opened: int = 0  # since it last recovered
-    open_until: Shown[str | None] = None
-    recovered_at: Shown[str | None] = None
+    open_until: Shown[Moment | None] = None
+    recovered_at: Shown[Moment | None] = None
     revision: int = 0
-    updated_at: str
+    updated_at: Moment
     ttl: int
 
     @property
@@ -76,7 +77,7 @@ class Tally:
     """One partner's attempts in one invocation; failures count since its last success."""
 
     succeeded: bool = False
-    first_failure_at: str | None = None
+    first_failure_at: Moment | None = None
     failures: int = 0
     server_failures: int = 0  # in a row
     gone_replies: int = 0  # 410, in a row
@@ -113,7 +114,7 @@ class Tally:
 
 
 def after(
-    before: PartnerHealth | None, partner_id: str, tally: Tally, schedule: RetrySchedule, moment: str
+    before: PartnerHealth | None, partner_id: str, tally: Tally, schedule: RetrySchedule, moment: Moment
 ) -> PartnerHealth | None:
     """Return the partner's health with `tally` added, or None if nothing has to be written."""
     if tally.succeeded and tally.failures == 0 and before is None:
@@ -129,14 +130,14 @@ def after(
     return health.with_changes(updated_at=moment, revision=health.revision + 1, ttl=ttl)
 
 
-def resumed(health: PartnerHealth, moment: str) -> PartnerHealth:
+def resumed(health: PartnerHealth, moment: Moment) -> PartnerHealth:
     """Return the health after an operator reactivates the partner: its failures are forgotten, its rate starts low."""
     return _recovered(health.with_changes(breaker=Breaker.OPEN), moment).with_changes(
         updated_at=moment, revision=health.revision + 1
     )
 
 
-def _recovered(health: PartnerHealth, moment: str) -> PartnerHealth:
+def _recovered(health: PartnerHealth, moment: Moment) -> PartnerHealth:
     health = health.with_changes(failing_since=None, failures=0, server_failures=0, gone_replies=0, last_warning=0)
     if health.breaker is Breaker.OPEN:
         return health.with_changes(breaker=Breaker.RECOVERING, open_until=None, recovered_at=moment)
@@ -145,7 +146,7 @@ def _recovered(health: PartnerHealth, moment: str) -> PartnerHealth:
     return health
 
 
-def _failed(health: PartnerHealth, tally: Tally, schedule: RetrySchedule, moment: str) -> PartnerHealth:
+def _failed(health: PartnerHealth, tally: Tally, schedule: RetrySchedule, moment: Moment) -> PartnerHealth:
     server_failed_before = health.server_failures if tally.server_failures == tally.failures else 0
     gone_before = health.gone_replies if tally.gone_replies == tally.failures else 0
     health = health.with_changes(
@@ -162,7 +163,7 @@ def _failed(health: PartnerHealth, tally: Tally, schedule: RetrySchedule, moment
     return _opened(health, schedule, moment) if opens[health.breaker] else health
 
 
-def _opened(health: PartnerHealth, schedule: RetrySchedule, moment: str) -> PartnerHealth:
+def _opened(health: PartnerHealth, schedule: RetrySchedule, moment: Moment) -> PartnerHealth:
     """Return the health with an open breaker; probes follow the retry schedule, at most 15 minutes apart."""
     times_opened = health.times_opened + 1
     delays = schedule.delays or (MAX_QUEUE_DELAY,)
@@ -171,7 +172,7 @@ def _opened(health: PartnerHealth, schedule: RetrySchedule, moment: str) -> Part
     return health.with_changes(breaker=Breaker.OPEN, times_opened=times_opened, open_until=until, recovered_at=None)
 
 
-def rate_at(health: PartnerHealth | None, max_per_second: float | None, moment: str) -> float | None:
+def rate_at(health: PartnerHealth | None, max_per_second: float | None, moment: Moment) -> float | None:
     """Return how many requests per second the partner may get at `moment`; None if there is no limit."""
     if health is None or health.breaker is not Breaker.RECOVERING:
         return max_per_second
@@ -179,7 +180,7 @@ def rate_at(health: PartnerHealth | None, max_per_second: float | None, moment: 
     return ramp if max_per_second is None else min(ramp, max_per_second)
 
 
-def _ramp(health: PartnerHealth, moment: str) -> float:
+def _ramp(health: PartnerHealth, moment: Moment) -> float:
     if health.recovered_at is None:
         return FULL_RATE
     seconds = max(0.0, (times.parse(moment) - times.parse(health.recovered_at)).total_seconds())
@@ -187,7 +188,7 @@ def _ramp(health: PartnerHealth, moment: str) -> float:
     return min(FULL_RATE, FIRST_RATE * math.pow(2, doublings))
 
 
-def percent_to_pause(health: PartnerHealth, moment: str) -> int:
+def percent_to_pause(health: PartnerHealth, moment: Moment) -> int:
     """Return how far the partner is on the way to a pause: both its hours and its attempts must reach the limit."""
     if health.gone_replies >= GONE_IN_A_ROW:
         return 100
@@ -197,7 +198,7 @@ def percent_to_pause(health: PartnerHealth, moment: str) -> int:
     return int(100 * max(0.0, min(1.0, hours / PAUSE_AFTER_HOURS, health.failures / PAUSE_AFTER_ATTEMPTS)))
 
 
-def warning_due(health: PartnerHealth, moment: str) -> int | None:
+def warning_due(health: PartnerHealth, moment: Moment) -> int | None:
     """Return the highest warning percentage that was reached and not sent yet."""
     percent = percent_to_pause(health, moment)
     reached = [warning for warning in WARNING_PERCENTS if health.last_warning < warning <= percent]

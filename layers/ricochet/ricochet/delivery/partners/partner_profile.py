@@ -31,6 +31,7 @@ from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.masking import masked
 from ricochet.values.money import Price
 from ricochet.values.statuses import Status
+from ricochet.values.times import Moment
 
 TEST = Limits(connect=1.0, total=5.0)
 
@@ -49,19 +50,19 @@ class Profile(View):
     events: tuple[str, ...]
     status_words: dict[str, str]
     filters: Filters
-    previous_secret_until: str | None = None
+    previous_secret_until: Moment | None = None
     max_per_second: Price | None = None
     reply_updates_status: bool
     status: Lifecycle
-    paused_at: str | None = None
+    paused_at: Moment | None = None
     pause_reason: str | None = None
-    created_at: str
-    updated_at: str
+    created_at: Moment
+    updated_at: Moment
 
 
 class SigningSecret(View):
     signing_secret: str
-    previous_secret_until: str
+    previous_secret_until: Moment
 
 
 class SampleRequest(Model):
@@ -96,7 +97,7 @@ class PartnerProfile:
         audit: Audit,
         resolver: Resolver,
         sender: Sender,
-        clock: Callable[[], str] = times.now,
+        clock: Callable[[], Moment] = times.now,
     ) -> None:
         self._partners = partners
         self._audit = audit
@@ -150,7 +151,7 @@ class PartnerProfile:
         return self._audit.record_change(action, after.partner_id, change)
 
 
-def _sample(partner: Partner, status: Status, moment: str) -> Delivery:
+def _sample(partner: Partner, status: Status, moment: Moment) -> Delivery:
     """A delivery whose ids begin with `test_`, the `webhook-id` among them, so that nobody takes it for money."""
     test_id = ids.new_id("test")
     notice = Notice(
