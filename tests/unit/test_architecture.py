@@ -144,17 +144,36 @@ def test_each_mechanism_of_storage_has_one_place(text):
     assert using == ({f"ricochet.{ONE_PLACE[text]}"} if ONE_PLACE[text] else set())
 
 
+OUTSIDE = {"boto3", "botocore", "http", "requests", "socket", "ssl", "urllib3"}
+REACHES_OUTSIDE = {
+    *("clients", "delivery.queues", "delivery.event_bus", "intake.postback_queue", "delivery.partners.partner_gate"),
+    *("delivery.partners.manage_partners", "http.addresses"),  # they read addresses and refusals, and open nothing
+}
+
+
 @pytest.mark.parametrize("module", MODULES)
-def test_only_what_calls_aws_knows_its_errors(module):
-    name = module.rpartition(".")[2]
-    calls_aws = part_of(module) == "dynamodb" or name in {
-        "clients",
-        "queues",
-        "postback_queue",
-        "event_bus",
-        "partner_gate",
-    }
-    assert calls_aws or "botocore" not in {imported.partition(".")[0] for imported in imports_of(path_of(module))}
+def test_only_clients_tables_and_queues_reach_outside(module):
+    """Everything else is pure, or calls one of them."""
+    name = module.removeprefix("ricochet.")
+    if part_of(module) == "dynamodb" or (part_of(module) == "http" and name not in {"http.plain_url", "http.outbound"}):
+        return
+    imported = {one.partition(".")[0] for one in imports_of(path_of(module))}
+    assert name in REACHES_OUTSIDE or not imported & OUTSIDE
+
+
+WITHOUT_A_USE_CASE = {
+    *("get_api_docs", "get_wallet", "list_earnings", "list_products"),  # one read, or a file
+    *("get_click", "track_click"),  # clicks.read_click
+    *("receive_postback", "receive_network_postback", "retry_postbacks"),  # intake.intake
+}
+
+
+@pytest.mark.parametrize("folder", sorted(path.parent.name for path in FUNCTIONS.glob("*/app.py")))
+def test_a_function_and_its_use_case_have_the_same_name(folder):
+    named = [module for module in MODULES if module.rpartition(".")[2] == folder]
+    imported = imports_of(FUNCTIONS / folder / "app.py")
+    assert len(named) == (folder not in WITHOUT_A_USE_CASE)
+    assert set(named) <= imported
 
 
 @pytest.mark.parametrize("module", MODULES)
