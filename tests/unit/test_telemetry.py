@@ -416,3 +416,9 @@ def test_a_line_of_metrics_names_units_and_the_one_service(written):
     assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]} == {
         metric.title: metric.unit for metric in (Metric.FIRST_ATTEMPTS_DELIVERED, Metric.FIRST_DELIVERY_LATENCY)
     }
+
+
+def test_a_log_line_is_one_line_whatever_was_sent(written):
+    reason = "preset: \u0085\u2028\u2029 is unknown"
+    lines = written(lambda: telemetry.logger.info("refused", extra={"reason": reason}))
+    assert [line["reason"] for line in lines.log] == [reason]

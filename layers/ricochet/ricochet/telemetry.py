@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import warnings
 from collections.abc import Iterable
+from functools import partial
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
@@ -21,7 +23,8 @@ RESULTS_IN_A_LINE = 25
 # Many requests have nothing to count.
 warnings.filterwarnings("ignore", message="No application metrics to publish")
 
-logger = Logger()
+# ASCII only: what others sent may hold line separators of Unicode, and readers of logs split lines there.
+logger = Logger(json_serializer=partial(json.dumps, default=str, separators=(",", ":")))
 metrics = Metrics(service=SERVICE)
 by_dimension = AmazonCloudWatchEMFProvider(service=SERVICE)
 
