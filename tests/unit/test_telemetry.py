@@ -13,7 +13,7 @@ from ricochet.delivery.apply_partner_replies import ReplyResult
 from ricochet.delivery.delivery import DeliveryState, Hold
 from ricochet.delivery.partner_reply import PartnerReply
 from ricochet.delivery.partners import partner_gate
-from ricochet.delivery.partners.partner_gate import HealthChange, HealthChangeKind, HealthChanges
+from ricochet.delivery.partners.partner_gate import HealthChange, HealthChanges
 from ricochet.delivery.partners.partner_health import Breaker, PartnerHealth
 from ricochet.errors import (
     ClickExpiredError,
@@ -352,21 +352,29 @@ def test_a_retrys_age_is_measured_from_the_rows_first_day(written):
     assert written(lambda: telemetry.record_each([row])).values()["RetryAge"] == [3600]
 
 
-@pytest.mark.parametrize("kind", HealthChangeKind)
-def test_a_change_in_a_partners_health_is_counted_and_logged(written, kind):
-    changes = HealthChanges([HealthChange("part_1", kind, {"failures": 5})])
+@pytest.mark.parametrize(
+    ("metric", "kind"),
+    [
+        (Metric.BREAKER_OPENED, "breaker_opened"),
+        (Metric.BREAKER_HALF_OPEN, "breaker_half_open"),
+        (Metric.BREAKER_CLOSED, "breaker_closed"),
+        (Metric.PARTNER_FAILING, "partner_failing"),
+        (Metric.PARTNER_PAUSED, "partner_paused"),
+    ],
+)
+def test_a_change_in_a_partners_health_is_counted_and_logged(written, metric, kind):
+    changes = HealthChanges([HealthChange("part_1", metric, {"failures": 5})])
     lines = written(lambda: telemetry.record(changes))
-    assert lines.counts() == {kind.metric.title: 1}
-    assert kind.metric.name == kind.name
+    assert lines.counts() == {metric.title: 1}
     assert [(entry["message"], entry["partner_id"]) for entry in lines.log] == [(kind, "part_1")]
 
 
 @pytest.mark.parametrize(
     ("was", "now", "kind"),
     [
-        (Breaker.CLOSED, Breaker.OPEN, HealthChangeKind.BREAKER_OPENED),
-        (Breaker.OPEN, Breaker.RECOVERING, HealthChangeKind.BREAKER_HALF_OPEN),
-        (Breaker.RECOVERING, Breaker.CLOSED, HealthChangeKind.BREAKER_CLOSED),
+        (Breaker.CLOSED, Breaker.OPEN, "breaker_opened"),
+        (Breaker.OPEN, Breaker.RECOVERING, "breaker_half_open"),
+        (Breaker.RECOVERING, Breaker.CLOSED, "breaker_closed"),
     ],
 )
 def test_each_move_of_a_breaker_is_a_change_of_its_own(was, now, kind):

@@ -270,8 +270,8 @@ def test_a_product_that_changes_to_secret_mode_gets_a_token(manage):
 
 
 def test_two_operators_do_not_overwrite_each_other(manage, mine):
-    manage._products.rows["mine"] = mine.with_changes(revision=5)
-    manage._products.get = lambda product_id: mine
+    manage.products.rows["mine"] = mine.with_changes(revision=5)
+    manage.products.get = lambda product_id: mine
     with pytest.raises(ChangedMeanwhileError):
         update(manage, "mine", {"name": "New"})
 
@@ -281,7 +281,7 @@ def test_each_change_leaves_a_line_in_the_audit(manage):
     update(manage, "mine", {"name": "New"})
     with pytest.raises(InvalidRequestError):
         update(manage, "mine", {"name": ""})
-    created, updated = manage._audit.lines
+    created, updated = manage.audit.lines
     assert (created["action"], created["resource"], created["before"]) == ("product.created", "mine", {})
     assert (updated["action"], updated["before"], updated["after"]) == (
         "product.updated",

@@ -191,7 +191,7 @@ def test_delivery_held_at_the_gate_uses_no_attempt():
 
 def test_message_whose_next_message_was_refused_comes_back():
     world = World(a_delivery(attempt_count=0), answer=500)
-    world.retry._retry_queue.send = lambda rows, moment: refuse(rows)
+    world.retry.retry_queue.send = lambda rows, moment: refuse(rows)
     with pytest.raises(QueueRefusedError):
         world.process()
     assert world.row.attempt_count == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import StringConstraints
@@ -49,11 +50,11 @@ class NewClick(View):
     tracking_url: str
 
 
+@dataclass(frozen=True)
 class CreateClick:
-    def __init__(self, products: ProductsTable, clicks: ClicksTable, clock: Callable[[], Moment] = times.now) -> None:
-        self._products = products
-        self._clicks = clicks
-        self._clock = clock
+    products: ProductsTable
+    clicks: ClicksTable
+    clock: Callable[[], Moment] = times.now
 
     @classmethod
     def from_settings(cls, client: DynamoDBClient, settings: CreateClickSettings) -> Self:
@@ -64,7 +65,7 @@ class CreateClick:
     ) -> NewClick:
         """Raise ProductNotFoundError, ProductPausedError, or TaskUrlNotAllowedError for a URL of another host."""
         product, task_url = self._product_and_url(product_id, request.task_url)
-        moment = self._clock()
+        moment = self.clock()
         expires_at = times.plus(moment, hours=product.click_ttl_hours)
         click = Click(
             click_id=ids.new_click_id(),
@@ -77,7 +78,7 @@ class CreateClick:
             ttl=ttl_of(expires_at),
             **request.model_dump() | {"task_url": task_url},
         )
-        self._clicks.create(click)
+        self.clicks.create(click)
         postback_url = task_urls.postback_url(public_base_url, click.click_id)
         return NewClick(
             click_id=click.click_id,
@@ -89,7 +90,7 @@ class CreateClick:
     def _product_and_url(self, product_id: str, task_url: str | None) -> tuple[Product, str]:
         """Return the product and its task URL; a refusal by the cached product is checked against the fresh one."""
         refusal: RequestError = ProductNotFoundError()
-        for product in self._products.cached_then_fresh(product_id):
+        for product in self.products.cached_then_fresh(product_id):
             try:
                 return product, _checked_url(product, task_url)
             except RequestError as error:

@@ -128,28 +128,26 @@ class Products(PageView[ProductView]):
     pass
 
 
+@dataclass(frozen=True)
 class ManageProducts:
-    def __init__(
-        self, products: ProductsTable, audit: Audit, default_currency: str, clock: Callable[[], Moment] = times.now
-    ) -> None:
-        self._products = products
-        self._audit = audit
-        self._default_currency = default_currency
-        self._clock = clock
+    products: ProductsTable
+    audit: Audit
+    default_currency: str
+    clock: Callable[[], Moment] = times.now
 
     def create(self, fields: Mapping[str, Any]) -> Change[Product]:
         """InvalidRequestError; ProductExistsError if the id is taken."""
-        given, moment = validate(fields, ProductInput), self._clock()
+        given, moment = validate(fields, ProductInput), self.clock()
         proof = _new_proof(given.postback_auth.mode)
         product = self._product(given, given.product_id or ids.new_id("prod"), moment, moment)
         product = product.with_changes(**proof.stored)
-        if not self._products.create(product):
+        if not self.products.create(product):
             raise ProductExistsError(f"product {product.product_id} exists already")
         change = Change(None, product, proof.shown, _warnings(product, fields))
-        return self._audit.record_change("product.created", product.product_id, change)
+        return self.audit.record_change("product.created", product.product_id, change)
 
     def get(self, product_id: str) -> Product:
-        product = self._products.get(product_id)
+        product = self.products.get(product_id)
         if product is None:
             raise ProductNotFoundError
         return product
@@ -165,15 +163,15 @@ class ManageProducts:
         proof = _Proof({"postback_token_hash": before.postback_token_hash, "postback_secret": before.postback_secret})
         if given.rotate_postback_token or mode is not before.postback_auth.mode:
             proof = _new_proof(mode)
-        after = self._product(given, product_id, before.created_at, self._clock())
+        after = self._product(given, product_id, before.created_at, self.clock())
         after = after.with_changes(revision=before.revision + 1, **proof.stored)
-        if not self._products.replace(after, before.revision):
+        if not self.products.replace(after, before.revision):
             raise ChangedMeanwhileError("the product was changed at the same time; read it again")
         change = Change(before, after, proof.shown, _warnings(after, patch))
-        return self._audit.record_change("product.updated", product_id, change)
+        return self.audit.record_change("product.updated", product_id, change)
 
     def list_page(self, status: Lifecycle | None, limit: int, cursor: str | None) -> Page[Product]:
-        return self._products.list_page(status, limit, cursor)
+        return self.products.list_page(status, limit, cursor)
 
     def _product(self, given: ProductInput, product_id: str, created_at: Moment, moment: Moment) -> Product:
         fields = given.model_dump(exclude={"product_id", "rotate_postback_token"})
@@ -182,7 +180,7 @@ class ManageProducts:
             | {
                 "product_id": product_id,
                 "allowed_hosts": given.allowed_hosts or (host_of(given.task_url),),
-                "currency": given.currency or self._default_currency,
+                "currency": given.currency or self.default_currency,
                 "postback_auth": PostbackAuth(**given.postback_auth.model_dump()),
                 "caps": Caps(**given.caps.model_dump()),
                 "created_at": created_at,

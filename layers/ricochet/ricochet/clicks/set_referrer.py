@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import StringConstraints
@@ -32,14 +33,14 @@ class ReferralCode(View):
     referrer_id: str | None
 
 
+@dataclass(frozen=True)
 class SetReferrer:
-    def __init__(self, users: UsersTable, clock: Callable[[], Moment] = times.now) -> None:
-        self._users = users
-        self._clock = clock
+    users: UsersTable
+    clock: Callable[[], Moment] = times.now
 
     def own_code(self, user_id: str) -> ReferralCode:
         """The code by which this user brings others, and who brought this user."""
-        return ReferralCode.from_entity(self._users.register_code(user_id, ids.referral_code(user_id)))
+        return ReferralCode.from_entity(self.users.register_code(user_id, ids.referral_code(user_id)))
 
     def __call__(self, user_id: str, request: ReferrerRequest) -> Referrer:
         """Set the referrer, once; to set the same again is no error.
@@ -50,9 +51,9 @@ class SetReferrer:
         if referrer_id == user_id:
             raise ReferrerIsSelfError
         try:
-            self._users.set_referrer(user_id, referrer_id, self._clock())
+            self.users.set_referrer(user_id, referrer_id, self.clock())
         except ReferrerAlreadySetError:
-            user = self._users.get(user_id)
+            user = self.users.get(user_id)
             if user is None or user.referrer_id != referrer_id:
                 raise
         return Referrer(referrer_id=referrer_id)
@@ -65,7 +66,7 @@ class SetReferrer:
         code = request.referral_code.upper()
         if code == ids.referral_code(user_id):
             return user_id
-        referrer_id = self._users.find_by_code(code)
+        referrer_id = self.users.find_by_code(code)
         if referrer_id is None:
             raise ReferrerNotFoundError
         return referrer_id

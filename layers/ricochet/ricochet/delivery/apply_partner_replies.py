@@ -30,16 +30,16 @@ class ReplyResult:
         yield Measurement(Metric.PARTNER_REPLIES_APPLIED if self.settlement else Metric.PARTNER_REPLIES_IGNORED)
 
 
+@dataclass(frozen=True)
 class ApplyPartnerReply:
-    def __init__(self, decisions: DecideConversion) -> None:
-        self._decisions = decisions
+    decisions: DecideConversion
 
     def __call__(self, reply: PartnerReply) -> Settlement | None:
         """Return what was written, or None if the reply is not possible, or not any more."""
         reason = f"the reply to {reply.delivery_id}"
         decision = Decision(f"partner:{reply.partner_id}", reply.status, reason, is_reviewed=False)
         try:
-            return self._decisions(
+            return self.decisions(
                 decision, reply.conversion_id, lambda prior: check_reply(reply.status, reply.version, prior)
             )
         except RequestError:

@@ -33,9 +33,9 @@ class DistributeConversions(DeliveryWorker):
         """
         result, recorded_before = DistributionResult(), list[Delivery]()
         conversions = list(filter(None, map(_new_version, records)))
-        partners = self._partners.active() if conversions else []
+        partners = self.partners.active() if conversions else []
         attempts = [one for conversion in conversions for one in self._plan(conversion, partners, recorded_before)]
-        gate = self._gate.open_session() if attempts else None
+        gate = self.gate.open_session() if attempts else None
         done = run_per_partner(
             attempts,
             lambda attempt: self._deliver(attempt, gate, has_time),
@@ -56,7 +56,7 @@ class DistributeConversions(DeliveryWorker):
     ) -> Iterable[_FirstAttempt]:
         """Yield the attempts to make; append to `recorded_before` rows whose message may never have been sent."""
         notice = Notice.of(conversion)
-        recorded = self._deliveries.of_conversion(conversion.conversion_id)
+        recorded = self.deliveries.of_conversion(conversion.conversion_id)
         for partner in partners:
             rows = [row for row in recorded if row.partner_id == partner.partner_id]
             row = next((row for row in rows if row.version == conversion.version), None)
@@ -65,18 +65,18 @@ class DistributeConversions(DeliveryWorker):
                 self._forward_reply(row, partner)
             elif partner.is_subscribed(notice) and conversion.changed_by != partner.actor:
                 row = new_delivery(
-                    conversion.conversion_id, conversion.version, partner.partner_id, notice, self._clock()
+                    conversion.conversion_id, conversion.version, partner.partner_id, notice, self.clock()
                 )
-                yield _FirstAttempt(row, partner, delay_for_other_versions(rows, self._clock()))
+                yield _FirstAttempt(row, partner, delay_for_other_versions(rows, self.clock()))
 
     def _deliver(self, attempt: _FirstAttempt, gate: GateSession | None, has_time: Callable[[], bool]) -> Delivery:
         row, partner = attempt.delivery, attempt.partner
         if attempt.delay is not None:
-            row = held_back(row, attempt.delay, self._clock())
+            row = held_back(row, attempt.delay, self.clock())
         elif gate is not None and has_time():
             held = self._held_at_gate(row, partner, gate)
             row = held or self._attempt(row.with_changes(attempt_count=1), partner, gate)
-        if self._deliveries.put_first(row):
+        if self.deliveries.put_first(row):
             self._forward_reply(row, partner)
         return row
 

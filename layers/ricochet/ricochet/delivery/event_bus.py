@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ricochet.errors import QueueRefusedError
@@ -13,14 +14,14 @@ if TYPE_CHECKING:
 SOURCE = "ricochet"
 
 
+@dataclass(frozen=True)
 class EventBus:
-    def __init__(self, client: EventBridgeClient) -> None:
-        self._client = client
+    client: EventBridgeClient
 
     def publish(self, kind: str, detail: dict[str, Any]) -> None:
         """Raise QueueRefusedError if the bus refuses the event."""
         entry: Any = {"Source": SOURCE, "DetailType": kind, "Detail": json.dumps(detail)}
-        reply = self._client.put_events(Entries=[entry])
+        reply = self.client.put_events(Entries=[entry])
         if reply.get("FailedEntryCount"):
             refused = [f"{one.get('ErrorCode')}: {one.get('ErrorMessage')}" for one in reply["Entries"]]
             raise QueueRefusedError(f"the event {kind} was refused", refused)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
@@ -98,27 +99,21 @@ class Undelivered(PageView[UndeliveredSum]):
     """What partners have not received, the most valuable first, as far as it was read; `next_cursor` leads on."""
 
 
+@dataclass(frozen=True)
 class ManageDeliveries:
-    def __init__(
-        self,
-        partners: PartnersTable,
-        deliveries: DeliveriesTable,
-        audit: Audit,
-        clock: Callable[[], Moment] = times.now,
-    ) -> None:
-        self._partners = partners
-        self._deliveries = deliveries
-        self._audit = audit
-        self._clock = clock
+    partners: PartnersTable
+    deliveries: DeliveriesTable
+    audit: Audit
+    clock: Callable[[], Moment] = times.now
 
     def list_page(self, query: DeliveryQuery, limit: int, cursor: str | None) -> Page[Delivery]:
         """Newest first. A page may hold fewer than `limit` where few of many are asked for, and there may be more."""
         if query.conversion_id is not None:
-            return self._deliveries.page_of_conversion(query.conversion_id, limit, cursor)
-        return self._deliveries.list_page(query.listing(query.partner_id), limit, cursor)
+            return self.deliveries.page_of_conversion(query.conversion_id, limit, cursor)
+        return self.deliveries.list_page(query.listing(query.partner_id), limit, cursor)
 
     def get(self, conversion_id: str, version: str, partner_id: str) -> Delivery:
-        return found(self._deliveries, conversion_id, version, partner_id)
+        return found(self.deliveries, conversion_id, version, partner_id)
 
     def replay(self, conversion_id: str, version: str, partner_id: str) -> Change[Delivery]:
         """The delivery, to be tried again from the next minute on, at its partner's rate.
@@ -128,21 +123,21 @@ class ManageDeliveries:
         before = self.get(conversion_id, version, partner_id)
         if not before.state.is_terminal:
             raise DeliveryUnderWayError
-        partner = self._partners.get(partner_id)
+        partner = self.partners.get(partner_id)
         if partner is None or partner.status is Lifecycle.ARCHIVED:
             raise PartnerArchivedError
-        change = Change(before, restarted(before, self._clock()))
-        if not self._deliveries.replace(change.after, before):
+        change = Change(before, restarted(before, self.clock()))
+        if not self.deliveries.replace(change.after, before):
             raise ChangedMeanwhileError("the delivery was changed at the same time; read it again")
         ids = {name: getattr(before, name) for name in ("delivery_id", "conversion_id", "partner_id")}
-        return self._audit.record_change("delivery.replayed", before.delivery_id, change, **ids)
+        return self.audit.record_change("delivery.replayed", before.delivery_id, change, **ids)
 
     def undelivered(self, cursor: str | None, has_time: Callable[[], bool]) -> Undelivered:
         """Add up the value of what waits or is parked, as far as `has_time` allows."""
         sums: dict[tuple[str, str], UndeliveredSum] = {}
         states, after = _rest(decode_cursor("undelivered", cursor))
         for state in states:
-            for row in self._deliveries.walk(Listing(state=state), after):
+            for row in self.deliveries.walk(Listing(state=state), after):
                 key = row.partner_id, row.notice.currency
                 empty = UndeliveredSum(partner_id=key[0], currency=key[1], oldest=row.created_at)
                 sums[key] = sums.get(key, empty).plus(row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -68,12 +69,12 @@ class PartnerReply(Entity):
         }
 
 
+@dataclass(frozen=True)
 class PartnerReplyQueue:
     """Replies that may change a conversion; the functions that send postbacks have no rights on the ledger."""
 
-    def __init__(self, client: SQSClient, url: str) -> None:
-        self._client = client
-        self._url = url
+    client: SQSClient
+    url: str
 
     def put(self, reply: PartnerReply) -> None:
-        self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(reply.to_item()))
+        self.client.send_message(QueueUrl=self.url, MessageBody=json.dumps(reply.to_item()))

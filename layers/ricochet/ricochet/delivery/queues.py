@@ -63,12 +63,12 @@ class DeliveryMessage:
         )
 
 
+@dataclass(frozen=True)
 class DeliveryQueue:
     """A queue of deliveries, grouped by partner so that a busy one does not hold up the others."""
 
-    def __init__(self, client: SQSClient, url: str) -> None:
-        self._client = client
-        self._url = url
+    client: SQSClient
+    url: str
 
     def send(self, deliveries: Sequence[Delivery], moment: Moment) -> None:
         """Send one message each, delayed until its next attempt, ten to a call.
@@ -93,7 +93,7 @@ class DeliveryQueue:
             }
             for number, delivery in enumerate(batch)
         ]
-        reply = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
+        reply = self.client.send_message_batch(QueueUrl=self.url, Entries=entries)
         return [batch[int(entry["Id"])] for entry in reply.get("Failed", [])]
 
 
@@ -103,24 +103,24 @@ class ParkedMessage:
     body: str
 
 
+@dataclass(frozen=True)
 class ParkingQueue:
     """The messages of deliveries that were given up, for an operator to redrive."""
 
-    def __init__(self, client: SQSClient, url: str) -> None:
-        self._client = client
-        self._url = url
+    client: SQSClient
+    url: str
 
     def size(self) -> int:
         """Return about how many messages there are."""
         name: Any = "ApproximateNumberOfMessages"
-        reply = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
+        reply = self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=[name])
         return int(reply["Attributes"][name])
 
     def take(self, limit: int) -> Iterator[ParkedMessage]:
         """Receive at most `limit` messages; those that are not deleted become visible again after a minute."""
         while limit > 0:
-            reply = self._client.receive_message(
-                QueueUrl=self._url,
+            reply = self.client.receive_message(
+                QueueUrl=self.url,
                 MaxNumberOfMessages=min(BATCH, limit),
                 VisibilityTimeout=HIDDEN_SECONDS,
                 WaitTimeSeconds=1,  # long polling asks all of the queue's servers
@@ -132,4 +132,4 @@ class ParkingQueue:
             yield from (ParkedMessage(message["ReceiptHandle"], message["Body"]) for message in messages)
 
     def delete(self, message: ParkedMessage) -> None:
-        self._client.delete_message(QueueUrl=self._url, ReceiptHandle=message.handle)
+        self.client.delete_message(QueueUrl=self.url, ReceiptHandle=message.handle)

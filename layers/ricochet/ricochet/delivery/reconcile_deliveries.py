@@ -85,22 +85,14 @@ class Reconciliation:
         return self.summary() | found
 
 
+@dataclass(frozen=True)
 class ReconcileDeliveries:
-    def __init__(
-        self,
-        partners: PartnersTable,
-        conversions: ConversionsTable,
-        deliveries: DeliveriesTable,
-        sweeps: SweepsTable,
-        parking: DeliveryQueue,
-        clock: Callable[[], Moment] = times.now,
-    ) -> None:
-        self._partners = partners
-        self._conversions = conversions
-        self._deliveries = deliveries
-        self._sweeps = sweeps
-        self._parking = parking
-        self._clock = clock
+    partners: PartnersTable
+    conversions: ConversionsTable
+    deliveries: DeliveriesTable
+    sweeps: SweepsTable
+    parking: DeliveryQueue
+    clock: Callable[[], Moment] = times.now
 
     @classmethod
     def from_settings(cls, dynamodb: DynamoDBClient, sqs: SQSClient, settings: ReconcileSettings) -> Self:
@@ -119,10 +111,10 @@ class ReconcileDeliveries:
 
         What is found is due at once, and released at its partner's rate.
         """
-        moment = self._clock()
+        moment = self.clock()
         latest = until or times.plus(moment, minutes=-GRACE_MINUTES)
         result = Reconciliation(until=since or self._start(latest))
-        partners = [partner for partner in self._partners.all() if partner.status is not Lifecycle.ARCHIVED]
+        partners = [partner for partner in self.partners.all() if partner.status is not Lifecycle.ARCHIVED]
         for start, end in _slices(result.until, latest):
             if not has_time():
                 result.is_complete = False
@@ -130,27 +122,27 @@ class ReconcileDeliveries:
             self._sweep(partners, start, end, result)
             result.until = end
             if since is None and until is None:
-                self._sweeps.advance(end)
+                self.sweeps.advance(end)
         self._check_waiting(until or times.plus(moment, hours=-STRANDED_HOURS), has_time, result)
         return result
 
     def _start(self, latest: Moment) -> Moment:
-        swept = self._sweeps.swept_until()
+        swept = self.sweeps.swept_until()
         return times.plus(swept, hours=-OVERLAP_HOURS) if swept else times.plus(latest, hours=-FIRST_SWEEP_HOURS)
 
     def _sweep(self, partners: list[Partner], start: Moment, end: Moment, result: Reconciliation) -> None:
         shards = [shard for day in dict.fromkeys((start[:10], end[:10])) for shard in day_shards(day)]
-        changed = (row for shard in shards for row in self._conversions.changed(shard, start, end))
+        changed = (row for shard in shards for row in self.conversions.changed(shard, start, end))
         with ThreadPoolExecutor(THREADS, thread_name_prefix="sweep") as pool:
             for batch in batched(changed, 20 * THREADS, strict=False):
                 for found in pool.map(lambda conversion: self._missing(conversion, partners), batch):
                     result.conversions += 1
-                    result.missing += [row for row in found if self._deliveries.put_first(row)]
+                    result.missing += [row for row in found if self.deliveries.put_first(row)]
 
     def _missing(self, conversion: Conversion, partners: list[Partner]) -> list[Delivery]:
         if conversion.is_tombstone:
             return []
-        moment = self._clock()
+        moment = self.clock()
         oldest = times.plus(moment, days=-CHECKED_DAYS)
         wanted = [
             (version, partner)
@@ -160,7 +152,7 @@ class ReconcileDeliveries:
         ]
         if not wanted:
             return []
-        recorded = {(row.version, row.partner_id) for row in self._deliveries.of_conversion(conversion.conversion_id)}
+        recorded = {(row.version, row.partner_id) for row in self.deliveries.of_conversion(conversion.conversion_id)}
         return [
             due_delivery(conversion.conversion_id, version, partner, moment)
             for version, partner in wanted
@@ -168,8 +160,8 @@ class ReconcileDeliveries:
         ]
 
     def _check_waiting(self, latest: Moment, has_time: Callable[[], bool], result: Reconciliation) -> None:
-        moment = self._clock()
-        waiting = (row for shard in shards_of(DeliveryState.RETRYING) for row in self._deliveries.in_state(shard))
+        moment = self.clock()
+        waiting = (row for shard in shards_of(DeliveryState.RETRYING) for row in self.deliveries.in_state(shard))
         for batch in batched(waiting, BATCH, strict=False):
             if not has_time():
                 result.is_complete = False
@@ -177,14 +169,14 @@ class ReconcileDeliveries:
             self._give_up([row for row in batch if _is_about_to_expire(row, moment)], moment, result)
             stranded = [row for row in batch if _is_stranded(row, latest) and not _is_about_to_expire(row, moment)]
             result.stranded += [
-                row for row in stranded if self._deliveries.replace(in_due_index(row, moment, moment), row)
+                row for row in stranded if self.deliveries.replace(in_due_index(row, moment, moment), row)
             ]
 
     def _give_up(self, rows: list[Delivery], moment: Moment, result: Reconciliation) -> None:
         """Send the messages before the rows change: a surplus message is ignored, a row parked without one is lost."""
         ends = [ended(row, DeliveryState.PARKED, moment, "it waited until its row was about to expire") for row in rows]
-        self._parking.send(ends, moment)
-        result.given_up += [end for end, row in zip(ends, rows, strict=True) if self._deliveries.replace(end, row)]
+        self.parking.send(ends, moment)
+        result.given_up += [end for end, row in zip(ends, rows, strict=True) if self.deliveries.replace(end, row)]
 
 
 def _is_about_to_expire(row: Delivery, moment: Moment) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -61,23 +62,16 @@ class Redriven(View):
         return self.with_changes(received=self.received + 1, **{outcome: getattr(self, outcome) + 1})
 
 
+@dataclass(frozen=True)
 class RedriveParked:
-    def __init__(
-        self,
-        partners: PartnersTable,
-        deliveries: DeliveriesTable,
-        parking: ParkingQueue,
-        audit: Audit,
-        clock: Callable[[], Moment] = times.now,
-    ) -> None:
-        self._partners = partners
-        self._deliveries = deliveries
-        self._parking = parking
-        self._audit = audit
-        self._clock = clock
+    partners: PartnersTable
+    deliveries: DeliveriesTable
+    parking: ParkingQueue
+    audit: Audit
+    clock: Callable[[], Moment] = times.now
 
     def count(self) -> ParkingQueueView:
-        return ParkingQueueView(messages=self._parking.size(), parked=self._deliveries.count(DeliveryState.PARKED))
+        return ParkingQueueView(messages=self.parking.size(), parked=self.deliveries.count(DeliveryState.PARKED))
 
     def __call__(
         self, limit: int, has_time: Callable[[], bool], progress: Callable[[int], None] = lambda _: None
@@ -88,16 +82,16 @@ class RedriveParked:
         """
         result = Redriven()
         try:
-            for message in self._parking.take(limit):
+            for message in self.parking.take(limit):
                 outcome = self._redrive(message)
                 if outcome in _DONE:
-                    self._parking.delete(message)
+                    self.parking.delete(message)
                 result = result.plus(outcome)
                 progress(1)
                 if not has_time():
                     break
         finally:  # also when it is interrupted
-            self._audit.record_run("deliveries.redriven", "the parking queue", result.model_dump(exclude={"dry_run"}))
+            self.audit.record_run("deliveries.redriven", "the parking queue", result.model_dump(exclude={"dry_run"}))
         return result
 
     def _redrive(self, parked: ParkedMessage) -> RedriveOutcome:
@@ -105,17 +99,17 @@ class RedriveParked:
             message = DeliveryMessage.parse(parked.body)
         except (ValueError, KeyError, TypeError):
             return RedriveOutcome.UNREADABLE
-        row = self._deliveries.get(message.conversion_id, message.delivery_key)
+        row = self.deliveries.get(message.conversion_id, message.delivery_key)
         if row is None or row.state in (DeliveryState.DELIVERED, DeliveryState.SUPERSEDED):
             return RedriveOutcome.STALE
         if row.state is DeliveryState.RETRYING:
             return self._resume(row, message)
-        partner = self._partners.get(row.partner_id)
+        partner = self.partners.get(row.partner_id)
         if partner is None or partner.status is Lifecycle.ARCHIVED:
             return RedriveOutcome.KEPT
         return (
             RedriveOutcome.REPLAYED
-            if self._deliveries.replace(restarted(row, self._clock()), row)
+            if self.deliveries.replace(restarted(row, self.clock()), row)
             else RedriveOutcome.KEPT
         )
 
@@ -123,11 +117,11 @@ class RedriveParked:
         """Make the row due again: SQS itself parked its only message after we failed on it several times."""
         if row.due_at is not None or (row.lease_until is None and row.attempt_count != message.attempt):
             return RedriveOutcome.STALE
-        moment = self._clock()
+        moment = self.clock()
         if row.lease_until is not None and row.lease_until > moment:
             return RedriveOutcome.KEPT
         return (
             RedriveOutcome.RESUMED
-            if self._deliveries.replace(in_due_index(row, moment, moment), row)
+            if self.deliveries.replace(in_due_index(row, moment, moment), row)
             else RedriveOutcome.KEPT
         )

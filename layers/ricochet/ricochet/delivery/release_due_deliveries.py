@@ -51,20 +51,13 @@ class ReleaseResult:
         yield Measurement(Metric.OLDEST_DUE, self.oldest_due)
 
 
+@dataclass(frozen=True)
 class ReleaseDueDeliveries:
-    def __init__(
-        self,
-        partners: PartnersTable,
-        deliveries: DeliveriesTable,
-        health: HealthTable,
-        retries: DeliveryQueue,
-        clock: Callable[[], Moment] = times.now,
-    ) -> None:
-        self._partners = partners
-        self._deliveries = deliveries
-        self._health = health
-        self._retries = retries
-        self._clock = clock
+    partners: PartnersTable
+    deliveries: DeliveriesTable
+    health: HealthTable
+    retries: DeliveryQueue
+    clock: Callable[[], Moment] = times.now
 
     @classmethod
     def from_settings(cls, dynamodb: DynamoDBClient, sqs: SQSClient, settings: ReleaseSettings) -> Self:
@@ -77,9 +70,9 @@ class ReleaseDueDeliveries:
 
     def __call__(self, has_time: Callable[[], bool]) -> ReleaseResult:
         """Release what is due; deliveries to a paused partner, or to one with an open breaker, stay."""
-        health = self._health.of_partners()
+        health = self.health.of_partners()
         done = run_per_partner(
-            [partner for partner in self._partners.all() if partner.status is not Lifecycle.PAUSED],
+            [partner for partner in self.partners.all() if partner.status is not Lifecycle.PAUSED],
             lambda partner: self._release(partner, health.get(partner.partner_id), has_time),
             partner_of=lambda partner: partner.partner_id,
             chain_of=lambda partner: partner.partner_id,
@@ -93,23 +86,23 @@ class ReleaseDueDeliveries:
 
     def _release(self, partner: Partner, health: PartnerHealth | None, has_time: Callable[[], bool]) -> ReleaseResult:
         """Send each message before its row changes: a crash in between repeats a message and never loses one."""
-        released, rate = ReleaseResult(), rate_at(health, partner.rate, self._clock()) or DEFAULT_RATE
-        budget = _budget(rate, health, self._clock())
-        due = islice(self._deliveries.due(partner.partner_id, self._clock()), budget)
+        released, rate = ReleaseResult(), rate_at(health, partner.rate, self.clock()) or DEFAULT_RATE
+        budget = _budget(rate, health, self.clock())
+        due = islice(self.deliveries.due(partner.partner_id, self.clock()), budget)
         for rows in batched(due, BATCH_SIZE, strict=False):
             if not released.number and not _is_slowed_down(partner, health):
-                released.oldest_due = times.seconds_between(rows[0].due_at or self._clock(), self._clock())
+                released.oldest_due = times.seconds_between(rows[0].due_at or self.clock(), self.clock())
             if not has_time():
                 break
-            self._retries.send(self._spread(rows, released.number, rate), self._clock())
+            self.retries.send(self._spread(rows, released.number, rate), self.clock())
             for row in rows:
-                self._deliveries.clear_due(row)
+                self.deliveries.clear_due(row)
             released.number += len(rows)
         return released
 
     def _spread(self, rows: Sequence[Delivery], sent_before: int, rate: float) -> list[Delivery]:
         """Return the rows with times that keep the rate."""
-        moment = self._clock()
+        moment = self.clock()
         return [
             row.with_changes(next_attempt_at=times.plus(moment, seconds=(sent_before + number) / rate))
             for number, row in enumerate(rows)

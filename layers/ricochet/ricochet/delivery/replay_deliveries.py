@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -83,20 +84,13 @@ class ReplayReport(View):
         )
 
 
+@dataclass(frozen=True)
 class ReplayDeliveries:
-    def __init__(
-        self,
-        partners: PartnersTable,
-        deliveries: DeliveriesTable,
-        conversions: ConversionsTable,
-        audit: Audit,
-        clock: Callable[[], Moment] = times.now,
-    ) -> None:
-        self._partners = partners
-        self._deliveries = deliveries
-        self._conversions = conversions
-        self._audit = audit
-        self._clock = clock
+    partners: PartnersTable
+    deliveries: DeliveriesTable
+    conversions: ConversionsTable
+    audit: Audit
+    clock: Callable[[], Moment] = times.now
 
     def __call__(self, request: ReplayRequest, has_time: Callable[[], bool]) -> ReplayReport:
         """Make each delivery due at once, at the partner's rate, unless the partner accepted a newer version.
@@ -127,7 +121,7 @@ class ReplayDeliveries:
         start = decode_cursor(request.scope, request.cursor)
         is_gap = request.state is Replayable.MISSING
         steps = self._missing(partner, request, start) if is_gap else self._recorded(request, start)
-        write = self._deliveries.put_first if is_gap else self._restart
+        write = self.deliveries.put_first if is_gap else self._restart
         matched, replayed, cursor = 0, 0, None
         value: defaultdict[str, Decimal] = defaultdict(Decimal)
         for found, here in steps:
@@ -149,10 +143,10 @@ class ReplayDeliveries:
 
     def _record(self, request: ReplayRequest, report: ReplayReport) -> None:
         if not report.dry_run:
-            self._audit.record_run("deliveries.replayed", request.partner_id, report.to_json())
+            self.audit.record_run("deliveries.replayed", request.partner_id, report.to_json())
 
     def _partner(self, partner_id: str) -> Partner:
-        partner = self._partners.get(partner_id)
+        partner = self.partners.get(partner_id)
         if partner is None:
             raise PartnerNotFoundError
         if partner.status is Lifecycle.ARCHIVED:
@@ -162,27 +156,27 @@ class ReplayDeliveries:
     def _recorded(self, request: ReplayRequest, start: dict[str, str] | None) -> Iterator[Step]:
         """Yield the recorded deliveries, oldest first, so that versions are sent in order."""
         listing = Listing(request.partner_id, DeliveryState(request.state), request.since, request.until)
-        for row in self._deliveries.walk(listing, Position.from_key(start) if start else None, newest_first=False):
+        for row in self.deliveries.walk(listing, Position.from_key(start) if start else None, newest_first=False):
             yield [row] if row in listing and self._is_latest(row) else [], Position.of(row)._asdict()
 
     def _is_latest(self, row: Delivery) -> bool:
         """Return whether the partner accepted no later version, which would supersede this one."""
-        versions = self._deliveries.of_conversion(row.conversion_id)
+        versions = self.deliveries.of_conversion(row.conversion_id)
         mine = [one for one in versions if one.partner_id == row.partner_id]
         return not any(one.version > row.version and one.was_accepted for one in mine)
 
     def _restart(self, row: Delivery) -> bool:
-        return self._deliveries.replace(restarted(row, self._clock()), row)
+        return self.deliveries.replace(restarted(row, self.clock()), row)
 
     def _missing(self, partner: Partner, request: ReplayRequest, start: dict[str, str] | None) -> Iterator[Step]:
         """Yield the missing deliveries by the day of the conversion's last change, which may be after the period."""
-        today = self._clock()
+        today = self.clock()
         if request.since < times.plus(today, days=-DELIVERIES_KEPT_DAYS):
             detail = f"from: deliveries are kept for {DELIVERIES_KEPT_DAYS} days; older ones look like missing ones"
             raise InvalidRequestError(detail, [detail])
-        for conversion in self._conversions.of_days(_days(request.since, today), start):
+        for conversion in self.conversions.of_days(_days(request.since, today), start):
             rows = self._wanted(partner, conversion, request)
-            missing = [row for row in rows if self._deliveries.get(row.conversion_id, row.delivery_key) is None]
+            missing = [row for row in rows if self.deliveries.get(row.conversion_id, row.delivery_key) is None]
             yield missing, day_key(conversion)
 
     def _wanted(self, partner: Partner, conversion: Conversion, request: ReplayRequest) -> Iterator[Delivery]:
@@ -190,7 +184,7 @@ class ReplayDeliveries:
         for version in versions_of(conversion):
             inside = request.since <= version.notice.timestamp <= request.until
             if inside and version.changed_by != partner.actor and partner.is_subscribed(version.notice):
-                yield due_delivery(conversion.conversion_id, version, partner, self._clock())
+                yield due_delivery(conversion.conversion_id, version, partner, self.clock())
 
 
 def _days(since: Moment, until: Moment) -> list[str]:

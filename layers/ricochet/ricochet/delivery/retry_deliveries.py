@@ -30,7 +30,7 @@ class RetryResult(DistributionResult):
 class RetryDeliveries(DeliveryWorker):
     def __call__(self, messages: dict[str, DeliveryMessage]) -> RetryResult:
         """Process messages by their ids; those that are not among the result's failures may be deleted."""
-        result, gate = RetryResult(), self._gate.open_session()
+        result, gate = RetryResult(), self.gate.open_session()
         rows: dict[str, Delivery] = {}
 
         def process(item: tuple[str, DeliveryMessage]) -> None:
@@ -70,42 +70,42 @@ class RetryDeliveries(DeliveryWorker):
         Raise DeliveryBusyError while another attempt at it is under way: the message must come back, since the
         process that makes that attempt may die.
         """
-        row = self._deliveries.get(message.conversion_id, message.delivery_key)
+        row = self.deliveries.get(message.conversion_id, message.delivery_key)
         if row is None or row.state is DeliveryState.SUPERSEDED:
             return None
         if row.state is DeliveryState.DELIVERED:
-            self._forward_reply(row, self._partners.get(row.partner_id) if row.partner_status else None)
+            self._forward_reply(row, self.partners.get(row.partner_id) if row.partner_status else None)
             return None
         if row.state is DeliveryState.PARKED:
             return row if message.is_repeated else None
-        if row.lease_until is not None and row.lease_until > self._clock():
+        if row.lease_until is not None and row.lease_until > self.clock():
             raise DeliveryBusyError("another attempt is under way")
         if row.lease_until is None and row.attempt_count != message.attempt:
             return row if message.is_repeated else None  # an old message: the next one may never have been sent
-        partner = self._partners.get(row.partner_id)
+        partner = self.partners.get(row.partner_id)
         after = self._next(row, partner, gate)
-        if not self._deliveries.record(after):
+        if not self.deliveries.record(after):
             return None
         self._forward_reply(after, partner)
         return after
 
     def _next(self, row: Delivery, partner: Partner | None, gate: GateSession) -> Delivery:
         if partner is None or partner.status is Lifecycle.ARCHIVED:
-            return ended(row, DeliveryState.PARKED, self._clock(), "the partner was archived")
+            return ended(row, DeliveryState.PARKED, self.clock(), "the partner was archived")
         if partner.status is Lifecycle.PAUSED:
-            return held_back(row, Delay(Hold.PAUSED, 0), self._clock())
-        versions = self._deliveries.of_conversion(row.conversion_id)
+            return held_back(row, Delay(Hold.PAUSED, 0), self.clock())
+        versions = self.deliveries.of_conversion(row.conversion_id)
         others = [one for one in versions if one.partner_id == row.partner_id and one.version != row.version]
         if any(other.version > row.version and other.was_accepted for other in others):
-            return ended(row, DeliveryState.SUPERSEDED, self._clock())
-        if delay := delay_for_other_versions(others, self._clock()):
-            return held_back(row, delay, self._clock())
+            return ended(row, DeliveryState.SUPERSEDED, self.clock())
+        if delay := delay_for_other_versions(others, self.clock()):
+            return held_back(row, delay, self.clock())
         return self._held_at_gate(row, partner, gate) or self._attempt(self._claim(row), partner, gate)
 
     def _claim(self, row: Delivery) -> Delivery:
         """Return the row with its next attempt begun; one whose process died is begun again under its number."""
         attempt = row.attempt_count + 1 if row.lease_until is None else row.attempt_count
-        claimed = self._deliveries.claim(row, attempt, times.plus(self._clock(), seconds=LEASE_SECONDS))
+        claimed = self.deliveries.claim(row, attempt, times.plus(self.clock(), seconds=LEASE_SECONDS))
         if claimed is None:
             raise DeliveryBusyError("another attempt has just begun")
         return claimed

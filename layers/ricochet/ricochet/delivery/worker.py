@@ -52,28 +52,17 @@ class DistributionResult:
     health_changes: HealthChanges = field(default_factory=HealthChanges)
 
 
+@dataclass(frozen=True)
 class DeliveryWorker:
-    def __init__(
-        self,
-        partners: PartnersTable,
-        deliveries: DeliveriesTable,
-        gate: PartnerGate,
-        sender: Sender,
-        schedule: RetrySchedule,
-        retry_queue: DeliveryQueue,
-        parking_queue: DeliveryQueue,
-        reply_queue: PartnerReplyQueue,
-        clock: Callable[[], Moment] = times.now,
-    ) -> None:
-        self._partners = partners
-        self._deliveries = deliveries
-        self._gate = gate
-        self._sender = sender
-        self._schedule = schedule
-        self._retry_queue = retry_queue
-        self._parking_queue = parking_queue
-        self._reply_queue = reply_queue
-        self._clock = clock
+    partners: PartnersTable
+    deliveries: DeliveriesTable
+    gate: PartnerGate
+    sender: Sender
+    schedule: RetrySchedule
+    retry_queue: DeliveryQueue
+    parking_queue: DeliveryQueue
+    reply_queue: PartnerReplyQueue
+    clock: Callable[[], Moment] = times.now
 
     @classmethod
     def from_settings(
@@ -100,7 +89,7 @@ class DeliveryWorker:
     def _held_at_gate(self, row: Delivery, partner: Partner, gate: GateSession) -> Delivery | None:
         """Return the row held back, or None if the gate lets it pass now."""
         delay = gate.check(partner)
-        return None if delay is None else held_back(row, delay, self._clock())
+        return None if delay is None else held_back(row, delay, self.clock())
 
     def _attempt(self, row: Delivery, partner: Partner, gate: GateSession) -> Delivery:
         """Return the row after the attempt, which its `attempt_count` includes already."""
@@ -113,12 +102,12 @@ class DeliveryWorker:
 
     def _send(self, row: Delivery, partner: Partner) -> Delivery:
         try:
-            outbound = compose(row, partner, self._clock())
+            outbound = compose(row, partner, self.clock())
         except CompositionError as error:
-            return not_composed(row, error.message, self._clock())
+            return not_composed(row, error.message, self.clock())
         row = row.with_changes(url=masked(outbound.url))
-        sent = self._sender.send(outbound)
-        return after_attempt(row, sent.attempt, sent.retry_after, self._schedule, self._clock())
+        sent = self.sender.send(outbound)
+        return after_attempt(row, sent.attempt, sent.retry_after, self.schedule, self.clock())
 
     def _forward_reply(self, row: Delivery, partner: Partner | None) -> None:
         """Pass on the status in the partner's reply, if it differs from ours and the partner may decide.
@@ -129,7 +118,7 @@ class DeliveryWorker:
         status = row.partner_status
         if status in (None, row.notice.status) or partner is None or not partner.reply_updates_status:
             return
-        self._reply_queue.put(
+        self.reply_queue.put(
             PartnerReply(
                 partner_id=partner.partner_id,
                 conversion_id=row.conversion_id,
@@ -142,9 +131,9 @@ class DeliveryWorker:
     def _enqueue(self, rows: list[Delivery]) -> None:
         """Send a message for each row that needs one. Raise QueueRefusedError, but only after trying all of them."""
         try:
-            self._retry_queue.send([row for row in rows if row.needs_retry_message], self._clock())
+            self.retry_queue.send([row for row in rows if row.needs_retry_message], self.clock())
         finally:
-            self._parking_queue.send([row for row in rows if row.state is DeliveryState.PARKED], self._clock())
+            self.parking_queue.send([row for row in rows if row.state is DeliveryState.PARKED], self.clock())
 
 
 def delay_for_other_versions(versions: Iterable[Delivery], moment: Moment) -> Delay | None:

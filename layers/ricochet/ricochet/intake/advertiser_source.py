@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
@@ -43,15 +43,15 @@ _NAMES = {
 }
 
 
+@dataclass(frozen=True)
 class AdvertiserSource:
     """Any advertiser: the click names the product, and the product says what its advertiser must prove."""
 
     secret_fields = frozenset({"token"})
 
-    def __init__(self, products: ProductsTable, clicks: ClicksTable, default_rate: Decimal) -> None:
-        self._products = products
-        self._clicks = clicks
-        self._default_rate = default_rate
+    products: ProductsTable
+    clicks: ClicksTable
+    default_rate: Decimal
 
     @classmethod
     def from_settings(cls, client: DynamoDBClient, settings: PostbackSettings) -> Self:
@@ -72,7 +72,7 @@ class AdvertiserSource:
             return Claim(fields=fields, problem=problem)
 
     def identify(self, claim: Claim) -> Claim:
-        click = self._clicks.get(claim.click_id or "")
+        click = self.clicks.get(claim.click_id or "")
         if click is None:
             raise ClickNotFoundError
         return replace(claim, source=f"product:{click.product_id}", click=click)
@@ -116,10 +116,10 @@ class AdvertiserSource:
     def terms(self, report: Report, claim: Claim, prior: Conversion | None) -> Terms:  # noqa: ARG002 - the click decides
         if claim.click is None or claim.product is None:
             raise ClickNotFoundError
-        return advertiser_terms(claim.click, claim.product, self._default_rate)
+        return advertiser_terms(claim.click, claim.product, self.default_rate)
 
     def _product_versions(self, claim: Claim) -> Iterator[Product]:
-        return self._products.cached_then_fresh(claim.click.product_id if claim.click else "")
+        return self.products.cached_then_fresh(claim.click.product_id if claim.click else "")
 
 
 def advertiser_terms(click: Click, product: Product, default_rate: Decimal) -> Terms:

@@ -33,13 +33,11 @@ class QuietNetworks:
         yield Measurement(Metric.QUIET_NETWORKS, len(self.network_ids))
 
 
+@dataclass(frozen=True)
 class FindQuietNetworks:
-    def __init__(
-        self, networks: NetworksTable, receipts: ReceiptsTable, clock: Callable[[], Moment] = times.now
-    ) -> None:
-        self._networks = networks
-        self._receipts = receipts
-        self._clock = clock
+    networks: NetworksTable
+    receipts: ReceiptsTable
+    clock: Callable[[], Moment] = times.now
 
     @classmethod
     def from_settings(cls, client: DynamoDBClient, settings: QuietNetworksSettings) -> Self:
@@ -47,16 +45,16 @@ class FindQuietNetworks:
 
     def __call__(self, hours: int) -> QuietNetworks:
         """Find active networks that sent nothing for `hours` but usually do; none for 0 hours."""
-        moment = self._clock()
-        ids = self._networks.active_ids() if hours else []
+        moment = self.clock()
+        ids = self.networks.active_ids() if hours else []
         return QuietNetworks([one for one in ids if self._is_quiet(f"network:{one}", moment, hours)])
 
     def _is_quiet(self, source: str, moment: Moment, hours: int) -> bool:
         since = silent_since(moment, hours)
         for day in recent_days(moment, hours):
-            last = self._receipts.last_of_day(source, day)
+            last = self.receipts.last_of_day(source, day)
             if last is not None:
                 if last.received_at > since:
                     return False
                 break
-        return is_usual([day for day in days_before(moment, hours) if self._receipts.last_of_day(source, day)])
+        return is_usual([day for day in days_before(moment, hours) if self.receipts.last_of_day(source, day)])

@@ -81,20 +81,14 @@ class _Postback:
         )
 
 
+@dataclass(frozen=True)
 class Intake:
     """`record` logs and counts the result of each postback."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        receipts: ReceiptsTable,
-        clock: Callable[[], Moment] = times.now,
-        record: Record = lambda _: None,
-    ) -> None:
-        self._ledger = ledger
-        self._receipts = receipts
-        self._clock = clock
-        self._record = record
+    ledger: Ledger
+    receipts: ReceiptsTable
+    clock: Callable[[], Moment] = times.now
+    record: Record = lambda _: None
 
     @classmethod
     def from_settings(cls, client: DynamoDBClient, settings: LedgerSettings, record: Record = lambda _: None) -> Self:
@@ -111,12 +105,12 @@ class Intake:
         try:
             reply = self._process(postback, is_vouched=is_vouched)
         except RequestError as refusal:
-            self._record(PostbackRefused(raw.receipt_id, postback.claim, refusal))
+            self.record(PostbackRefused(raw.receipt_id, postback.claim, refusal))
             raise
         except Exception as failure:
-            self._record(PostbackFailed(raw.receipt_id, postback.claim, failure))
+            self.record(PostbackFailed(raw.receipt_id, postback.claim, failure))
             raise
-        self._record(PostbackProcessed(raw.receipt_id, postback.claim, reply))
+        self.record(PostbackProcessed(raw.receipt_id, postback.claim, reply))
         return reply
 
     def _process(self, postback: _Postback, *, is_vouched: bool) -> IntakeReply:
@@ -143,14 +137,14 @@ class Intake:
         known = terms.click.outcome if terms.click else None
         if known and repeats(report, known):
             return IntakeReply(Outcome.REPEAT, report.click_id, known)
-        prior = self._ledger.conversion(report.conversion_id) if known else None
+        prior = self.ledger.conversion(report.conversion_id) if known else None
 
         def decide(latest: Latest) -> Settlement:
             current = source.terms(report, claim, latest.conversion) if latest.conversion else terms
             current = replace(current, click=latest.click or current.click, cap_reached=latest.cap_reached)
-            return settle(report, current, latest.conversion or prior, self._clock())
+            return settle(report, current, latest.conversion or prior, self.clock())
 
-        settlement = self._ledger.apply(
+        settlement = self.ledger.apply(
             decide, lambda written: postback.receipt(written.outcome, earning_id=written.conversion.earning_id)
         )
         if settlement.is_ignored:
@@ -158,4 +152,4 @@ class Intake:
         return IntakeReply(settlement.outcome, report.click_id, click_result(settlement.conversion))
 
     def _keep(self, postback: _Postback, outcome: str, detail: str) -> None:
-        self._receipts.put(postback.receipt(outcome, detail=detail))
+        self.receipts.put(postback.receipt(outcome, detail=detail))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from secrets import token_urlsafe
 from typing import Annotated, Any, Self
 
@@ -122,28 +123,28 @@ def postback_url(network: Network, base_url: str) -> str:
     return f"{base_url}/postback/{network.unique_key}" + (f"?{query}" if query else "")
 
 
+@dataclass(frozen=True)
 class ManageNetworks:
-    def __init__(self, networks: NetworksTable, audit: Audit, clock: Callable[[], Moment] = times.now) -> None:
-        self._networks = networks
-        self._audit = audit
-        self._clock = clock
+    networks: NetworksTable
+    audit: Audit
+    clock: Callable[[], Moment] = times.now
 
     def create(self, fields: Mapping[str, Any]) -> Change[Network]:
         """The network's key and its secret are generated unless they are given.
 
         InvalidRequestError; NetworkExistsError if the id or the key is taken.
         """
-        given, moment = validate(fields, NetworkInput), self._clock()
+        given, moment = validate(fields, NetworkInput), self.clock()
         network_id = given.network_id or ids.new_id("net")
         secret = given.secret or (presets.load(given.preset).new_secret() if _needs_secret(given) else None)
         network = _network(given, network_id, given.unique_key or token_urlsafe(24), secret, moment, moment)
-        if self._networks.by_id(network_id) is not None or not self._networks.create(network):
+        if self.networks.by_id(network_id) is not None or not self.networks.create(network):
             raise NetworkExistsError
         change = Change(None, network, secret, ignored_fields(fields, NetworkInput))
-        return self._audit.record_change("network.created", network_id, change)
+        return self.audit.record_change("network.created", network_id, change)
 
     def get(self, network_id: str) -> Network:
-        network = self._networks.by_id(network_id)
+        network = self.networks.by_id(network_id)
         if network is None:
             raise NetworkNotFoundError("there is no such network")
         return network
@@ -161,23 +162,23 @@ class ManageNetworks:
         secret = fields.get("secret") or generated
         wants_key = given.rotate_key or given.unique_key not in (None, before.unique_key)
         key = (fields.get("uniqueKey") or token_urlsafe(24)) if wants_key else before.unique_key
-        after = _network(given, network_id, key, secret or before.secret, before.created_at, self._clock())
+        after = _network(given, network_id, key, secret or before.secret, before.created_at, self.clock())
         after = after.with_changes(revision=before.revision + 1)
         self._replace(before, after, given.grace_hours)
         change = Change(before, after, secret, ignored_fields(patch, NetworkInput))
-        return self._audit.record_change("network.updated", network_id, change)
+        return self.audit.record_change("network.updated", network_id, change)
 
     def _replace(self, before: Network, after: Network, grace_hours: int) -> None:
         if after.unique_key == before.unique_key:
-            if not self._networks.replace(after, before.revision):
+            if not self.networks.replace(after, before.revision):
                 raise ChangedMeanwhileError("the network was changed at the same time; read it again")
             return
         grace_until = times.plus(after.updated_at, hours=grace_hours)
-        if not self._networks.rotate(before, after, grace_until, times.epoch_seconds(grace_until)):
+        if not self.networks.rotate(before, after, grace_until, times.epoch_seconds(grace_until)):
             raise ChangedMeanwhileError("the network was changed at the same time, or the key is taken")
 
     def list_page(self, limit: int, cursor: str | None) -> Page[Network]:
-        return self._networks.list_page(limit, cursor)
+        return self.networks.list_page(limit, cursor)
 
 
 def _needs_secret(given: NetworkInput) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
 from pydantic import StringConstraints, model_validator
@@ -94,23 +95,23 @@ class OnlyReplayed(View):
     click_id: str | None
 
 
+@dataclass(frozen=True)
 class ManageReceipts:
-    def __init__(self, receipts: ReceiptsTable, reprocess: ReprocessPostback, audit: Audit) -> None:
-        self._receipts = receipts
-        self._reprocess = reprocess
-        self._audit = audit
+    receipts: ReceiptsTable
+    reprocess: ReprocessPostback
+    audit: Audit
 
     def list_page(self, query: ReceiptQuery, limit: int, cursor: str | None) -> Page[Receipt]:
         """Newest first. A page may hold fewer than `limit` where an outcome is asked for, and there may be more."""
         if query.click_id is not None:
-            return self._receipts.of_click(canonical_click_id(query.click_id), query.outcome, limit, cursor)
+            return self.receipts.of_click(canonical_click_id(query.click_id), query.outcome, limit, cursor)
         day = query.day or ""
         if query.strangers is not None:
-            return self._receipts.of_unidentified(day, query.outcome, limit, cursor)
-        return self._receipts.of_day(query.sources[0], day, query.outcome, limit, cursor)
+            return self.receipts.of_unidentified(day, query.outcome, limit, cursor)
+        return self.receipts.of_day(query.sources[0], day, query.outcome, limit, cursor)
 
     def get(self, receipt_id: str) -> Receipt:
-        receipt = self._receipts.get(receipt_id)
+        receipt = self.receipts.get(receipt_id)
         if receipt is None:
             raise ReceiptNotFoundError
         return receipt
@@ -126,22 +127,12 @@ class ManageReceipts:
             raise ReceiptNotReplayableError("this receipt is of a decision, which cannot be processed again")
         if receipt.truncated:
             raise ReceiptIncompleteError("of this postback only the beginning was kept")
-        raw = RawPostback(
-            receipt_id=receipt.receipt_id,
-            received_at=receipt.received_at,
-            method=receipt.method,
-            path=receipt.path,
-            query=receipt.query,
-            headers=receipt.headers,
-            body=receipt.body,
-            source_ip=receipt.source_ip,
-        )
         try:
-            return self._reprocess(raw, is_vouched=True)
+            return self.reprocess(RawPostback.from_entity(receipt), is_vouched=True)
         finally:  # a refusal is its receipt's new outcome, too
             after = self.get(receipt_id)
             ids = {"click_id": after.click_id, "conversion_id": after.conversion_id}
-            self._audit.record_change("receipt.replayed", receipt_id, Change(receipt, after), **ids)
+            self.audit.record_change("receipt.replayed", receipt_id, Change(receipt, after), **ids)
 
 
 def replayed(reply: IntakeReply) -> Replayed | OnlyReplayed:

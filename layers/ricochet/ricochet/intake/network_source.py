@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
@@ -48,22 +48,15 @@ PATH = "/postback/"
 MAX_KEY = 64
 
 
+@dataclass(frozen=True)
 class NetworkDirectory:
     """All networks, each found by the key in its postback URL."""
 
-    def __init__(
-        self,
-        networks: NetworksTable,
-        products: ProductsTable,
-        clicks: ClicksTable,
-        default_rate: Decimal,
-        default_currency: str,
-    ) -> None:
-        self.networks = networks
-        self.products = products
-        self.clicks = clicks
-        self.default_rate = default_rate
-        self.default_currency = default_currency
+    networks: NetworksTable
+    products: ProductsTable
+    clicks: ClicksTable
+    default_rate: Decimal
+    default_currency: str
 
     @classmethod
     def from_settings(cls, client: DynamoDBClient, settings: NetworkPostbackSettings) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,16 +14,16 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
+@dataclass(frozen=True)
 class PostbackQueue:
     """Postbacks to be processed again, exactly as they arrived."""
 
-    def __init__(self, client: SQSClient, url: str) -> None:
-        self._client = client
-        self._url = url
+    client: SQSClient
+    url: str
 
     def put(self, raw: RawPostback) -> None:
         """Raise QueueRefusedError if the queue does not accept it."""
         try:
-            self._client.send_message(QueueUrl=self._url, MessageBody=raw.to_message())
+            self.client.send_message(QueueUrl=self.url, MessageBody=raw.to_message())
         except (BotoCoreError, ClientError) as error:
             raise QueueRefusedError("the postback could not be accepted; please send it again") from error

@@ -119,18 +119,14 @@ def receipt_of(
 ) -> Receipt:
     """Return a receipt for `raw` without its secrets. Of a sender who is not `trusted` only the beginning is kept."""
     kept = raw.body_without(secret_fields)
-    return Receipt(
-        receipt_id=raw.receipt_id,
-        received_at=raw.received_at,
+    return Receipt.from_entity(
+        raw,
         outcome=outcome,
-        method=raw.method,
-        path=raw.path,
         query=raw.query_without(secret_fields)[: None if trusted else UNIDENTIFIED_BYTES_KEPT],
         headers={name: raw.headers[name][:256] for name in KEPT_HEADERS if name in raw.headers},
         body=kept if trusted else kept[:UNIDENTIFIED_BYTES_KEPT],
         body_size=len(raw.body),
         truncated=True if not trusted and max(len(kept), len(raw.query)) > UNIDENTIFIED_BYTES_KEPT else None,
-        source_ip=raw.source_ip,
         **filing(links.get("source") or ids.pick(raw.receipt_id, UNIDENTIFIED), raw.received_at),
         **links,
     )

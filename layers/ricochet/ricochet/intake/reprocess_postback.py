@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from ricochet.errors import NetworkNotFoundError
@@ -18,14 +19,12 @@ if TYPE_CHECKING:
     from ricochet.intake.settings import NetworkPostbackSettings
 
 
+@dataclass(frozen=True)
 class ReprocessPostback:
-    def __init__(
-        self, intake: Intake, advertisers: AdvertiserSource, networks: NetworkDirectory, record: Record = lambda _: None
-    ) -> None:
-        self._intake = intake
-        self._advertisers = advertisers
-        self._networks = networks
-        self._record = record
+    intake: Intake
+    advertisers: AdvertiserSource
+    networks: NetworkDirectory
+    record: Record = lambda _: None
 
     @classmethod
     def from_settings(
@@ -40,14 +39,14 @@ class ReprocessPostback:
 
     def __call__(self, raw: RawPostback, *, is_vouched: bool = False) -> IntakeReply:
         """As `Intake`. Raise NetworkNotFoundError if the network was paused or its key replaced since then."""
-        return self._intake(raw, self._source(raw), is_vouched=is_vouched)
+        return self.intake(raw, self._source(raw), is_vouched=is_vouched)
 
     def _source(self, raw: RawPostback) -> Source:
         _, found, key = raw.path.partition(PATH)
         if not found:
-            return self._advertisers
+            return self.advertisers
         try:
-            return self._networks.source(key, raw.received_at)
+            return self.networks.source(key, raw.received_at)
         except NetworkNotFoundError as failure:
-            self._record(PostbackFailed(raw.receipt_id, None, failure))
+            self.record(PostbackFailed(raw.receipt_id, None, failure))
             raise

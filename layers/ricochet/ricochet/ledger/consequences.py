@@ -97,14 +97,7 @@ def click_change(before: Conversion | None, after: Conversion, terms: Terms) -> 
 
 def click_result(conversion: Conversion) -> ClickResult:
     """Return what the click keeps of its conversion, so that a repeat is answered from the click alone."""
-    return ClickResult(
-        conversion_id=conversion.conversion_id,
-        source_conversion_id=conversion.source_conversion_id,
-        earning_id=conversion.earning_id,
-        status=conversion.status,
-        amount=conversion.amount,
-        report_key=conversion.reports[-1],
-    )
+    return ClickResult.from_entity(conversion, report_key=conversion.reports[-1])
 
 
 def counts(before: Conversion | None, after: Conversion, terms: Terms) -> tuple[Count, ...]:

@@ -108,15 +108,7 @@ class Conversion(Tags, ConversionFacts):
 
     @property
     def as_past(self) -> PastVersion:
-        return PastVersion(
-            version=self.version,
-            status=self.status,
-            source_status=self.source_status,
-            amount=self.amount,
-            payout=self.payout,
-            at=self.since,
-            changed_by=self.changed_by,
-        )
+        return PastVersion.from_entity(self, at=self.since)
 
 
 def day_shards(day: str) -> list[str]:

@@ -44,11 +44,11 @@ class CreditRun:
         yield Measurement(Metric.HELD_EARNINGS_FAILED, len(self.failed))
 
 
+@dataclass(frozen=True)
 class CreditHeldEarnings:
-    def __init__(self, earnings: EarningsTable, ledger: Ledger, clock: Callable[[], Moment] = times.now) -> None:
-        self._earnings = earnings
-        self._ledger = ledger
-        self._clock = clock
+    earnings: EarningsTable
+    ledger: Ledger
+    clock: Callable[[], Moment] = times.now
 
     @classmethod
     def from_settings(cls, client: DynamoDBClient, settings: CreditSettings) -> Self:
@@ -63,7 +63,7 @@ class CreditHeldEarnings:
         One earning's failure does not stop the others.
         """
         result = CreditRun()
-        for conversion_id, earning_id in self._earnings.due(self._clock()):
+        for conversion_id, earning_id in self.earnings.due(self.clock()):
             if not has_time():
                 break
             try:
@@ -79,12 +79,12 @@ class CreditHeldEarnings:
 
     def _credit(self, conversion_id: str, earning_id: str) -> Settlement | None:
         """Return what was written, None if this row is no longer owed or not yet due."""
-        read = self._ledger.conversion(conversion_id)
+        read = self.ledger.conversion(conversion_id)
         if read is None:
             raise ConversionNotFoundError(f"{earning_id} has no conversion")
 
         def settlement(latest: Latest) -> Settlement | None:
-            conversion, moment = latest.conversion or read, self._clock()
+            conversion, moment = latest.conversion or read, self.clock()
             return credit_owed(conversion, moment) if conversion.is_due(earning_id, moment) else None
 
-        return self._ledger.apply(settlement)
+        return self.ledger.apply(settlement)

@@ -40,10 +40,10 @@ class Commission:
         yield from money_moved(earning.amount, earning.currency, Metric.REFERRAL_CREDITED, Metric.REFERRAL_REVERSED)
 
 
+@dataclass(frozen=True)
 class CreditReferral:
-    def __init__(self, users: UsersTable, ledger: Ledger) -> None:
-        self._users = users
-        self._ledger = ledger
+    users: UsersTable
+    ledger: Ledger
 
     @classmethod
     def from_settings(cls, client: DynamoDBClient, settings: ReferralSettings) -> Self:
@@ -56,7 +56,7 @@ class CreditReferral:
         amount = commission_change(old, new) if new else Decimal(0)
         if new is None or new.user_id is None or not amount:
             return None
-        referrer_id = referrer_at_credit(self._users.get(new.user_id), new)
+        referrer_id = referrer_at_credit(self.users.get(new.user_id), new)
         if referrer_id is None:
             return None
         earning = _earning(new, referrer_id, amount)
@@ -64,7 +64,7 @@ class CreditReferral:
             user_id=referrer_id, currency=new.currency, balance=amount, lifetime=max(amount, Decimal(0))
         )
         try:
-            self._ledger.credit(earning, change)
+            self.ledger.credit(earning, change)
         except EarningExistsError:
             return None
         return Commission(earning)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
@@ -25,14 +26,12 @@ if TYPE_CHECKING:
     from ricochet.ledger.settings import DecisionSettings
 
 
+@dataclass(frozen=True)
 class DecideConversion:
-    def __init__(
-        self, ledger: Ledger, products: ProductsTable, clicks: ClicksTable, clock: Callable[[], Moment] = times.now
-    ) -> None:
-        self._ledger = ledger
-        self._products = products
-        self._clicks = clicks
-        self._clock = clock
+    ledger: Ledger
+    products: ProductsTable
+    clicks: ClicksTable
+    clock: Callable[[], Moment] = times.now
 
     @classmethod
     def from_settings(cls, client: DynamoDBClient, settings: DecisionSettings) -> Self:
@@ -43,7 +42,7 @@ class DecideConversion:
         )
 
     def conversion(self, conversion_id: str) -> Conversion:
-        conversion = self._ledger.conversion(conversion_id)
+        conversion = self.ledger.conversion(conversion_id)
         if conversion is None:
             raise ConversionNotFoundError
         return conversion
@@ -55,16 +54,16 @@ class DecideConversion:
         def settlement(latest: Latest) -> Settlement:
             prior = latest.conversion or read
             check(prior)
-            return decide(decision, prior, *self._click_and_product(prior), self._clock(), latest.cap_reached)
+            return decide(decision, prior, *self._click_and_product(prior), self.clock(), latest.cap_reached)
 
-        return self._ledger.apply(settlement, partial(_receipt, decision))
+        return self.ledger.apply(settlement, partial(_receipt, decision))
 
     def _click_and_product(self, conversion: Conversion) -> tuple[Click | None, Product | None]:
         """Only a conversion that is credited by its click has both."""
         if conversion.product_id is None or conversion.click_id is None:
             return None, None
-        product = next(self._products.cached_then_fresh(conversion.product_id), None)
-        return self._clicks.get(conversion.click_id), product
+        product = next(self.products.cached_then_fresh(conversion.product_id), None)
+        return self.clicks.get(conversion.click_id), product
 
 
 def _receipt(decision: Decision, settlement: Settlement) -> Receipt:

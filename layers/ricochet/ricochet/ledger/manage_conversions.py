@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Self
 
 from ricochet.dynamodb.paging import Page
@@ -51,32 +52,30 @@ class Conversions(PageView[ConversionSummary]):
     pass
 
 
+@dataclass(frozen=True)
 class ManageConversions:
-    def __init__(
-        self, conversions: ConversionsTable, earnings: EarningsTable, decisions: DecideConversion, audit: Audit
-    ) -> None:
-        self._conversions = conversions
-        self._earnings = earnings
-        self._decisions = decisions
-        self._audit = audit
+    conversions: ConversionsTable
+    earnings: EarningsTable
+    decisions: DecideConversion
+    audit: Audit
 
     def list_page(self, query: ConversionQuery, limit: int, cursor: str | None) -> Page[Conversion]:
         """Newest first. With a status a page may be short without being the last."""
-        return self._conversions.of_day(query.day, query.status, limit, cursor)
+        return self.conversions.of_day(query.day, query.status, limit, cursor)
 
     def get(self, conversion_id: str) -> ConversionView:
-        return self._shown(self._decisions.conversion(conversion_id))
+        return self._shown(self.decisions.conversion(conversion_id))
 
     def correct(self, conversion_id: str, given: StatusInput) -> ConversionView:
         """The conversion as it is now; StatusNotPossibleError where the state machine knows no such step."""
-        decision = Decision(f"operator:{self._audit.who}", given.status, given.reason)
-        settlement = self._decisions(decision, conversion_id, lambda prior: check_status(given.status, prior))
+        decision = Decision(f"operator:{self.audit.who}", given.status, given.reason)
+        settlement = self.decisions(decision, conversion_id, lambda prior: check_status(given.status, prior))
         change = Change(settlement.prior, settlement.conversion)
-        self._audit.record_change(
+        self.audit.record_change(
             "conversion.corrected", conversion_id, change, given.reason, conversion_id=conversion_id
         )
         return self._shown(change.after)
 
     def _shown(self, conversion: Conversion) -> ConversionView:
-        rows = map(LedgerRow.from_entity, self._earnings.of_conversion(conversion))
+        rows = map(LedgerRow.from_entity, self.earnings.of_conversion(conversion))
         return ConversionView.from_entity(conversion, earnings=tuple(rows))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ricochet.dynamodb.paging import Page
 from ricochet.errors import EarningNotFoundError
 from ricochet.ledger.decide_conversion import DecideConversion
@@ -30,25 +32,25 @@ class LedgerRows(PageView[LedgerRow]):
     pass
 
 
+@dataclass(frozen=True)
 class ManageEarnings:
-    def __init__(self, earnings: EarningsTable, decisions: DecideConversion, audit: Audit) -> None:
-        self._earnings = earnings
-        self._decisions = decisions
-        self._audit = audit
+    earnings: EarningsTable
+    decisions: DecideConversion
+    audit: Audit
 
     def list_page(self, product_id: str | None, limit: int, cursor: str | None) -> Page[Earning]:
         """What waits for us, the longest waiting first. With a product a page may be short without being the last."""
-        return self._earnings.waiting(product_id, limit, cursor)
+        return self.earnings.waiting(product_id, limit, cursor)
 
     def decide(self, user_id: str, earning_id: str, status: Status, reason: str | None) -> Change[Earning]:
         """Approve or reject a row; EarningNotFoundError, and EarningNotWaitingError if it is decided already."""
-        before = self._earnings.get(user_id, earning_id)
+        before = self.earnings.get(user_id, earning_id)
         if before is None:
             raise EarningNotFoundError
-        decision = Decision(f"operator:{self._audit.who}", status, reason)
-        settlement = self._decisions(decision, before.conversion_id, lambda prior: check_waiting(earning_id, prior))
+        decision = Decision(f"operator:{self.audit.who}", status, reason)
+        settlement = self.decisions(decision, before.conversion_id, lambda prior: check_waiting(earning_id, prior))
         change = Change(before, _changed(before, settlement.earning_change))
-        return self._audit.record_change(
+        return self.audit.record_change(
             f"earning.{status}", earning_id, change, reason, conversion_id=before.conversion_id
         )
 

@@ -42,21 +42,20 @@ class Notice(Tags, NoticeFacts):
 
     @model_validator(mode="before")
     @classmethod
-    def _no_tag_is_missing(cls, fields: dict[str, Any]) -> dict[str, Any]:
-        """Fill in empty text for tags that the click does not have."""
-        return dict.fromkeys(Tags.model_fields, "") | fields
+    def _nothing_is_missing(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        """Fill in empty text for what the click or the conversion does not have."""
+        known = {name: value for name, value in fields.items() if value is not None}
+        return dict.fromkeys(Tags.model_fields, "") | known
 
     @classmethod
     def of(cls, conversion: Conversion) -> Self:
-        return cls(
-            status=conversion.status,
+        return cls.from_entity(
+            conversion,
             original_status=conversion.source_status,
             payout=_paid(conversion),
-            currency=conversion.currency,
             conversion_id=conversion.shown_id,
-            network=conversion.network_id or "",
+            network=conversion.network_id,
             timestamp=conversion.since,
-            **{name: getattr(conversion, name) or "" for name in _AS_IN_CONVERSION},
         )
 
     def as_of(self, past: PastVersion) -> Self:
@@ -88,8 +87,3 @@ def versions_of(conversion: Conversion) -> list[VersionNotice]:
     versions = [VersionNotice(past.version, present.as_of(past), past.changed_by) for past in conversion.versions]
     versions.append(VersionNotice(conversion.version, present, conversion.changed_by))
     return [one for one in versions if one.version > 1 or one.notice.status is not Status.REVERSED]
-
-
-_AS_IN_CONVERSION = (frozenset(Notice.model_fields) & frozenset(Conversion.model_fields)) - {
-    *("status", "payout", "currency", "conversion_id"),
-}

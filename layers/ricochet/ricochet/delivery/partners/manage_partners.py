@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -159,20 +159,13 @@ class Partners(PageView[Partner]):
     pass
 
 
+@dataclass(frozen=True)
 class ManagePartners:
-    def __init__(
-        self,
-        partners: PartnersTable,
-        setups: PartnerSetups,
-        audit: Audit,
-        resolver: Resolver,
-        clock: Callable[[], Moment] = times.now,
-    ) -> None:
-        self._partners = partners
-        self._setups = setups
-        self._audit = audit
-        self._resolver = resolver
-        self._clock = clock
+    partners: PartnersTable
+    setups: PartnerSetups
+    audit: Audit
+    resolver: Resolver
+    clock: Callable[[], Moment] = times.now
 
     @classmethod
     def from_settings(cls, client: DynamoDBClient, settings: PartnerSettings, audit: Audit) -> Self:
@@ -183,8 +176,8 @@ class ManagePartners:
     def create(self, fields: Mapping[str, Any]) -> Change[Partner]:
         """InvalidRequestError, PartnerUrlNotAllowedError, PartnerExistsError, LoginTakenError: nothing was saved."""
         given = validate(fields, PartnerInput)
-        warnings = check(given, self._resolver) + ignored_fields(fields, PartnerInput)
-        moment, secret = self._clock(), signing.new_secret()
+        warnings = check(given, self.resolver) + ignored_fields(fields, PartnerInput)
+        moment, secret = self.clock(), signing.new_secret()
         partner = Partner(
             **_settings(given),
             partner_id=given.partner_id or ids.new_id("part"),
@@ -192,11 +185,11 @@ class ManagePartners:
             created_at=moment,
             updated_at=moment,
         ).with_active_periods(moment)
-        self._setups.create(partner)
-        return self._audit.record_change("partner.created", partner.partner_id, Change(None, partner, secret, warnings))
+        self.setups.create(partner)
+        return self.audit.record_change("partner.created", partner.partner_id, Change(None, partner, secret, warnings))
 
     def get(self, partner_id: str) -> Partner:
-        partner = self._partners.get(partner_id)
+        partner = self.partners.get(partner_id)
         if partner is None:
             raise PartnerNotFoundError
         return partner
@@ -207,13 +200,13 @@ class ManagePartners:
         PartnerNotFoundError; as `create`; ChangedMeanwhileError if it was changed at the same time.
         """
         before = self.get(partner_id)
-        change = patched(before, patch, self._resolver, self._clock())
+        change = patched(before, patch, self.resolver, self.clock())
         change = replace(change, warnings=[*change.warnings, *ignored_fields(patch, PartnerInput)])
-        self._setups.replace(change.after, before, forgiving=missed(change) is not None)
-        return self._audit.record_change("partner.updated", partner_id, change)
+        self.setups.replace(change.after, before, forgiving=missed(change) is not None)
+        return self.audit.record_change("partner.updated", partner_id, change)
 
     def list_page(self, status: Lifecycle | None, limit: int, cursor: str | None) -> Page[Partner]:
-        return self._partners.list_page(status, limit, cursor)
+        return self.partners.list_page(status, limit, cursor)
 
 
 def missed(change: Change[Any]) -> Gap | None:

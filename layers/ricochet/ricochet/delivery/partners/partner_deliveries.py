@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Self
 
 from ricochet.delivery.deliveries_table import DeliveriesTable
@@ -90,17 +91,17 @@ class OwnDeliveries(PageView[OwnDeliverySummary]):
     pass
 
 
+@dataclass(frozen=True)
 class PartnerDeliveries:
-    def __init__(self, deliveries: DeliveriesTable) -> None:
-        self._deliveries = deliveries
+    deliveries: DeliveriesTable
 
     def list_page(self, partner: Partner, query: ListingQuery, limit: int, cursor: str | None) -> Page[Delivery]:
         """The partner's own, newest first; a page may be short where few of many are asked for."""
-        return self._deliveries.list_page(query.listing(partner.partner_id), limit, cursor)
+        return self.deliveries.list_page(query.listing(partner.partner_id), limit, cursor)
 
     def get(self, partner: Partner, conversion_id: str, version: str) -> Delivery:
         """DeliveryNotFoundError for another partner's too."""
-        return found(self._deliveries, conversion_id, version, partner.partner_id)
+        return found(self.deliveries, conversion_id, version, partner.partner_id)
 
 
 def _shown_of_notice(row: Delivery, partner: Partner) -> dict[str, Any]:

@@ -12,7 +12,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -47,36 +46,18 @@ class HealthContestedError(ServerFailureError):
     """Other processes kept changing a partner or its health; this invocation's attempts are not counted."""
 
 
-class HealthChangeKind(StrEnum):
-    """The message in the log."""
-
-    BREAKER_OPENED = "breaker_opened"
-    BREAKER_HALF_OPEN = "breaker_half_open"
-    BREAKER_CLOSED = "breaker_closed"
-    PARTNER_FAILING = "partner_failing"
-    PARTNER_PAUSED = "partner_paused"
-
-    @property
-    def metric(self) -> Metric:
-        return _METRICS[self]
-
-
-_METRICS = {
-    HealthChangeKind.BREAKER_OPENED: Metric.BREAKER_OPENED,
-    HealthChangeKind.BREAKER_HALF_OPEN: Metric.BREAKER_HALF_OPEN,
-    HealthChangeKind.BREAKER_CLOSED: Metric.BREAKER_CLOSED,
-    HealthChangeKind.PARTNER_FAILING: Metric.PARTNER_FAILING,
-    HealthChangeKind.PARTNER_PAUSED: Metric.PARTNER_PAUSED,
-}
-
-
 @dataclass(frozen=True)
 class HealthChange:
     """A change in a partner's health that operators should know of."""
 
     partner_id: str
-    kind: HealthChangeKind
+    metric: Metric
     detail: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """The message in the log."""
+        return self.metric.name.lower()
 
 
 @dataclass
@@ -93,46 +74,38 @@ class HealthChanges:
             yield LogLine("partner health not written", {}, logging.ERROR, failure)
 
     def measurements(self) -> Iterator[Measurement]:
-        yield from (Measurement(change.kind.metric) for change in self.changes)
+        yield from (Measurement(change.metric) for change in self.changes)
         yield from (Measurement(Metric.PARTNER_HEALTH_FAILURES) for _ in self.failures)
 
 
+@dataclass(frozen=True)
 class PartnerGate:
-    def __init__(
-        self,
-        health: HealthTable,
-        partners: PartnersTable,
-        event_bus: EventBus,
-        schedule: RetrySchedule,
-        clock: Callable[[], Moment] = times.now,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._table = health
-        self._partners = partners
-        self._event_bus = event_bus
-        self._schedule = schedule
-        self._clock = clock
-        self._sleep = sleep
+    health: HealthTable
+    partners: PartnersTable
+    event_bus: EventBus
+    schedule: RetrySchedule
+    clock: Callable[[], Moment] = times.now
+    sleep: Callable[[float], None] = time.sleep
 
     def open_session(self) -> GateSession:
         """Return the view of all partners for one invocation."""
-        return GateSession(self._table, self._schedule, self._clock, self._table.of_partners(), self)
+        return GateSession(self, self.health.of_partners())
 
     def save(self, partner_id: str, tally: Tally) -> list[HealthChange]:
         """Record a partner's attempts, warn or pause if that is due, and return what changed."""
         sent: list[HealthChange] = []
         for attempt in range(MAX_TRIES):
-            before = self._table.of_partner(partner_id)
-            moment = self._clock()
-            after = partner_health.after(before, partner_id, tally, self._schedule, moment)
+            before = self.health.of_partner(partner_id)
+            moment = self.clock()
+            after = partner_health.after(before, partner_id, tally, self.schedule, moment)
             if after is None:
                 return []
             warning = partner_health.warning_due(after, moment)
             if warning is not None and not sent:
                 sent = self._warn_or_pause(after, warning, moment)
-            if self._table.put(after.with_changes(last_warning=warning or after.last_warning), before):
+            if self.health.put(after.with_changes(last_warning=warning or after.last_warning), before):
                 return [*_breaker_changes(before, after), *sent]
-            self._sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter
+            self.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter
         raise HealthContestedError(f"the health of {partner_id} was changed by others {MAX_TRIES} times")
 
     def _warn_or_pause(self, health: PartnerHealth, percent: int, moment: Moment) -> list[HealthChange]:
@@ -140,73 +113,63 @@ class PartnerGate:
         detail: dict[str, Any] = {"partnerId": health.partner_id, "percent": percent, "failures": health.failures}
         detail |= {"failingSince": health.failing_since, "answeredGone": health.gone_replies}
         if percent < partner_health.WARNING_PERCENTS[-1]:
-            self._event_bus.publish(FAILING, detail)
-            return [HealthChange(health.partner_id, HealthChangeKind.PARTNER_FAILING, detail)]
+            self.event_bus.publish(FAILING, detail)
+            return [HealthChange(health.partner_id, Metric.PARTNER_FAILING, detail)]
         if self._active(health.partner_id) is None:
             return []
         detail["reason"] = reason = _reason(health)
-        self._event_bus.publish(PAUSED, detail)
+        self.event_bus.publish(PAUSED, detail)
         self._pause(health.partner_id, reason, moment)
-        return [HealthChange(health.partner_id, HealthChangeKind.PARTNER_PAUSED, detail)]
+        return [HealthChange(health.partner_id, Metric.PARTNER_PAUSED, detail)]
 
     def _active(self, partner_id: str) -> Partner | None:
-        partner = self._partners.get(partner_id)
+        partner = self.partners.get(partner_id)
         return partner if partner is not None and partner.status is Lifecycle.ACTIVE else None
 
     def _pause(self, partner_id: str, reason: str, moment: Moment) -> None:
         for _ in range(MAX_TRIES):
             partner = self._active(partner_id)
-            if partner is None or self._partners.replace(partner.paused(reason, moment), partner.revision):
+            if partner is None or self.partners.replace(partner.paused(reason, moment), partner.revision):
                 return
         raise HealthContestedError(f"{partner_id} was changed by others {MAX_TRIES} times")
 
 
+@dataclass
 class GateSession:
     """One invocation's view of all partners; safe to share between its threads."""
 
-    def __init__(
-        self,
-        table: HealthTable,
-        schedule: RetrySchedule,
-        clock: Callable[[], Moment],
-        health: dict[str, PartnerHealth],
-        gate: PartnerGate,
-    ) -> None:
-        self._table = table
-        self._schedule = schedule
-        self._clock = clock
-        self._health = health
-        self._gate = gate
-        self._tallies: dict[str, Tally] = defaultdict(Tally)
-        self._lock = threading.Lock()
+    gate: PartnerGate
+    health: dict[str, PartnerHealth]
+    _tallies: dict[str, Tally] = field(default_factory=lambda: defaultdict(Tally), init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def check(self, partner: Partner) -> Delay | None:
         """Return None if the partner may be sent to now, otherwise the delay."""
         with self._lock:
             tally = self._tallies[partner.partner_id]
             if tally.is_failing or tally.has_used_its_time:
-                return Delay(Hold.BREAKER if tally.is_failing else Hold.SLOW, self._schedule.first_delay)
-            health = self._health.get(partner.partner_id)
+                return Delay(Hold.BREAKER if tally.is_failing else Hold.SLOW, self.gate.schedule.first_delay)
+            health = self.health.get(partner.partner_id)
             if health is not None and health.breaker is Breaker.OPEN:
                 return self._probe(health)
         return self._within_rate(partner, health)
 
     def _probe(self, health: PartnerHealth) -> Delay | None:
         """Let one request of all processes pass when the breaker's time is over."""
-        moment = self._clock()
+        moment = self.gate.clock()
         if (health.open_until or "") > moment:
             return Delay(Hold.BREAKER, _seconds_until(health.open_until, moment))
         lease = times.plus(moment, seconds=PROBE_SECONDS)
-        is_ours = self._table.claim_probe(health, lease)
-        self._health[health.partner_id] = health.with_changes(open_until=lease)
+        is_ours = self.gate.health.claim_probe(health, lease)
+        self.health[health.partner_id] = health.with_changes(open_until=lease)
         if not is_ours:
             return Delay(Hold.BREAKER, PROBE_SECONDS)
         self._tallies[health.partner_id].probed = True
         return None
 
     def _within_rate(self, partner: Partner, health: PartnerHealth | None) -> Delay | None:
-        rate = partner_health.rate_at(health, partner.rate, self._clock())
-        if rate is None or self._table.claim_permit(partner.partner_id, rate, self._clock()):
+        rate = partner_health.rate_at(health, partner.rate, self.gate.clock())
+        if rate is None or self.gate.health.claim_permit(partner.partner_id, rate, self.gate.clock()):
             return None
         is_recovering = health is not None and health.breaker is Breaker.RECOVERING
         return Delay(Hold.BREAKER if is_recovering else Hold.RATE, 0)
@@ -224,9 +187,9 @@ class GateSession:
         """
         health_changes = HealthChanges()
         for partner_id, tally in self._tallies.items():
-            if tally.failures or (tally.succeeded and partner_id in self._health):
+            if tally.failures or (tally.succeeded and partner_id in self.health):
                 try:
-                    health_changes.changes += self._gate.save(partner_id, tally)
+                    health_changes.changes += self.gate.save(partner_id, tally)
                 except (ServerFailureError, ClientError, BotoCoreError) as failure:
                     health_changes.failures.append(failure)
         return health_changes
@@ -242,13 +205,13 @@ def _breaker_changes(before: PartnerHealth | None, after: PartnerHealth) -> list
     was = before.breaker if before else Breaker.CLOSED
     if was is after.breaker:
         return []
-    kinds = {
-        Breaker.OPEN: HealthChangeKind.BREAKER_OPENED,
-        Breaker.RECOVERING: HealthChangeKind.BREAKER_HALF_OPEN,
-        Breaker.CLOSED: HealthChangeKind.BREAKER_CLOSED,
+    metrics = {
+        Breaker.OPEN: Metric.BREAKER_OPENED,
+        Breaker.RECOVERING: Metric.BREAKER_HALF_OPEN,
+        Breaker.CLOSED: Metric.BREAKER_CLOSED,
     }
     detail = {"failures": after.failures, "openUntil": after.open_until}
-    return [HealthChange(after.partner_id, kinds[after.breaker], detail)]
+    return [HealthChange(after.partner_id, metrics[after.breaker], detail)]
 
 
 def _seconds_until(until: Moment | None, moment: Moment) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from ricochet.clicks.users_table import UsersTable
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
     from ricochet.delivery.settings import LoginSettings
 
 
+@dataclass(frozen=True)
 class PartnerLogins:
     """`claim` is the claim that names a login's partner, where the issuer of the tokens knows it; empty: none does."""
 
-    def __init__(self, partners: PartnersTable, users: UsersTable, claim: str) -> None:
-        self._partners = partners
-        self._users = users
-        self._claim = claim
+    partners: PartnersTable
+    users: UsersTable
+    claim: str
 
     @classmethod
     def from_settings(cls, client: DynamoDBClient, settings: LoginSettings) -> Self:
@@ -38,13 +39,13 @@ class PartnerLogins:
 
         Without the claim, the user must name the partner and the partner the user: either can be changed first.
         """
-        named = claims.get(self._claim) if self._claim else None
+        named = claims.get(self.claim) if self.claim else None
         partner_id = named or self._tied(user_id)
-        partner = self._partners.get(partner_id) if partner_id else None
+        partner = self.partners.get(partner_id) if partner_id else None
         if partner is None or partner.status is Lifecycle.ARCHIVED or not (named or user_id in partner.logins):
             raise ForbiddenError("this login belongs to no partner")
         return partner
 
     def _tied(self, user_id: str) -> str | None:
-        user = self._users.get(user_id)
+        user = self.users.get(user_id)
         return user.partner_id if user else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from ricochet.delivery.delivery import Delivery, new_delivery
@@ -90,20 +90,13 @@ class SampleTried(View):
     response: OwnAttempt
 
 
+@dataclass(frozen=True)
 class PartnerProfile:
-    def __init__(
-        self,
-        partners: PartnersTable,
-        audit: Audit,
-        resolver: Resolver,
-        sender: Sender,
-        clock: Callable[[], Moment] = times.now,
-    ) -> None:
-        self._partners = partners
-        self._audit = audit
-        self._resolver = resolver
-        self._sender = sender
-        self._clock = clock
+    partners: PartnersTable
+    audit: Audit
+    resolver: Resolver
+    sender: Sender
+    clock: Callable[[], Moment] = times.now
 
     def update(self, before: Partner, given: Mapping[str, Any]) -> Change[Partner]:
         """Set what is given of `EDITABLE`; the rest stays, and anything else is ignored with a warning.
@@ -128,17 +121,17 @@ class PartnerProfile:
 
     def try_out(self, partner: Partner, request: SampleRequest) -> SampleTried:
         """Send a notice of nothing real, as a delivery would be sent; it counts nowhere and is not recorded."""
-        moment = self._clock()
+        moment = self.clock()
         try:
             outbound = compose(_sample(partner, request.status, moment), partner, moment)
         except CompositionError as error:
             return SampleTried(response=OwnAttempt(at=moment, ms=0, error=error.message))
-        attempt = self._sender.send(outbound).attempt
+        attempt = self.sender.send(outbound).attempt
         return SampleTried(request=SampleSent.of(outbound), response=OwnAttempt.of(attempt))
 
     def _patched(self, before: Partner, patch: dict[str, Any]) -> Change[Partner]:
         try:
-            return patched(before, patch, self._resolver, self._clock())
+            return patched(before, patch, self.resolver, self.clock())
         except PartnerUrlNotAllowedError as error:
             if isinstance(refusal := error.__cause__, TargetRefusedError):
                 raise PartnerUrlNotAllowedError(f"postbackUrl: {refusal.without_address}") from error
@@ -146,9 +139,9 @@ class PartnerProfile:
 
     def _save(self, action: str, change: Change[Partner]) -> Change[Partner]:
         before, after = change.before, change.after
-        if before is None or not self._partners.replace(after, before.revision):
+        if before is None or not self.partners.replace(after, before.revision):
             raise ChangedMeanwhileError("the partner was changed at the same time; read it again")
-        return self._audit.record_change(action, after.partner_id, change)
+        return self.audit.record_change(action, after.partner_id, change)
 
 
 def _sample(partner: Partner, status: Status, moment: Moment) -> Delivery:

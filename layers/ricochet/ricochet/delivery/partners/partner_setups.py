@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ricochet.clicks.users_table import UsersTable
 from ricochet.delivery.partners.health_table import HealthTable
@@ -12,18 +13,18 @@ from ricochet.dynamodb.transaction import TransactionBusyError, Write, transact
 from ricochet.errors import ChangedMeanwhileError, LoginTakenError, PartnerExistsError
 
 
+@dataclass(frozen=True)
 class PartnerSetups:
     """Each save is one transaction: what is refused has changed nothing, neither the partner nor its users."""
 
-    def __init__(self, partners: PartnersTable, users: UsersTable, health: HealthTable) -> None:
-        self._partners = partners
-        self._users = users
-        self._health = health
+    partners: PartnersTable
+    users: UsersTable
+    health: HealthTable
 
     def create(self, partner: Partner) -> None:
         """Raise PartnerExistsError, LoginTakenError for a user of another partner, or ChangedMeanwhileError."""
         exists = PartnerExistsError(f"partner {partner.partner_id} exists already")
-        creation = Write({"Put": self._partners.creation(partner)}, refused=exists)
+        creation = Write({"Put": self.partners.creation(partner)}, refused=exists)
         self._save([creation, *self._ties(partner.partner_id, set(partner.logins))])
 
     def replace(self, after: Partner, before: Partner, *, forgiving: bool) -> None:
@@ -33,10 +34,10 @@ class PartnerSetups:
         """
         changed = ChangedMeanwhileError("the partner was changed meanwhile; read it again")
         writes = [
-            Write({"Put": self._partners.replacement(after, before.revision)}, refused=changed),
+            Write({"Put": self.partners.replacement(after, before.revision)}, refused=changed),
             *self._ties(after.partner_id, set(after.logins) - set(before.logins)),
         ]
-        forgiveness = self._health.forgiveness(after.partner_id, after.updated_at) if forgiving else None
+        forgiveness = self.health.forgiveness(after.partner_id, after.updated_at) if forgiving else None
         if forgiveness is not None:
             under_way = ChangedMeanwhileError("deliveries to the partner were under way; please try again")
             writes.append(Write({"Put": forgiveness}, refused=under_way))
@@ -45,19 +46,19 @@ class PartnerSetups:
     def _ties(self, partner_id: str, logins: set[str]) -> Iterator[Write]:
         for user_id in logins:
             taken = LoginTakenError(f"{user_id} belongs to another partner", [f"logins: {user_id} is taken"])
-            yield Write({"Update": self._users.tie(user_id, partner_id)}, refused=taken)
+            yield Write({"Update": self.users.tie(user_id, partner_id)}, refused=taken)
 
     def _unties(self, partner_id: str, logins: set[str]) -> Iterator[Write]:
         """A login that has always been another partner's is only taken off the list."""
         for user_id in logins:
-            user = self._users.get(user_id)
+            user = self.users.get(user_id)
             if user is not None and user.partner_id == partner_id:
                 changed = ChangedMeanwhileError(f"{user_id} was changed meanwhile; please try again")
-                yield Write({"Update": self._users.untie(user_id, partner_id)}, refused=changed)
+                yield Write({"Update": self.users.untie(user_id, partner_id)}, refused=changed)
 
     def _save(self, writes: list[Write]) -> None:
         try:
-            transact(self._partners.client, writes)
+            transact(self.partners.client, writes)
         except TransactionBusyError as busy:
             if not busy.is_conflict:
                 raise
