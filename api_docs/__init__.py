@@ -1,1 +1,1 @@
-"""The API's description: what every route takes and answers, beside the functions and never imported by them."""
+"""The API's description: the requests and answers of every route. Functions never import it."""

@@ -1,4 +1,4 @@
-"""`python -m api_docs` writes the document; `make docs` calls it."""
+"""`python -m api_docs`, called by `make docs`, writes the document."""
 
 from api_docs.document import PATH, as_text
 

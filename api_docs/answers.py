@@ -1,4 +1,4 @@
-"""What an operation may answer: in our envelope, as an error of ours, or as API Gateway's own."""
+"""The possible answers of an operation: successes, our errors, and API Gateway's own."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class _Own(NamedTuple):
     meaning: str
 
 
-# What API Gateway answers by itself, in its own format.
+# Answers that API Gateway gives by itself, in its own format.
 GATEWAY = {
     401: _Own("Unauthorized", "there is no valid token"),
     404: _Own("Not Found", "no route has this path"),
     413: _Own("Request Entity Too Large", "the body is too large for API Gateway"),
-    429: _Own("Too Many Requests", "more requests than this route takes; try again a little later"),
+    429: _Own("Too Many Requests", "too many requests for this route; try again later"),
     500: _Own("Internal Server Error", "something failed on our side"),
     503: _Own("Service Unavailable", "there was no answer in time; try again"),
 }
@@ -49,7 +49,7 @@ FORMATS: Json = {
     },
     "GatewayMessage": {
         "type": "object",
-        "description": "What API Gateway answers by itself.",
+        "description": "An answer of API Gateway itself.",
         "properties": {"message": {"type": "string"}},
         "required": ["message"],
         "additionalProperties": False,

@@ -31,7 +31,7 @@ PAGE: Errors = (InvalidLimitError, InvalidCursorError)
 
 
 class Caller(StrEnum):
-    """Who may call; all but the first need a token."""
+    """Who may call an operation; all but the first need a token."""
 
     ANYONE = "anyone"
     USER = "user"
@@ -40,12 +40,12 @@ class Caller(StrEnum):
 
     @property
     def group(self) -> str | None:
-        """The group that the function asks for."""
+        """The group that the function requires."""
         return self.value if self in (Caller.ADMIN, Caller.PARTNER) else None
 
 
 class Tag(StrEnum):
-    """Headings, in their order."""
+    """The headings of the description, in their order."""
 
     APPS = "Apps"
     POSTBACKS = "Postbacks"
@@ -60,15 +60,15 @@ class Tag(StrEnum):
 
 
 ABOUT_TAGS = {
-    Tag.APPS: "What an app calls for the user whose token it holds.",
-    Tag.POSTBACKS: "What opens a click, and what advertisers and networks call to report a conversion.",
-    Tag.PRODUCTS: "Operators set up what users can earn from.",
-    Tag.PARTNERS: "Operators set up who receives conversions, and how.",
-    Tag.NETWORKS: "Operators set up who posts conversions, and how they are understood.",
-    Tag.LEDGER: "Operators see what was reported and what waits, and decide.",
-    Tag.RECEIPTS: "Operators look at every postback as it arrived and at its outcome.",
-    Tag.DELIVERIES: "Operators look at what partners received, and have deliveries tried again.",
-    Tag.PORTAL: "What a partner calls for itself.",
+    Tag.APPS: "Calls of an app on behalf of its signed-in user.",
+    Tag.POSTBACKS: "Calls of browsers that open a click, and of advertisers and networks that report conversions.",
+    Tag.PRODUCTS: "Operators manage the products that users can earn from.",
+    Tag.PARTNERS: "Operators manage the partners that receive conversions.",
+    Tag.NETWORKS: "Operators manage the networks that report conversions.",
+    Tag.LEDGER: "Operators read conversions and earnings, and decide those that are held for review.",
+    Tag.RECEIPTS: "Operators read every postback as it arrived, with its outcome.",
+    Tag.DELIVERIES: "Operators read what partners received, and replay deliveries.",
+    Tag.PORTAL: "Calls of a partner for itself.",
     Tag.DOCUMENTATION: "This description.",
 }
 
@@ -87,7 +87,7 @@ class Body:
     model: type[BaseModel]
     example: Json
     content_types: tuple[str, ...] = ("application/json",)
-    is_patch: bool = False  # all fields are optional, and what is left out stays as it is
+    is_patch: bool = False  # all fields are optional; those left out stay unchanged
     is_optional: bool = False
 
 
@@ -99,15 +99,14 @@ class Success:
     data: type[BaseModel]
     example: Json
     status: int = 200
-    warnings: tuple[str, ...] = ()  # such as these, if the answer may hold any
+    warnings: tuple[str, ...] = ()  # examples, if the answer may have warnings
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One route and what may come of it; `route` is written as in the template.
+    """One route and its possible answers; `route` is written as in the template.
 
-    What API Gateway answers by itself, failures of our own side, the group that the caller must be in and paths
-    that lead nowhere are added by `answers`.
+    `answers` adds those of API Gateway, failures on our side, the required group, and unknown ids in the path.
     """
 
     route: str

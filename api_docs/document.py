@@ -1,4 +1,4 @@
-"""The OpenAPI document, made of the descriptions in `operations` and of the models that functions use."""
+"""The OpenAPI document, built from the descriptions in `operations` and the models that functions use."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def document() -> Json:
     made: Json = {
         "openapi": "3.1.0",
         "info": _info(),
-        "servers": [{"url": ".", "description": "where this document was read"}],
+        "servers": [{"url": ".", "description": "the host that serves this document"}],
         "tags": [
             {"name": tag, "description": ABOUT_TAGS[tag]} for tag in Tag if tag in {one.tag for one in operations}
         ],
@@ -111,7 +111,7 @@ def _request_body(body: Body) -> Json:
 
 
 def _schemas(operations: Iterable[Operation]) -> Json:
-    """Of everything that operations read and write."""
+    """Return the schemas of everything that operations read and write."""
     models: list[tuple[type[BaseModel], Mode]] = []
     for operation in operations:
         models += [(operation.query, "validation")] if operation.query else []
@@ -125,7 +125,7 @@ def _schemas(operations: Iterable[Operation]) -> Json:
 
 
 def _described(model: str, schema: Json) -> Json:
-    """With every field's meaning."""
+    """Return the schema with a description of every field."""
     if "properties" not in schema:
         return schema
     properties = {

@@ -1,4 +1,4 @@
-"""JSON schemas of pydantic models, as our API reads and writes them."""
+"""JSON schemas of the pydantic models that our API reads and writes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BOUNDS = {"ge": "minimum", "le": "maximum"}
 
 
 def schemas_of(models: Iterable[tuple[type[BaseModel], Mode]]) -> dict[str, Any]:
-    """By name, those of the models and of what they are made of; ValueError if two share a name."""
+    """Return the schemas of the models and their parts, by name. Raise ValueError if two share a name."""
     wanted = list(dict.fromkeys(models))
     _, document = models_json_schema(wanted, ref_template=reference("{model}")["$ref"], schema_generator=_Schemas)
     found = document.get("$defs", {})
@@ -34,7 +34,7 @@ def reference(name: str) -> dict[str, str]:
 
 
 def name_of(model: type[BaseModel]) -> str:
-    """What a model is called here: `ProductView`, how a Product is shown, is a Product."""
+    """Return the name of a model's schema: that of `ProductView` is `Product`."""
     return model.__name__.removesuffix("View")
 
 
@@ -42,11 +42,11 @@ class _Schemas(GenerateJsonSchema):
     def normalize_name(self, name: str) -> str:
         return super().normalize_name(name).removesuffix("View")
 
-    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - names are titles enough
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - the names suffice
         return False
 
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:  # noqa: ARG002 - all are money
-        """Amounts come as numbers or as text, and never negative."""
+        """Amounts may be sent as numbers or as text, and are never negative."""
         number = {"type": "number", "minimum": 0, "exclusiveMaximum": int(money.LIMIT)}
         return {"anyOf": [number, {"type": "string", "pattern": rf"^\d{{1,9}}(\.\d{{1,{money.DECIMALS}}})?$"}]}
 
@@ -58,7 +58,7 @@ class _Schemas(GenerateJsonSchema):
 
 
 def _as_shown(made: JsonSchemaValue, model: type[Model]) -> None:
-    """Exactly the fields that an answer has: None is left out where it is the default, and else shown as null."""
+    """Keep exactly the fields of an answer: a None is left out if it is the default, and null otherwise."""
     shown = {field.alias or name: field for name, field in fields_with(model, ANSWERED).items()}
     made["properties"] = {
         name: never_null(made["properties"][name]) if _may_be_absent(field) else made["properties"][name]
@@ -76,7 +76,7 @@ def _may_be_absent(field: FieldInfo) -> bool:
 
 
 def never_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """The same schema of a field that is left out where it has no value."""
+    """Return the same schema for a field that is left out if it has no value."""
     rest = {key: value for key, value in schema.items() if key != "anyOf"}
     kinds = [kind for kind in schema.get("anyOf", []) if kind != _NULL]
     if len(kinds) > 1:
@@ -85,12 +85,12 @@ def never_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tidy(schema: Any) -> Any:
-    """Without what pydantic says twice, and with its bounds of amounts where a schema has them."""
+    """Drop pydantic's redundant keys, and move the bounds of an amount into its schemas."""
     if isinstance(schema, list):
         return [_tidy(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    tidy = {name: _tidy(value) for name, value in schema.items() if not _is_said_twice(name, value)}
+    tidy = {name: _tidy(value) for name, value in schema.items() if not _is_redundant(name, value)}
     if tidy.get("anyOf") == [{"type": "integer"}, {"type": "number"}]:
         del tidy["anyOf"]
         tidy["type"] = "number"
@@ -101,5 +101,5 @@ def _tidy(schema: Any) -> Any:
     return tidy
 
 
-def _is_said_twice(name: str, value: Any) -> bool:
+def _is_redundant(name: str, value: Any) -> bool:
     return (name == "title" and isinstance(value, str)) or (name == "default" and value is None)

@@ -1,4 +1,4 @@
-"""What each function answers: one module for each, of the function's name."""
+"""The operations of each function, in a module with the function's name."""
 
 import importlib
 import pkgutil
@@ -11,6 +11,6 @@ def all_operations() -> list[Operation]:
 
 
 def operations_of(function: str) -> tuple[Operation, ...]:
-    """ModuleNotFoundError for a function that has no description."""
+    """Return the operations of a function. Raise ModuleNotFoundError if it is not described."""
     described: tuple[Operation, ...] = importlib.import_module(f"{__name__}.{function}").OPERATIONS
     return described

@@ -11,7 +11,7 @@ OPERATIONS = (
         tag=Tag.APPS,
         caller=Caller.USER,
         summary="A click goes out",
-        description="Open `redirectUrl` for the user. The advertiser finds `click_id` and `postback_url` in it.",
+        description="Open `redirectUrl` for the user: it passes `click_id` and `postback_url` to the advertiser.",
         body=Body(
             ClickRequest,
             {"taskUrl": "https://example.com/offer?campaign=7", "offerId": "offer_123", "subid": "banner-1"},

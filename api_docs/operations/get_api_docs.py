@@ -5,7 +5,10 @@ from typing import Any
 from api_docs.description import Caller, Operation, Tag
 
 _HEADERS: dict[str, Any] = {
-    "ETag": {"schema": {"type": "string"}, "description": "Send it as `If-None-Match` the next time."},
+    "ETag": {
+        "schema": {"type": "string"},
+        "description": "Send it as `If-None-Match` with the next request.",
+    },
     "Cache-Control": {"schema": {"type": "string"}},
 }
 _CONDITION = (
@@ -20,8 +23,8 @@ _CONDITION = (
 
 def _answers(content_type: str, schema: dict[str, Any]) -> dict[int, dict[str, Any]]:
     return {
-        200: {"description": "It.", "headers": _HEADERS, "content": {content_type: {"schema": schema}}},
-        304: {"description": "It is what you have.", "headers": _HEADERS},
+        200: {"description": "The document.", "headers": _HEADERS, "content": {content_type: {"schema": schema}}},
+        304: {"description": "The document has not changed.", "headers": _HEADERS},
     }
 
 

@@ -47,8 +47,8 @@ OPERATIONS = (
         tag=Tag.LEDGER,
         caller=Caller.ADMIN,
         summary="List conversions of a day, newest first",
-        description="By the day of their last change. With `status` a page may be shorter than `limit` although there "
-        "are more.",
+        description="The day is that of the last change. With `status` a page may be shorter than `limit` although "
+        "there are more.",
         query=ConversionPageQuery,
         successes=(Success("Conversions found", Conversions, {"items": [_SUMMARY], "nextCursor": None}),),
         errors=(*PAGE, InvalidRequestError),
@@ -68,7 +68,7 @@ OPERATIONS = (
         tag=Tag.LEDGER,
         caller=Caller.ADMIN,
         summary="Correct its status by hand",
-        description="The same steps as a postback's, but nothing is held any more. Partners hear of it.",
+        description="The rules are those of a postback, but no money is held. Partners receive the new status.",
         body=Body(StatusInput, {"status": "approved", "reason": "the advertiser confirmed it by mail"}),
         successes=(Success("Status corrected", ConversionView, _WHOLE | {"status": "approved", "version": 2}),),
         errors=(

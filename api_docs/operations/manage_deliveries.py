@@ -70,8 +70,8 @@ OPERATIONS = (
         tag=Tag.DELIVERIES,
         caller=Caller.ADMIN,
         summary="List deliveries, newest first",
-        description="By `conversionId`; by `partnerId`, and by `state` and time if wanted; or by an open `state`. "
-        "Where few of many are asked for, a page may be shorter than `limit` although there are more.",
+        description="Filter by `conversionId`, by `partnerId` (also with `state` and time), or by an open `state`. "
+        "With a filter, a page may be shorter than `limit` although there are more.",
         query=DeliveryPageQuery,
         successes=(Success("Deliveries found", Deliveries, {"items": [_SUMMARY], "nextCursor": None}),),
         errors=(*PAGE, InvalidRequestError),
@@ -82,7 +82,7 @@ OPERATIONS = (
         tag=Tag.DELIVERIES,
         caller=Caller.ADMIN,
         summary="What partners have not received, added up by partner and currency",
-        description="With a `nextCursor` there is more: add up what it leads to.",
+        description="If there is a `nextCursor`, add the sums of the following pages.",
         query=CursorQuery,
         successes=(
             Success(
@@ -121,7 +121,7 @@ OPERATIONS = (
         tag=Tag.DELIVERIES,
         caller=Caller.ADMIN,
         summary="Have one delivery tried again",
-        description="From the next minute on, at its partner's rate, with the whole schedule of retries.",
+        description="It is sent from the next minute on, at its partner's rate, and its retry schedule starts again.",
         successes=(Success("Delivery to be tried again", DeliverySummary, _SUMMARY | {"state": "retrying"}),),
         errors=(DeliveryNotFoundError, DeliveryUnderWayError, PartnerArchivedError, ChangedMeanwhileError),
     ),
@@ -131,8 +131,8 @@ OPERATIONS = (
         tag=Tag.DELIVERIES,
         caller=Caller.ADMIN,
         summary="Send a partner all deliveries of a time and state again",
-        description="Counts only, unless `dryRun` is false. Repeating a call does no harm; with a `nextCursor` it "
-        "stopped before the end, so send it as `cursor`.",
+        description="Only counts, unless `dryRun` is false. Repeating a call is safe. If there is a `nextCursor`, "
+        "the call stopped early: send it as `cursor` to continue.",
         body=Body(ReplayRequest, _SPAN),
         successes=(
             Success(
@@ -156,7 +156,7 @@ OPERATIONS = (
         tag=Tag.DELIVERIES,
         caller=Caller.ADMIN,
         summary="Work off the parking queue",
-        description="Counts only, unless `dryRun` is false.",
+        description="Only counts, unless `dryRun` is false.",
         body=Body(RedriveRequest, {"limit": 100, "dryRun": False}, is_optional=True),
         successes=(
             Success(

@@ -60,7 +60,7 @@ OPERATIONS = (
         tag=Tag.NETWORKS,
         caller=Caller.ADMIN,
         summary="Change, pause or archive a network",
-        description="A new key leaves the old one working for `graceHours`.",
+        description="After a new key is generated, the old one works for another `graceHours`.",
         body=Body(NetworkInput, {"rewardRate": "0.5", "requireKnownClick": True}, is_patch=True),
         successes=(
             Success(

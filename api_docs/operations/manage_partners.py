@@ -67,7 +67,7 @@ OPERATIONS = (
         tag=Tag.PARTNERS,
         caller=Caller.ADMIN,
         summary="Change, pause or archive a partner",
-        description="If it is made active again, `missed` says what can be replayed to it.",
+        description="When a partner is resumed, `missed` shows what can be replayed to it.",
         body=Body(PartnerInput, {"maxPerSecond": 5, "events": ["Purchase", "Reject"]}, is_patch=True),
         successes=(
             Success(

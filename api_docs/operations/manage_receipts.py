@@ -52,8 +52,8 @@ OPERATIONS = (
         tag=Tag.RECEIPTS,
         caller=Caller.ADMIN,
         summary="List receipts, newest first",
-        description="By `clickId`, or by `networkId` (or `productId`, `operatorId`, `strangers`) and `day`. With "
-        "`outcome` a page may be shorter than `limit` although there are more.",
+        description="Filter by `clickId`, or by `day` and one of `networkId`, `productId`, `operatorId`, `strangers`. "
+        "With `outcome` a page may be shorter than `limit` although there are more.",
         query=ReceiptPageQuery,
         successes=(Success("Receipts found", Receipts, {"items": [_SUMMARY], "nextCursor": None}),),
         errors=(*PAGE, InvalidRequestError),
@@ -87,7 +87,7 @@ OPERATIONS = (
         tag=Tag.RECEIPTS,
         caller=Caller.ADMIN,
         summary="Process the postback again",
-        description="The operator vouches for it, so it needs no proof itself. Its receipt then has the new outcome.",
+        description="The operator vouches for it, so it is not authenticated. Its receipt gets the new outcome.",
         successes=(
             Success(
                 "Receipt replayed",

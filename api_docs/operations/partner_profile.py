@@ -47,7 +47,7 @@ OPERATIONS = (
         tag=Tag.PORTAL,
         caller=Caller.PARTNER,
         summary="Change it",
-        description="Whose clicks are one's own (`filters.ownClicks`) is for operators to say.",
+        description="Only operators can change `filters.ownClicks`.",
         body=Body(ProfileInput, {"postbackUrl": _URL, "events": ["Purchase"]}, is_patch=True),
         successes=(
             Success(
@@ -80,7 +80,7 @@ OPERATIONS = (
         tag=Tag.PORTAL,
         caller=Caller.PARTNER,
         summary="Send oneself a test postback",
-        description="Of nothing real: its ids begin with `test_`. It counts nowhere and is not recorded.",
+        description="Its data are made up, with ids that begin with `test_`. It is not counted and not recorded.",
         body=Body(SampleRequest, {"status": "approved"}, is_optional=True),
         successes=(
             Success(

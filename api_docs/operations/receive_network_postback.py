@@ -21,14 +21,14 @@ from ricochet.intake import presets
 
 
 class NetworkPostback(BaseModel):
-    """The preset's parameters, less those that the network's `paramMap` renames."""
+    """The preset's parameters, or the names that the network's `paramMap` gives them."""
 
     model_config = ConfigDict(extra="allow")
 
 
 _ABOUT = (
-    "In the network's own words, signed its own way; its preset says how they are read, and what it wants to read in "
-    "return. Repeats and what we decide against are acknowledged too, so that the network stops; the receipt says why."
+    "The network sends its own format and signature; its preset defines how they are read and what is answered. "
+    "Repeats and refused conversions are acknowledged too, so that the network stops; the receipt has the reason."
 )
 _FIELDS: dict[str, Any] = {
     "name": "fields",
@@ -47,7 +47,7 @@ _BODY = Body(
 
 
 def _acknowledgements() -> dict[str, Any]:
-    """200 with what each preset answers, by its content type."""
+    """Return the 200 response with the answer of each preset, by content type."""
     content: dict[str, Any] = {
         "text/plain": {"schema": {"type": "string"}, "examples": {}},
         "application/json": {"schema": {"type": "object"}, "examples": {}},

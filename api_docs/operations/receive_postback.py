@@ -31,12 +31,13 @@ Text = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
 
 
 class Postback(Model):
-    """What an advertiser can report of a conversion."""
+    """The fields with which an advertiser reports a conversion."""
 
-    amount: Price | None = Field(None, description="What the user earns; if left out, what the product promised.")
-    currency: Currency | None = Field(None, description="Another one than the product's waits for a person.")
+    amount: Price | None = Field(None, description="What the user earns; by default the product's `earnUpTo`.")
+    currency: Currency | None = Field(None, description="A currency other than the product's is held for review.")
     status: Text | None = Field(
-        None, description="Such as `completed`, `pending`, `rejected`, `refund`; if left out, what the product says."
+        None,
+        description="Such as `completed`, `pending`, `refund`; by default the product's `defaultStatus`.",
     )
     transaction_id: Text | None = None
     conversion_id: Text | None = None
@@ -54,9 +55,9 @@ class PostbackInQuery(Postback):
 
 
 _ABOUT = (
-    "Proves itself as the click's product asks (`postbackAuth.mode`): by its token, by Standard Webhooks headers, by "
-    "the address it comes from, or not at all. A repeat answers the same with `duplicate` and changes nothing. "
-    "Fields may also be written `transaction_id`, `txid`, `txn_id`, `conversion_id`, `offer_id`."
+    "Authenticated as the click's product requires (`postbackAuth.mode`): by token, by Standard Webhooks headers, by "
+    "address, or not at all. A repeat gets the same answer with `duplicate` and changes nothing. "
+    "Fields may also be named `transaction_id`, `txid`, `txn_id`, `conversion_id`, `offer_id`."
 )
 _PROOFS: tuple[dict[str, Any], ...] = tuple(
     {"name": name, "in": "header", "description": about, "schema": {"type": "string"}}
@@ -110,7 +111,7 @@ OPERATIONS = (
         tag=Tag.POSTBACKS,
         caller=Caller.ANYONE,
         summary="An advertiser reports a conversion",
-        description=f"{_ABOUT} Fields stand in the query or in the body, and the body wins except for `click_id`.",
+        description=f"{_ABOUT} Fields may be in the query or in the body, which overrides all but `click_id`.",
         query=ClickInQuery,
         parameters=_PROOFS,
         body=Body(

@@ -11,7 +11,7 @@ OPERATIONS = (
         tag=Tag.POSTBACKS,
         caller=Caller.ANYONE,
         summary="A redirect URL was opened",
-        description="Counts the visit and keeps the time of the first.",
+        description="Counts the visit, and records the time of the first one.",
         successes=(
             Success("Click tracked", Visit, {"clickId": "550e8400-e29b-41d4-a716-446655440000", "status": "pending"}),
         ),

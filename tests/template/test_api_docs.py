@@ -124,7 +124,7 @@ def test_an_example_matches_its_schema(schema, example):
     assert [error.message for error in validator.iter_errors(example)] == []
 
 
-def test_every_error_that_callers_may_meet_is_described_in_its_own_words():
+def test_every_error_that_callers_may_get_is_described_separately():
     text = PATH.read_text(encoding="utf-8")
     internal = {errors.RequestError, errors.ConflictError, errors.ServerFailureError, errors.DeliveryBusyError}
     answered = {

@@ -45,7 +45,7 @@ def test_each_invariant_is_a_sentence_and_names_its_tests(row):
     assert len(_NAME.findall(row["tests"])) == row["tests"].count("`") / 2 > 0
 
 
-def test_the_page_is_read():
+def test_the_invariants_page_is_parsed():
     assert len(ROWS) >= 40
 
 
@@ -57,5 +57,5 @@ def test_the_page_is_read():
         "tests/template/test_invariants.py::exists",
     ],
 )
-def test_a_name_that_is_wrong_is_seen(name):
+def test_a_wrong_test_name_is_detected(name):
     assert not exists(name)

@@ -1,4 +1,4 @@
-"""Plain entities for tests, each with one sound default, and the books that settlements are entered in."""
+"""Valid entities for tests, and a ledger in memory."""
 
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -140,7 +140,7 @@ def a_postback(**changes) -> RawPostback:
 
 
 class RecordedAudit(Audit):
-    """The lines that were written."""
+    """Keeps the audit lines that were written."""
 
     who = "op_1"
 
@@ -152,7 +152,7 @@ class RecordedAudit(Audit):
 
 
 class OpenGate:
-    """A gate that lets all partners pass except those in `waits`, and records their attempts."""
+    """A gate that lets all partners pass except those in `waits`, and records attempts."""
 
     def __init__(self, **waits) -> None:
         self.waits, self.health_changes = waits, []
@@ -170,8 +170,8 @@ class OpenGate:
         return HealthChanges()
 
 
-class Books:
-    """One click's story: each report is settled against what is known by then and entered, as the ledger would."""
+class InMemoryLedger:
+    """One click and its ledger in memory: each report is settled against the current state and entered."""
 
     def __init__(self, product: Product | None = None, click: Click | None = None) -> None:
         self.product = product or a_product()
@@ -183,7 +183,7 @@ class Books:
         self.lifetime: dict[str, Decimal] = defaultdict(Decimal)
         self.counters: Counter[str] = Counter()
 
-    def tell(self, report: Report, moment: str = IN_AN_HOUR) -> Settlement:
+    def report(self, report: Report, moment: str = IN_AN_HOUR) -> Settlement:
         prior, terms = self.conversions.get(report.conversion_id), self.terms()
         settlement = settle(report, terms, prior, moment)
         for count in settlement.counts:
@@ -198,18 +198,18 @@ class Books:
         return advertiser_terms(self.click, self.product, RATE)
 
     def decide(self, conversion_id: str, status: Status, moment: str = IN_AN_HOUR) -> Settlement:
-        """As an operator who corrects a status."""
+        """Correct the status, as an operator would."""
         check_status(status, self.conversions[conversion_id])
         return self._decided(conversion_id, status, moment)
 
     def decide_on_earning(self, conversion_id: str, status: Status, moment: str = IN_AN_HOUR) -> Settlement:
-        """As an operator who approves or rejects what waits."""
+        """Approve or reject a waiting earning, as an operator would."""
         prior = self.conversions[conversion_id]
         check_waiting(prior.earning_id or "", prior)
         return self._decided(conversion_id, status, moment)
 
     def release(self, conversion_id: str, moment: str) -> Settlement:
-        """As the schedule that credits what is owed."""
+        """Credit the amount owed, as the schedule would."""
         return self._entered(credit_owed(self.conversions[conversion_id], moment))
 
     def sum_of_rows(self, status: EarningStatus) -> dict[str, Decimal]:

@@ -1,4 +1,4 @@
-"""Unit tests reach nothing: no socket can be opened and no name resolved."""
+"""Unit tests have no network: no socket can be opened and no name resolved."""
 
 import pytest
 from pytest_socket import disable_socket, enable_socket

@@ -1,4 +1,4 @@
-"""Hosts as someone would write them who wants our deliveries to reach what lies behind them."""
+"""Private hosts in the notations that an attacker would try."""
 
 INSIDE = {
     "loopback": (

@@ -1,4 +1,4 @@
-"""The envelope of every answer, and what is read from API Gateway's events."""
+"""The envelope of every answer, and reading API Gateway events."""
 
 import base64
 import json
@@ -60,7 +60,7 @@ class Thing(View):
     absent: str | None = None
 
 
-def test_a_success_says_so_with_its_data():
+def test_a_success_contains_its_message_and_data():
     reply, body = answer_of(
         lambda: api.success("Found", Thing(amount=Decimal("1.50"), n=Decimal(2), name="\u00e9", nothing=None))
     )
@@ -73,13 +73,13 @@ def test_a_success_says_so_with_its_data():
     assert reply["headers"] == {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
 
-def test_warnings_stand_beside_the_data_if_there_are_any():
+def test_warnings_are_included_only_if_there_are_any():
     reply, body = answer_of(lambda: api.success("Created", Empty(), status=201, warnings=("careful",)))
     assert (reply["statusCode"], body["warnings"]) == (201, ["careful"])
     assert "warnings" not in answer_of(lambda: api.success("Created", Empty()))[1]
 
 
-def test_a_refusal_has_a_code_and_details():
+def test_an_error_has_a_code_and_details():
     reply, body = answer_of(raising(ClickExpiredError("too late", ["click: expired"])))
     assert reply["statusCode"] == 410
     assert body == {
@@ -89,7 +89,7 @@ def test_a_refusal_has_a_code_and_details():
     }
 
 
-def test_an_accident_tells_nobody_anything():
+def test_an_unexpected_error_reveals_nothing():
     reply, body = answer_of(raising(RuntimeError("the secret is s3cret")))
     assert (reply["statusCode"], body["error"]) == (500, {"code": "INTERNAL_ERROR", "details": []})
     assert "s3cret" not in reply["body"]
@@ -97,7 +97,7 @@ def test_an_accident_tells_nobody_anything():
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/thing/x", "/named/a/b", '/named/"', "/named/\\", "/named/\U0001f600"])
-def test_a_path_that_leads_nowhere_is_not_found(path):
+def test_an_unknown_path_is_not_found(path):
     app = api.resolver()
     app.get("/thing")(lambda: api.success("Found", Empty()))
     app.get("/named/<name>")(lambda name: api.success(name, Empty()))
@@ -105,7 +105,7 @@ def test_a_path_that_leads_nowhere_is_not_found(path):
     assert (reply["statusCode"], json.loads(reply["body"])["success"]) == (404, False)
 
 
-def test_what_is_not_json_is_an_error_of_ours():
+def test_a_value_that_json_cannot_express_is_our_own_error():
     with pytest.raises(TypeError, match="set is not JSON"):
         api.to_json({"a": {1}})
 
@@ -115,7 +115,7 @@ def test_the_user_is_the_tokens_subject():
 
 
 @pytest.mark.parametrize("claims", [None, {}])
-def test_a_token_that_names_no_user_is_refused(claims):
+def test_a_token_without_a_user_is_refused(claims):
     with pytest.raises(ForbiddenError):
         api.user_of(event(claims=claims))
 
@@ -131,7 +131,7 @@ def test_a_token_that_names_no_user_is_refused(claims):
         (None, []),
     ],
 )
-def test_groups_are_read_as_api_gateway_writes_them(claim, groups):
+def test_groups_are_parsed_in_the_format_of_api_gateway(claim, groups):
     claims = {} if claim is None else {"cognito:groups": claim}
     assert api.groups_of(event(claims=claims), "cognito:groups") == groups
 
@@ -160,7 +160,7 @@ def test_a_route_for_partners_answers_only_partners(claim, status):
     assert reply["statusCode"] == status
 
 
-def test_the_claim_of_the_groups_is_the_configured_one():
+def test_groups_are_read_from_the_configured_claim():
     app = api.resolver()
     api.admins_only(app, "roles")
     app.get("/thing")(lambda: api.success("Found", Empty()))
@@ -172,11 +172,11 @@ def test_the_claim_of_the_groups_is_the_configured_one():
     ("query", "page"),
     [({}, (20, None)), ({"limit": "5"}, (5, None)), ({"limit": "5", "cursor": "abc"}, (5, "abc"))],
 )
-def test_a_page_is_asked_for_in_the_query(query, page):
+def test_limit_and_cursor_are_read_from_the_query(query, page):
     assert api.page_of(event(queryStringParameters=query)) == page
 
 
-def test_a_bad_page_size_is_refused():
+def test_an_invalid_limit_in_the_query_is_refused():
     with pytest.raises(InvalidLimitError):
         api.page_of(event(queryStringParameters={"limit": "0"}))
 
@@ -185,17 +185,17 @@ def test_a_bad_page_size_is_refused():
     ("query", "status"),
     [({}, None), ({"status": "paused"}, Lifecycle.PAUSED), ({"status": "active"}, Lifecycle.ACTIVE)],
 )
-def test_a_listing_can_be_narrowed_to_a_status(query, status):
+def test_a_listing_can_be_filtered_by_status(query, status):
     assert api.status_filter_of(event(queryStringParameters=query)) is status
 
 
-@pytest.mark.parametrize("word", ["", "Active", "deleted"])
-def test_an_unknown_status_filter_names_the_known_ones(word):
+@pytest.mark.parametrize("status", ["", "Active", "deleted"])
+def test_the_error_of_an_unknown_status_filter_names_the_known_statuses(status):
     with pytest.raises(InvalidRequestError, match="status: must be one of active, paused, archived"):
-        api.status_filter_of(event(queryStringParameters={"status": word}))
+        api.status_filter_of(event(queryStringParameters={"status": status}))
 
 
-def test_our_own_address_is_never_taken_from_a_header():
+def test_the_public_url_never_comes_from_a_header():
     assert api.public_base_url(event()) == "https://api.example"
 
 
@@ -204,20 +204,20 @@ def test_an_empty_body_is_an_empty_object(body):
     assert api.json_object(event(body=body)) == {}
 
 
-def test_a_body_is_read_with_exact_numbers():
+def test_numbers_in_a_body_stay_exact():
     assert api.json_object(event(body='{"a": 0.10}')) == {"a": Decimal("0.10")}
     encoded = base64.b64encode('{"a": "\u00e9"}'.encode()).decode()
     assert api.json_object(event(body=encoded, isBase64Encoded=True)) == {"a": "\u00e9"}
 
 
 @pytest.mark.parametrize("body", ["[1]", "null", "{", "a=b", '{"a": 1}}'])
-def test_a_body_that_is_no_json_object_is_refused(body):
+def test_a_body_that_is_not_a_json_object_is_refused(body):
     with pytest.raises(InvalidBodyError):
         api.json_object(event(body=body))
 
 
 @pytest.mark.parametrize("body", ["/w==", "a"])
-def test_a_body_that_is_no_text_is_refused(body):
+def test_a_body_that_is_not_text_is_refused(body):
     with pytest.raises(InvalidBodyError):
         api.json_object(event(body=body, isBase64Encoded=True))
 
@@ -229,7 +229,7 @@ def test_a_body_over_256_kib_is_refused(letter):
         api.json_object(event(body=body))
 
 
-def test_a_body_becomes_a_model_or_names_what_is_wrong():
+def test_a_body_is_parsed_into_a_model_and_an_error_names_the_field():
     assert api.parse_body(event(body='{"userId": "u"}'), User) == User(user_id="u")
     with pytest.raises(InvalidRequestError, match="userId: "):
         api.parse_body(event(body='{"userId": 5}'), User)

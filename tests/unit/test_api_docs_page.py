@@ -1,4 +1,4 @@
-"""The description as it is served: for machines as it stands, for people with everything that the page needs in it."""
+"""The API description as it is served: as a JSON document, and as a self-contained page."""
 
 import base64
 import gzip
@@ -24,13 +24,13 @@ def get(path: str, **headers: str) -> dict:
     return app.handler(event, CONTEXT)
 
 
-def test_machines_are_given_the_document_as_it_stands():
+def test_the_json_document_is_served_unchanged():
     reply = get("/openapi.json")
     assert (reply["statusCode"], reply["headers"]["Content-Type"]) == (200, "application/json")
     assert reply["body"] == (Path(app.__file__).parent / "openapi.json").read_text(encoding="utf-8")
 
 
-def test_the_page_needs_nothing_from_anywhere_but_the_document():
+def test_the_page_loads_nothing_except_the_document():
     page = get("/docs")["body"]
     assert "<title>Ricochet API</title>" in page
     assert 'url: "openapi.json"' in page
@@ -38,7 +38,7 @@ def test_the_page_needs_nothing_from_anywhere_but_the_document():
     assert "/* bundle */" not in page
 
 
-def test_only_the_pages_own_scripts_may_run():
+def test_the_policy_allows_only_the_scripts_of_the_page():
     reply = get("/docs")
     scripts = re.findall(r"<script>(.*?)</script>", reply["body"], re.DOTALL)
     hashes = [f"sha256-{base64.b64encode(hashlib.sha256(one.encode()).digest()).decode()}" for one in scripts]
@@ -51,19 +51,19 @@ def test_only_the_pages_own_scripts_may_run():
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
 class TestBoth:
-    def test_who_has_it_already_is_told_so(self, path):
+    def test_a_known_etag_is_answered_with_304(self, path):
         first = get(path)
         again = get(path, if_none_match=first["headers"]["ETag"])
         assert (again["statusCode"], again["body"] or "") == (304, "")
         assert again["headers"]["ETag"] == first["headers"]["ETag"]
         assert get(path, if_none_match='W/"another"')["statusCode"] == 200
 
-    def test_it_is_compressed_for_who_can_read_that(self, path):
+    def test_it_is_compressed_if_the_client_accepts_gzip(self, path):
         plain, packed = get(path), get(path, accept_encoding="gzip, br")
         assert packed["headers"]["Content-Encoding"] == "gzip"
         assert gzip.decompress(base64.b64decode(packed["body"])).decode() == plain["body"]
         assert "Content-Encoding" not in plain["headers"]
         assert plain["headers"]["Vary"] == "Accept-Encoding"
 
-    def test_it_fits_into_an_answer_of_lambda(self, path):
+    def test_it_fits_into_a_lambda_response(self, path):
         assert len(json.dumps(get(path))) < MAX_LAMBDA_ANSWER

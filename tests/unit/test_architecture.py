@@ -1,4 +1,4 @@
-"""Rules of the shared package's shape: what may import what, and what no module does."""
+"""Rules of the shared package: which modules may import which, and what no module may do."""
 
 import ast
 import importlib
@@ -19,7 +19,7 @@ MODULES = sorted(
 
 MAX_HANDLER_LINES = 15
 
-# What each room may import of ours; the modules beside the rooms serve functions only.
+# Which of our modules each room may import; the modules beside the rooms serve functions only.
 _VALUES = {"errors", "values"}
 _CLIENTS = _VALUES | {"dynamodb", "http"}
 _RESULTS = {"metrics", "records"}
@@ -59,7 +59,7 @@ def tree_of(path: Path) -> ast.Module:
 
 
 class RuntimeNodes(ast.NodeVisitor):
-    """Every node but those that only type checkers see."""
+    """Collects every node except those that only type checkers read."""
 
     def __init__(self) -> None:
         self.nodes: list[ast.AST] = []
@@ -98,7 +98,7 @@ def imports_in(path: Path, nodes: Iterable[ast.AST]) -> set[str]:
     return names
 
 
-def test_the_rules_see_the_code():
+def test_these_rules_find_the_code():
     assert set(ALLOWED) == {part_of(module) for module in MODULES}
     assert "ricochet.clicks.click" in imports_of(path_of("ricochet.ledger.settlement"))
     table = path_of("ricochet.dynamodb.table")
@@ -107,16 +107,16 @@ def test_the_rules_see_the_code():
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_imports_point_downwards_only_for_type_checkers_too(module):
+def test_imports_follow_the_allowed_direction_even_for_type_checkers(module):
     part, path = part_of(module), path_of(module)
-    assert part in ALLOWED, f"say in ALLOWED what ricochet.{part} may import"
+    assert part in ALLOWED, f"add ricochet.{part} to ALLOWED"
     imported = imports_in(path, ast.walk(tree_of(path)))
     ours = {part_of(name) for name in imported if name.startswith("ricochet.")}
     assert ours - {part} <= ALLOWED[part]
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if part_of(module) in {"values", "errors"}])
-def test_decisions_know_nothing_of_aws(module):
+def test_values_and_errors_do_not_import_aws_libraries(module):
     roots = {name.partition(".")[0] for name in imports_of(path_of(module))}
     assert roots.isdisjoint({"boto3", "botocore", "aws_lambda_powertools"})
 
@@ -138,8 +138,8 @@ ONE_PLACE = {
 
 
 @pytest.mark.parametrize("text", ONE_PLACE)
-def test_each_mechanism_of_storage_has_one_place(text):
-    """Reading page by page, running a transaction, deciding again on a stale state."""
+def test_each_storage_mechanism_is_in_one_module(text):
+    """Paging, running a transaction, and deciding again after a stale read each have one implementation."""
     using = {module for module in MODULES if text in ast.unparse(tree_of(path_of(module)))}
     assert using == ({f"ricochet.{ONE_PLACE[text]}"} if ONE_PLACE[text] else set())
 
@@ -177,7 +177,7 @@ def test_a_function_and_its_use_case_have_the_same_name(folder):
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_the_core_never_reads_the_environment(module):
+def test_the_package_never_reads_the_environment(module):
     path = path_of(module)
     assert not {"os", "os.environ", "os.getenv"} & imports_of(path)
     assert not {
@@ -188,14 +188,14 @@ def test_the_core_never_reads_the_environment(module):
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if module != "ricochet.clients"])
-def test_aws_clients_are_made_in_one_place(module):
+def test_aws_clients_are_created_in_one_module(module):
     assert "boto3.client" not in ast.unparse(tree_of(path_of(module)))
     assert "boto3" not in {
         alias.name for node in runtime_nodes(path_of(module)) if isinstance(node, ast.Import) for alias in node.names
     }
 
 
-def test_no_aws_client_is_made_at_import():
+def test_no_aws_client_is_created_at_import():
     clients = tree_of(path_of("ricochet.clients"))
     at_import = [node for node in clients.body if not isinstance(node, ast.FunctionDef)]
     assert at_import
@@ -203,9 +203,9 @@ def test_no_aws_client_is_made_at_import():
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_every_module_says_what_it_is_for_and_has_a_name_that_does(module):
-    words = set(module.split(".")[-1].split("_"))
-    assert words.isdisjoint({"util", "utils", "helper", "helpers", "common", "misc", "shared", "base"})
+def test_every_module_has_a_docstring_and_a_specific_name(module):
+    parts = set(module.split(".")[-1].split("_"))
+    assert parts.isdisjoint({"util", "utils", "helper", "helpers", "common", "misc", "shared", "base"})
     assert ast.get_docstring(tree_of(path_of(module)))
 
 
@@ -215,7 +215,7 @@ def test_every_module_can_be_imported_alone(module):
 
 
 @pytest.mark.parametrize("path", sorted(FUNCTIONS.glob("*/app.py")), ids=lambda path: path.parent.name)
-def test_a_function_reads_the_environment_through_its_settings_only(path):
+def test_a_function_reads_the_environment_only_through_its_settings(path):
     reads = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Attribute) and node.attr == "environ"]
     loads = [
         node
@@ -228,7 +228,7 @@ def test_a_function_reads_the_environment_through_its_settings_only(path):
 
 
 @pytest.mark.parametrize("path", sorted(FUNCTIONS.glob("*/app.py")), ids=lambda path: path.parent.name)
-def test_a_function_stands_alone_and_each_of_its_definitions_is_short(path):
+def test_a_function_imports_no_other_and_its_definitions_are_short(path):
     assert not any(name.startswith(("functions", "local", "tests")) for name in imports_of(path))
     handlers = [node for node in tree_of(path).body if isinstance(node, ast.FunctionDef) and node.name == "handler"]
     assert len(handlers) == 1
@@ -237,7 +237,7 @@ def test_a_function_stands_alone_and_each_of_its_definitions_is_short(path):
             assert node.end_lineno - node.lineno < MAX_HANDLER_LINES, node.name
 
 
-def test_what_handles_a_record_of_a_batch_takes_it_by_the_name_that_powertools_gives_it():
+def test_batch_record_handlers_name_their_argument_as_powertools_passes_it():
     handlers = {}
     for path in sorted(FUNCTIONS.glob("*/app.py")):
         definitions = {node.name: node for node in tree_of(path).body if isinstance(node, ast.FunctionDef)}
@@ -249,12 +249,12 @@ def test_what_handles_a_record_of_a_batch_takes_it_by_the_name_that_powertools_g
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_the_core_knows_nothing_of_who_operates_it(module):
+def test_the_package_does_not_import_its_callers(module):
     assert not any(name.partition(".")[0] in {"ops", "local", "functions"} for name in imports_of(path_of(module)))
 
 
 @pytest.mark.parametrize("name", ["doctor/facts", "doctor/judge", "durations", "story/timeline"])
-def test_judging_and_formatting_in_the_command_line_look_nothing_up(name):
+def test_judging_and_formatting_modules_of_the_command_line_do_no_lookups(name):
     imported = imports_of(OPS / f"{name}.py")
     assert {module.partition(".")[0] for module in imported}.isdisjoint({"boto3", "botocore", "requests", "socket"})
     looks_up = {"ops.stacks", "ops.target", "ops.listing", "ops.parallel", "ops.doctor.observe", "ops.story.find"}
@@ -269,7 +269,7 @@ def test_each_module_of_the_command_line_has_a_docstring(path):
 
 
 @pytest.mark.parametrize("path", [*sorted(FUNCTIONS.glob("*/app.py")), *sorted(OPS.rglob("*.py"))], ids=str)
-def test_audit_lines_are_written_by_use_cases_only(path):
+def test_only_use_cases_write_audit_lines(path):
     assert not {
         node.func.attr
         for node in ast.walk(tree_of(path))

@@ -1,4 +1,4 @@
-"""Between Python, tables and JSON nothing is lost."""
+"""Entities in Python, in tables and in JSON."""
 
 from decimal import Decimal
 
@@ -16,7 +16,7 @@ from ricochet.values.entity import Entity, Masked, Secret, Shown, Unaudited, Vie
 from ricochet.values.masking import MASK
 from tests.unit.builders import (
     NOON,
-    Books,
+    InMemoryLedger,
     RecordedAudit,
     a_click,
     a_conversion,
@@ -31,9 +31,9 @@ from tests.unit.builders import (
 ENTITIES = [
     a_product(referral_rate="0.25", postback_auth={"mode": "ip", "allowedCidrs": ["192.0.2.0/24"]}),
     a_partner(status_words={"approved": "1"}, filters={"offerIds": ["a"]}, body_template="{}"),
-    a_click(outcome=Books().tell(a_report()).click.outcome, closed=True, visits=3),
+    a_click(outcome=InMemoryLedger().report(a_report()).click.outcome, closed=True, visits=3),
     a_conversion(payout="7.5", sub1="one", versions=(a_conversion(changed_by="partner:part_1").as_past,)),
-    Books().tell(a_report()).new_earning,
+    InMemoryLedger().report(a_report()).new_earning,
     waiting(a_delivery(attempts=(an_attempt(500, reply="no"), an_attempt(None, error="late"))), 5000, NOON),
     receipt_of(
         a_postback(query="a=1", body=b"\x00\xff", headers={"user-agent": "x"}),
@@ -47,7 +47,7 @@ ENTITIES = [
 
 
 @pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: type(entity).__name__)
-def test_an_entity_comes_back_from_its_table_as_it_went(entity):
+def test_an_entity_is_unchanged_after_a_round_trip_through_its_table(entity):
     assert type(entity).from_item(from_wire(to_wire(entity.to_item()))) == entity
 
 
@@ -56,7 +56,7 @@ def test_a_stored_item_has_camel_case_names_and_no_empty_values(entity):
     assert all("_" not in name and value is not None for name, value in entity.to_item().items())
 
 
-def test_a_conversion_says_in_which_partition_of_its_day_it_is():
+def test_a_conversion_is_stored_with_its_partition_of_the_day():
     conversions = [
         a_conversion(conversion_id=f"CONV-{number}", updated_at="2026-03-02T00:00:00.000Z") for number in range(99)
     ]
@@ -94,7 +94,7 @@ class TariffView(Tariff):
     also_new: str = "hidden"
 
 
-def test_only_what_is_marked_is_shown():
+def test_only_marked_attributes_are_shown():
     shown = {"name": "a", "note": "masked", "past": "unaudited", "terms": [{"rate": 1}]}
     assert Tariff(name="a").to_json() == TariffView(name="a").to_json() == shown
 
@@ -119,11 +119,11 @@ def test_a_view_shows_its_own_fields_and_null_where_it_has_no_default():
     assert (shown["endsAt"], "note" in shown, "new" in shown["tariff"]) == (None, False, False)
 
 
-def test_what_a_newer_release_stored_does_no_harm():
+def test_attributes_stored_by_a_newer_release_are_ignored():
     assert User.from_item({"userId": "u", "favouriteColour": "blue"}) == User(user_id="u")
 
 
-def test_a_deliverys_log_line_names_ids_and_no_data():
+def test_the_log_line_of_a_delivery_contains_ids_and_no_data():
     line = a_delivery(
         attempts=(an_attempt(503, error="busy", reply="private"),), url="https://p.example/?x=1"
     ).log_fields()

@@ -1,4 +1,4 @@
-"""The error tree, as it is drawn and as it is; and what callers get for each."""
+"""The error tree, its documentation, and the status and code of each error."""
 
 import inspect
 import re
@@ -25,7 +25,7 @@ NEVER_ANSWERED = {
 
 
 def drawn_tree() -> dict[str, str | None]:
-    """Child -> parent, read from the lines of the docstring."""
+    """Return child -> parent, as the tree in the docstring shows them."""
     parents: dict[str, str | None] = {}
     path: list[str] = []
     for line in (errors.__doc__ or "").splitlines():
@@ -35,7 +35,7 @@ def drawn_tree() -> dict[str, str | None]:
     return parents
 
 
-def test_the_tree_that_is_drawn_is_the_tree_that_is():
+def test_the_documented_tree_is_the_real_one():
     real = {one.__name__: None if one is errors.RicochetError else one.__base__.__name__ for one in CLASSES}
     assert drawn_tree() == real
 
@@ -60,14 +60,14 @@ def test_every_name_ends_in_error():
         (errors.ConflictingReplayError, "CONFLICTING_REPLAY"),
     ],
 )
-def test_callers_see_the_codes_that_were_agreed(kind, code):
+def test_callers_get_the_agreed_codes(kind, code):
     assert kind("why").code == code
 
 
 @pytest.mark.parametrize(
     "kind", [one for one in CLASSES if one is not errors.TargetRefusedError], ids=lambda kind: kind.__name__
 )
-def test_every_error_has_the_status_of_its_branch_and_a_code_of_its_own(kind):
+def test_every_error_has_the_status_of_its_branch_and_its_own_code(kind):
     error = kind("why", ["field: wrong"])
     branch = [status for base, status in STATUSES.items() if issubclass(kind, base)]
     assert api.status_of(error) == (branch[0] if branch else 500)
@@ -76,20 +76,20 @@ def test_every_error_has_the_status_of_its_branch_and_a_code_of_its_own(kind):
     assert re.fullmatch(r"[A-Z]+(_[A-Z]+)*", error.code)
 
 
-def test_a_refused_target_says_where_it_leads_and_can_keep_it_to_itself():
+def test_the_address_of_a_refused_target_can_be_left_out():
     error = errors.TargetRefusedError("x.example", "10.0.0.1:443")
     assert error.message == "x.example leads to 10.0.0.1:443, which is not a public address"
     assert error.without_address == "x.example leads to what is not a public address"
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
-def test_every_error_says_in_one_sentence_what_it_means(kind):
+def test_the_docstring_of_every_error_is_one_sentence(kind):
     assert re.fullmatch(r"[^\n]+\.", kind.__doc__)
     assert ". " not in kind.__doc__
     assert len({one.__doc__ for one in CLASSES}) == len(CLASSES)
 
 
-def test_the_docstring_is_the_meaning_and_the_default_message():
+def test_the_docstring_becomes_the_meaning_and_the_default_message():
     assert errors.ClickExpiredError.__doc__ == "The click has expired."
     error = errors.ClickExpiredError()
     assert (error.meaning, error.message, str(error)) == ("the click has expired",) * 3
@@ -101,7 +101,7 @@ def test_no_two_errors_share_a_code():
     assert len(set(codes)) == len(codes)
 
 
-def test_a_new_error_answers_like_its_branch():
+def test_a_new_error_inherits_the_status_of_its_branch():
     class TooEarlyError(errors.ConflictError):
         pass
 

@@ -1,4 +1,4 @@
-"""The fixture that keeps unit tests off the network does so."""
+"""Unit tests cannot reach the network."""
 
 import socket
 import warnings
@@ -16,7 +16,7 @@ def resolve_a_name():
 
 
 @pytest.mark.parametrize("reach_out", [open_a_socket, resolve_a_name])
-def test_neither_a_socket_nor_a_name_can_be_had(reach_out):
+def test_opening_a_socket_or_resolving_a_name_is_blocked(reach_out):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pytest.raises(SocketBlockedError):

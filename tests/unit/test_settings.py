@@ -1,4 +1,4 @@
-"""Functions fail at their start, and say which variable is missing."""
+"""Functions fail at start if a variable is missing, and name it."""
 
 from decimal import Decimal
 
@@ -47,7 +47,7 @@ def test_every_model_loads_from_variables_in_capitals(model):
 
 
 @each_model
-def test_each_variable_that_is_missing_is_named(model):
+def test_each_missing_variable_is_named(model):
     for name in required(model):
         with pytest.raises(ValidationError) as refused:
             model.load({key: value for key, value in ENVIRONMENT.items() if key != name.upper()})
@@ -74,14 +74,14 @@ def test_a_malformed_variable_is_named(model, name, value):
         model.load(ENVIRONMENT | {name: value})
 
 
-def test_values_become_what_the_rules_work_with():
+def test_values_are_parsed_into_their_types():
     loaded = DeliverySettings.load(ENVIRONMENT | {"ALLOWED_TARGETS": "127.0.0.1:18080"})
     assert loaded.retry_schedule == RetrySchedule((10, 60))
     assert loaded.allowed_targets == AllowedTargets(frozenset({("127.0.0.1", 18080)}))
     assert PostbackSettings.load(ENVIRONMENT).default_referral_rate == Decimal("0.1")
 
 
-def test_no_target_is_allowed_unless_the_environment_says_so():
+def test_no_private_target_is_allowed_by_default():
     for model in [model for model in MODELS if issubclass(model, TargetSettings)]:
         assert model.load(ENVIRONMENT).allowed_targets == AllowedTargets()
         assert model.load(ENVIRONMENT | {"ALLOWED_TARGETS": ""}).allowed_targets == AllowedTargets()

@@ -1,4 +1,4 @@
-"""What is counted and logged of each result, as CloudWatch gets it: lines of embedded metrics, and lines of the log."""
+"""The metric lines and log lines that each result writes."""
 
 import io
 import json
@@ -39,7 +39,7 @@ from tests.unit.builders import (
     CLICK_ID,
     IN_AN_HOUR,
     NOON,
-    Books,
+    InMemoryLedger,
     a_conversion,
     a_delivery,
     a_notice,
@@ -48,11 +48,11 @@ from tests.unit.builders import (
     an_attempt,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")  # as telemetry has it, before pytest
+pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")  # as in telemetry; pytest resets the filters
 KILOBYTE = 1024
 OF_NETWORK = Claim(source="network:net_1", click_id=CLICK_ID)
 OF_PRODUCT = Claim(source="product:prod_1", click_id=CLICK_ID)
-OF_NOBODY = Claim()
+UNIDENTIFIED = Claim()
 CONTEXT = SimpleNamespace(
     function_name="ricochet-dev-ReceiveNetworkPostback-1ABCDEFGHIJK",
     memory_limit_in_mb=512,
@@ -70,7 +70,7 @@ class Lines:
     sizes: list[int] = field(default_factory=list)
 
     def values(self, *dimensions: str) -> dict[str, list[float]]:
-        """Metrics that have these dimensions beside `service`, and no others, with their values."""
+        """Return the values of the metrics that have exactly these dimensions beside `service`."""
         return {
             metric["Name"]: line[metric["Name"]]
             for line in self.metrics
@@ -85,7 +85,7 @@ class Lines:
 
 @pytest.fixture
 def written(monkeypatch, capsys):
-    """Return a function that runs something as a handler would, and returns what it wrote."""
+    """Return a function that runs an action in a handler, and returns the lines that it wrote."""
     for writer in (telemetry.metrics.provider, telemetry.by_dimension):
         monkeypatch.setattr(writer, "namespace", "Ricochet/test")
     log = io.StringIO()
@@ -113,8 +113,8 @@ def reply_of(settlement) -> IntakeReply:
 
 
 def story(*reports) -> list[settlements.Settlement]:
-    books = Books()
-    return [books.tell(report, f"2026-03-01T13:00:{n:02}.000Z") for n, report in enumerate(reports)]
+    ledger = InMemoryLedger()
+    return [ledger.report(report, f"2026-03-01T13:00:{n:02}.000Z") for n, report in enumerate(reports)]
 
 
 def change(settlement) -> tuple[Conversion | None, Conversion]:
@@ -132,7 +132,7 @@ def change(settlement) -> tuple[Conversion | None, Conversion]:
         ([a_report(amount=5), a_report(amount=5)], "PostbacksRepeated"),
     ],
 )
-def test_a_postback_counts_as_what_became_of_it(written, reports, metric):
+def test_a_postback_is_counted_by_its_outcome(written, reports, metric):
     reply = reply_of(story(*reports)[-1])
     assert written(lambda: telemetry.record(PostbackProcessed("RCPT-1", OF_PRODUCT, reply))).counts() == {metric: 1}
 
@@ -145,26 +145,26 @@ def test_a_networks_postback_is_counted_for_it_and_for_all_networks(written):
     assert [line["network"] for line in lines.metrics if "network" in line] == ["net_1"]
 
 
-def test_a_credit_counts_as_a_status_and_as_money(written):
+def test_a_credit_is_counted_as_a_status_and_as_an_amount(written):
     lines = written(lambda: telemetry.record(ConversionChanges(map(change, story(a_report(amount="2.5"))))))
     assert lines.counts() == {"ConversionsCreated": 1, "ConversionsApproved": 1, "ConversionsCredited": 1}
     assert lines.values("currency") == {"AmountCredited": [2.5]}
     assert [line["currency"] for line in lines.metrics if "currency" in line] == ["USD"]
 
 
-def test_a_reversal_counts_what_it_takes_back(written):
+def test_a_reversal_is_counted_with_the_amount_it_takes_back(written):
     _, partly, wholly = story(
         a_report(amount=5), a_report(Status.REVERSED, amount=2), a_report(Status.REVERSED, source_status="refund")
     )
     lines = written(lambda: telemetry.record(ConversionChanges([change(partly)])))
-    assert lines.counts() == {}  # what is left is approved, as it was
+    assert lines.counts() == {}  # the rest is still approved
     assert lines.values("currency") == {"AmountReversed": [2.0]}
     lines = written(lambda: telemetry.record(ConversionChanges([change(wholly)])))
     assert lines.counts() == {"ConversionsReversed": 1}
     assert lines.values("currency") == {"AmountReversed": [3.0]}
 
 
-def test_of_many_changes_each_currency_has_one_line_for_what_came_and_one_for_what_went(written):
+def test_each_currency_has_one_line_for_credits_and_one_for_reversals(written):
     changes = [
         *map(change, story(a_report(amount=5), a_report(Status.REVERSED))),
         *((None, a_conversion(currency=currency, credited=2)) for currency in ("USD", "EUR", "EUR")),
@@ -177,13 +177,13 @@ def test_of_many_changes_each_currency_has_one_line_for_what_came_and_one_for_wh
     assert moved == [("USD", [7.0], None), ("EUR", [4.0], None), ("USD", None, [5.0])]
 
 
-def test_what_changes_no_money_is_no_money(written):
+def test_a_conversion_without_a_credit_has_no_amount(written):
     lines = written(lambda: telemetry.record(ConversionChanges(map(change, story(a_report(Status.PENDING))))))
     assert lines.counts() == {"ConversionsCreated": 1, "ConversionsPending": 1}
     assert lines.values("currency") == {}
 
 
-def test_a_conversion_begins_once_and_is_credited_once_whatever_becomes_of_it(written):
+def test_a_conversion_is_counted_once_as_created_and_once_as_credited(written):
     changes = [*map(change, story(a_report(Status.PENDING), a_report(amount=5), a_report(Status.REVERSED, amount=2)))]
     counts = written(lambda: telemetry.record(ConversionChanges(changes))).counts()
     assert (counts["ConversionsCreated"], counts["ConversionsCredited"]) == (1, 1)
@@ -209,7 +209,7 @@ def test_every_status_is_an_outcome_and_has_a_metric(status):
         (ClickExpiredError("expired"), "PostbacksRefused"),
     ],
 )
-def test_a_refusal_counts_as_what_it_is_and_is_logged_with_who_and_why(written, refusal, metric):
+def test_a_refusal_is_counted_by_its_kind_and_logged_with_its_sender_and_code(written, refusal, metric):
     lines = written(lambda: telemetry.record(PostbackRefused("RCPT-1", OF_NETWORK, refusal)))
     assert lines.counts() == {metric: 1}
     (entry,) = lines.log
@@ -218,7 +218,7 @@ def test_a_refusal_counts_as_what_it_is_and_is_logged_with_who_and_why(written, 
 
 
 def test_for_an_unidentified_sender_only_the_receipt_is_logged(written):
-    refused = PostbackRefused("RCPT-1", OF_NOBODY, ClickExpiredError("expired"))
+    refused = PostbackRefused("RCPT-1", UNIDENTIFIED, ClickExpiredError("expired"))
     (entry,) = written(lambda: telemetry.record(refused)).log
     assert not {"network_id", "product_id", "click_id", "_id"} & set(entry)
 
@@ -226,7 +226,7 @@ def test_for_an_unidentified_sender_only_the_receipt_is_logged(written):
 @pytest.mark.parametrize(
     ("failure", "counts"), [(LedgerBusyError("busy"), {"LedgerBusy": 1}), (RuntimeError("broken"), {})]
 )
-def test_a_failure_of_ours_is_logged_as_an_error_and_a_busy_ledger_counted(written, failure, counts):
+def test_a_failure_on_our_side_is_logged_as_an_error_and_a_busy_ledger_is_counted(written, failure, counts):
     lines = written(lambda: telemetry.record(PostbackFailed("RCPT-1", OF_NETWORK, failure)))
     assert lines.counts() == counts
     (entry,) = lines.log
@@ -235,7 +235,7 @@ def test_a_failure_of_ours_is_logged_as_an_error_and_a_busy_ledger_counted(writt
 
 
 @pytest.mark.parametrize("network_id", ["net_1", None], ids=["of a paused network", "nobody's"])
-def test_a_postback_to_a_key_that_is_not_in_use_is_refused_like_others_and_names_the_network(written, network_id):
+def test_a_postback_to_an_unused_key_is_counted_as_refused_and_logged_with_its_network(written, network_id):
     refusal = NetworkNotFoundError("there is no such postback URL")
     refusal.network_id = network_id
     lines = written(lambda: telemetry.record(PostbackRefused(None, None, refusal)))
@@ -257,7 +257,7 @@ def test_quiet_networks_are_counted_and_named(written):
     assert written(lambda: telemetry.record(QuietNetworks([]))).counts() == {"QuietNetworks": 0}
 
 
-def test_a_visit_is_found_by_its_click_in_the_line_that_counts_it(written):
+def test_the_metric_line_of_a_visit_contains_its_click(written):
     for click_id in (CLICK_ID, "another"):
         lines = written(lambda click_id=click_id: telemetry.count(Metric.VISITS, message="visit", click_id=click_id))
         assert (lines.counts(), lines.log) == ({"Visits": 1}, [])
@@ -265,10 +265,10 @@ def test_a_visit_is_found_by_its_click_in_the_line_that_counts_it(written):
     assert "click_id" not in str(written(lambda: telemetry.count(Metric.VISITS)).metrics)
 
 
-def test_what_is_credited_later_counts_as_settled_and_what_is_not_is_an_error(written):
-    books = Books(a_product(hold_days=7))
-    owed = books.tell(a_report(amount=3)).conversion
-    settled = CreditRun([books.release(owed.conversion_id, IN_AN_HOUR)], failed={"EARN-1": LedgerBusyError("busy")})
+def test_held_earnings_are_counted_as_credited_or_failed_and_failures_are_logged_as_errors(written):
+    ledger = InMemoryLedger(a_product(hold_days=7))
+    owed = ledger.report(a_report(amount=3)).conversion
+    settled = CreditRun([ledger.release(owed.conversion_id, IN_AN_HOUR)], failed={"EARN-1": LedgerBusyError("busy")})
     lines = written(lambda: telemetry.record(settled))
     assert lines.counts() == {"HeldEarningsCredited": 1, "HeldEarningsFailed": 1}
     credited, failed = lines.log
@@ -276,19 +276,19 @@ def test_what_is_credited_later_counts_as_settled_and_what_is_not_is_an_error(wr
     assert (failed["level"], failed["earning_id"], failed["exception_name"]) == ("ERROR", "EARN-1", "LedgerBusyError")
 
 
-def test_a_run_that_credited_all_says_that_nothing_is_left(written):
+def test_a_run_without_due_earnings_counts_zero(written):
     assert written(lambda: telemetry.record(CreditRun())).counts() == {
         "HeldEarningsCredited": 0,
         "HeldEarningsFailed": 0,
     }
 
 
-def test_a_partners_reply_counts_as_applied_or_ignored(written):
-    books = Books()
-    lead = books.tell(a_report(Status.PENDING, amount=3)).conversion
+def test_a_partners_reply_is_counted_as_applied_or_ignored(written):
+    ledger = InMemoryLedger()
+    lead = ledger.report(a_report(Status.PENDING, amount=3)).conversion
     ids = {"partner_id": "part_1", "conversion_id": lead.conversion_id, "delivery_id": f"{lead.conversion_id}.1.part_1"}
     reply = PartnerReply(version=1, status=Status.APPROVED, **ids)
-    result = ReplyResult(reply, books.decide(lead.conversion_id, reply.status))
+    result = ReplyResult(reply, ledger.decide(lead.conversion_id, reply.status))
     lines = written(lambda: telemetry.record(result))
     assert lines.counts() == {"PartnerRepliesApplied": 1}
     ignored = written(lambda: telemetry.record(ReplyResult(reply, None)))
@@ -300,7 +300,7 @@ def test_a_partners_reply_counts_as_applied_or_ignored(written):
 
 
 @pytest.mark.parametrize(("amount", "metric"), [("0.5", "ReferralCredited"), ("-0.5", "ReferralReversed")])
-def test_a_commission_counts_in_its_currency(written, amount, metric):
+def test_a_commission_is_counted_in_its_currency(written, amount, metric):
     earning = Earning(
         user_id="user_2",
         earning_id="EARN-1",
@@ -337,17 +337,17 @@ def attempted(state: DeliveryState, number: int, status_code: int = 200, **chang
         (a_delivery(attempt_count=0), set()),
     ],
 )
-def test_a_delivery_counts_by_outcome_and_attempt(written, row, counts):
+def test_a_delivery_is_counted_by_outcome_and_attempt(written, row, counts):
     counted = set(written(lambda: telemetry.record_each([row])).counts())
     assert counted - {"FirstDeliveryLatency", "RetryAge"} == counts
 
 
-def test_how_late_a_partner_was_told_is_measured_from_what_happened(written):
+def test_the_latency_of_a_first_delivery_is_measured_from_the_change_of_status(written):
     row = attempted(DeliveryState.DELIVERED, 1, updated_at="2026-03-01T12:00:01.250Z")
     assert written(lambda: telemetry.record_each([row])).values()["FirstDeliveryLatency"] == [1250]
 
 
-def test_a_retrys_age_is_measured_from_the_rows_first_day(written):
+def test_the_age_of_a_retry_is_measured_from_the_creation_of_its_row(written):
     row = attempted(DeliveryState.DELIVERED, 3, created_at=NOON, updated_at=IN_AN_HOUR)
     assert written(lambda: telemetry.record_each([row])).values()["RetryAge"] == [3600]
 
@@ -377,19 +377,19 @@ def test_a_change_in_a_partners_health_is_counted_and_logged(written, metric, ki
         (Breaker.RECOVERING, Breaker.CLOSED, "breaker_closed"),
     ],
 )
-def test_each_move_of_a_breaker_is_a_change_of_its_own(was, now, kind):
+def test_each_transition_of_a_breaker_is_a_change_of_its_own(was, now, kind):
     fields = {"kind": "partner", "subject": "p", "updated_at": NOON, "ttl": 0}
     before, after = PartnerHealth(**fields, breaker=was), PartnerHealth(**fields, breaker=now)
     assert [change.kind for change in partner_gate._breaker_changes(before, after)] == [kind]
 
 
-def test_a_health_that_could_not_be_written_is_an_error(written):
+def test_partner_health_that_could_not_be_written_is_logged_as_an_error(written):
     lines = written(lambda: telemetry.record(HealthChanges(failures=[LedgerBusyError("busy")])))
     assert lines.counts() == {"PartnerHealthFailures": 1}
     assert [(entry["level"], entry["message"]) for entry in lines.log] == [("ERROR", "partner health not written")]
 
 
-def test_one_postback_writes_less_than_a_kilobyte_of_log_and_of_metrics_in_each_line(written):
+def test_one_postback_writes_less_than_a_kilobyte_of_log_and_in_each_metric_line(written):
     (settlement,) = story(a_report(amount="12345.678901", network_id="net_1"))
     lines = written(
         lambda: telemetry.record(PostbackProcessed("RCPT-01234567890123456789", OF_NETWORK, reply_of(settlement)))
@@ -398,7 +398,7 @@ def test_one_postback_writes_less_than_a_kilobyte_of_log_and_of_metrics_in_each_
     assert max(lines.sizes) < KILOBYTE
 
 
-def test_however_many_deliveries_there_are_each_line_is_short_and_none_is_forgotten(written):
+def test_many_deliveries_are_split_into_short_lines_and_all_are_counted(written):
     states = [
         attempted(DeliveryState.DELIVERED, 1, updated_at="2026-03-04T11:59:59.999Z"),
         attempted(DeliveryState.RETRYING, 1, 503),
@@ -416,7 +416,7 @@ def test_however_many_deliveries_there_are_each_line_is_short_and_none_is_forgot
     assert sum(totals) == 40
 
 
-def test_a_line_of_metrics_names_units_and_the_one_service(written):
+def test_a_metric_line_contains_units_and_the_common_service_name(written):
     lines = written(lambda: telemetry.record_each([attempted(DeliveryState.DELIVERED, 1)]))
     (directive,) = lines.metrics[0]["_aws"]["CloudWatchMetrics"]
     assert lines.metrics[0]["service"] == telemetry.SERVICE == "ricochet"

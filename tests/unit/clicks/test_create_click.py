@@ -1,4 +1,4 @@
-"""A click going out, what its user may see of it, and when it is over."""
+"""Creating a click, reading it, and its expiry."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from ricochet.errors import (
 )
 from ricochet.values.inputs import validate
 from ricochet.values.statuses import ClickStatus
-from tests.unit.builders import CLICK_ID, IN_AN_HOUR, NOON, TOMORROW, Books, a_click, a_product, a_report
+from tests.unit.builders import CLICK_ID, IN_AN_HOUR, NOON, TOMORROW, InMemoryLedger, a_click, a_product, a_report
 
 
 class ClicksInMemory:
@@ -32,7 +32,7 @@ class ClicksInMemory:
 
 
 class ProductVersions:
-    """What was read a while ago, and what is there now."""
+    """A product as cached and as it is now."""
 
     def __init__(self, *versions):
         self.known = versions
@@ -90,7 +90,7 @@ def test_a_click_redirects_to_no_other_host(url):
     ],
     ids=["archived", "paused", "paused a moment ago", "active again"],
 )
-def test_only_an_active_product_sends_clicks_out(versions, refusal):
+def test_only_an_active_product_accepts_clicks(versions, refusal):
     if refusal:
         with pytest.raises(refusal):
             send_out(*versions)
@@ -117,7 +117,7 @@ def read(click, moment=IN_AN_HOUR, user_id="user_1", click_id=CLICK_ID) -> dict:
     )
 
 
-def test_a_user_reads_the_click_log_without_internal_fields():
+def test_a_user_sees_the_click_without_internal_fields():
     log = read(a_click(ip="203.0.113.9", visits=3, sub1="one"), click_id=CLICK_ID.replace("-", ""))
     assert log["clickId"] == CLICK_ID
     assert log["redirectUrl"].startswith(f"https://shop.example/offer?click_id={CLICK_ID}&postback_url=")
@@ -129,9 +129,9 @@ def test_a_user_reads_the_click_log_without_internal_fields():
 
 @pytest.mark.parametrize("theirs", ["theirs", None])
 def test_a_converted_click_names_its_conversion(theirs):
-    books = Books(click=a_click(ip="203.0.113.9", visits=3, first_visit_at=NOON))
-    conversion = books.tell(a_report(source_conversion_id=theirs)).conversion
-    log = read(books.click.with_changes(postback_at=IN_AN_HOUR, closed=True))
+    ledger = InMemoryLedger(click=a_click(ip="203.0.113.9", visits=3, first_visit_at=NOON))
+    conversion = ledger.report(a_report(source_conversion_id=theirs)).conversion
+    log = read(ledger.click.with_changes(postback_at=IN_AN_HOUR, closed=True))
     assert (log["status"], log["conversionId"]) == ("converted", theirs or conversion.conversion_id)
     assert {"ip", "ttl", "visits", "firstVisitAt", "postbackAt", "outcome", "closed"}.isdisjoint(log)
     assert (log["postbackReceived"], log["postbackReceivedAt"], log["updatedAt"]) == (True, IN_AN_HOUR, IN_AN_HOUR)

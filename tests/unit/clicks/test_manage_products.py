@@ -1,4 +1,4 @@
-"""What operators may say about a product, and what it becomes."""
+"""What operators may set for a product, and how it is stored."""
 
 from decimal import Decimal
 
@@ -41,7 +41,7 @@ def given(**fields) -> ProductInput:
 
 
 def create(manage, **fields):
-    """The product, and its token or secret in clear."""
+    """The product, and its token or secret in clear text."""
     change = manage.create(LEAST | fields)
     return change.after, change.secret
 
@@ -51,7 +51,7 @@ def update(manage, product_id, patch):
     return change.after, change.secret
 
 
-def test_a_name_a_url_and_a_price_are_sufficient(manage):
+def test_name_url_and_price_are_sufficient(manage):
     product, token = create(manage)
     assert product.product_id.startswith("prod_")
     assert (product.allowed_hosts, product.currency, product.click_ttl_hours) == (("shop.example",), "USD", 24)
@@ -135,7 +135,7 @@ def test_an_error_across_fields_is_reported_for_the_body():
         given(allowedHosts=["other.example"])
 
 
-def test_values_are_stored_in_one_spelling(manage):
+def test_values_are_stored_in_a_canonical_form(manage):
     product, _ = create(
         manage,
         name=" Shop ",
@@ -189,7 +189,7 @@ def test_an_open_product_with_auto_approval_causes_a_warning(manage, mode, appro
     assert list(manage.update(change.after.product_id, {"name": "x"}).warnings) == list(change.warnings)
 
 
-def test_a_field_that_does_not_exist_is_warned_of(manage):
+def test_an_unknown_field_causes_a_warning(manage):
     (warning,) = manage.create(LEAST | {"productId": "mine", "earnUpto": 5}).warnings
     assert warning == "earnUpto is not a field and was ignored; did you mean earnUpTo?"
     assert list(manage.update("mine", {"earnUpto": 5}).warnings) == [warning]
@@ -215,7 +215,7 @@ def mine(manage):
     return product
 
 
-def test_a_patch_changes_what_it_names_and_nothing_else(manage, mine):
+def test_a_patch_changes_only_the_fields_that_it_contains(manage, mine):
     after, token = update(manage, "mine", {"name": "New", "earnUpTo": Decimal("7.5")})
     assert after == mine.with_changes(name="New", earn_up_to=Decimal("7.5"), revision=2)
     assert (token, manage.get("mine")) == (None, after)
@@ -276,7 +276,7 @@ def test_two_operators_do_not_overwrite_each_other(manage, mine):
         update(manage, "mine", {"name": "New"})
 
 
-def test_each_change_leaves_a_line_in_the_audit(manage):
+def test_each_change_writes_an_audit_line(manage):
     create(manage, productId="mine")
     update(manage, "mine", {"name": "New"})
     with pytest.raises(InvalidRequestError):

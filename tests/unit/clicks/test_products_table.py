@@ -1,4 +1,4 @@
-"""Products are kept for a minute, and looked at again when what was kept will not do."""
+"""Products are cached for a minute, and read again if the cached one is rejected."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def first(products):
     return next(products.cached_then_fresh("prod_1"), None)
 
 
-def test_a_product_is_read_once_a_minute(products, table, clock):
+def test_a_product_is_read_at_most_once_a_minute(products, table, clock):
     for moment in (0, 1, KEPT_SECONDS - 0.1):
         clock[0] = 1000 + moment
         assert first(products) == a_product()

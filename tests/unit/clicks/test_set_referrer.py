@@ -1,4 +1,4 @@
-"""A user says who brought them: once, never themselves, never someone they brought."""
+"""Users set their referrer: once, not themselves, and not a user whom they referred."""
 
 import pytest
 
@@ -54,7 +54,7 @@ def asks(**fields) -> ReferrerRequest:
     return validate(fields, ReferrerRequest)
 
 
-def test_a_code_leads_to_its_owner_however_it_is_typed(set_referrer, users):
+def test_a_code_is_found_however_it_is_typed(set_referrer, users):
     code = set_referrer.own_code("owner").referral_code
     assert set_referrer("user", asks(referralCode=f" {code.lower()} ")).to_json() == {"referrerId": "owner"}
     assert (users.get("user").referrer_id, users.get("user").referrer_set_at) == ("owner", NOON)
@@ -78,7 +78,7 @@ def test_a_user_cannot_refer_themselves(set_referrer, users, request_):
     assert users.users == {}
 
 
-def test_the_same_referrer_again_is_no_error(set_referrer):
+def test_setting_the_same_referrer_again_is_accepted(set_referrer):
     for _ in range(2):
         assert set_referrer("user", asks(referrerId="owner")).to_json() == {"referrerId": "owner"}
 

@@ -1,4 +1,4 @@
-"""Task URLs lead to the product's own host, whatever is tried; what is added to them disturbs nothing."""
+"""Task URLs lead to the product's own hosts only, and our parameters leave the rest of the URL unchanged."""
 
 from urllib.parse import parse_qsl, urlsplit
 

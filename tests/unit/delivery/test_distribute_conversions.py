@@ -12,7 +12,7 @@ from ricochet.dynamodb.wire import to_wire
 from ricochet.http.client import SendResult
 from ricochet.values import times
 from ricochet.values.statuses import Status
-from tests.unit.builders import IN_AN_HOUR, Books, OpenGate, a_conversion, a_partner, a_report, an_attempt
+from tests.unit.builders import IN_AN_HOUR, InMemoryLedger, OpenGate, a_conversion, a_partner, a_report, an_attempt
 
 RETRYING, DELIVERED, SUPERSEDED, PARKED = DeliveryState
 LEAD = a_conversion(status=Status.PENDING, source_status="lead", reported=Status.PENDING, credited=0, credited_at=None)
@@ -137,18 +137,18 @@ def test_partner_receives_only_the_events_it_subscribed_to():
 
 
 def test_partial_refund_is_not_delivered():
-    books = Books()
-    sale = books.tell(a_report(Status.APPROVED, 5)).conversion
-    partial = books.tell(a_report(Status.REVERSED, 2)).conversion
+    ledger = InMemoryLedger()
+    sale = ledger.report(a_report(Status.APPROVED, 5)).conversion
+    partial = ledger.report(a_report(Status.REVERSED, 2)).conversion
     world = World()
     world.distribute(a_record(sale), a_record(partial, sale))
     assert world.sent == [("part_1", "Purchase")]
 
 
 def test_full_refund_is_delivered():
-    books = Books()
-    sale = books.tell(a_report(Status.APPROVED, 5)).conversion
-    refund = books.tell(a_report(Status.REVERSED)).conversion
+    ledger = InMemoryLedger()
+    sale = ledger.report(a_report(Status.APPROVED, 5)).conversion
+    refund = ledger.report(a_report(Status.REVERSED)).conversion
     world = World()
     world.distribute(a_record(refund, sale))
     assert world.sent == [("part_1", "Reject")]

@@ -1,4 +1,4 @@
-"""Rows are looked up by any text that a caller put into a path or a body."""
+"""Rows can be looked up by any text that a caller sends."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Page sizes, and cursors that are good only where they came from."""
+"""Page sizes, and cursors that are valid only for their own listing."""
 
 import base64
 import json
@@ -19,14 +19,14 @@ def packed(value: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
-def test_a_cursor_leads_back_to_its_key():
+def test_a_cursor_decodes_to_its_key():
     cursor = encode_cursor(SCOPE, KEY)
     assert decode_cursor(SCOPE, cursor) == KEY
     assert cursor.isascii()
     assert set("+/= ").isdisjoint(cursor)
 
 
-def test_no_cursor_is_the_first_page():
+def test_without_a_cursor_the_first_page_is_read():
     assert decode_cursor(SCOPE, None) is None
 
 
@@ -95,7 +95,7 @@ def test_a_key_of_another_shape_is_refused(key):
         (None, "ValidationException", ClientError),
     ],
 )
-def test_a_key_that_dynamodb_refuses_is_the_callers_error_and_any_other_failure_ours(key, code, raised):
+def test_a_key_refused_by_dynamodb_is_an_invalid_cursor_and_other_errors_pass_through(key, code, raised):
     with pytest.raises(raised), starting_at(key):
         raise ClientError({"Error": {"Code": code}}, "Query")
 

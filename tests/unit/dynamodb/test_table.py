@@ -19,7 +19,7 @@ class Rows(Table[Row]):
 
 
 class DynamoDb:
-    """Replies of two rows each, as long as there are any; `error` is raised by the next call."""
+    """Replies with two rows each until there are no more; `error` is raised by the next call."""
 
     def __init__(self, *ids, error=None):
         self.rows, self.error, self.calls = [Row(id=one) for one in ids], error, []

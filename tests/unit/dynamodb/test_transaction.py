@@ -1,4 +1,4 @@
-"""A conflict is retried a few times; a failed condition is raised as the error that it means."""
+"""A conflict is retried a few times; a failed condition is raised as its own error."""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -53,7 +53,7 @@ def test_waits_grow_and_are_jittered(waits):
 
 
 @pytest.mark.parametrize(("reasons", "is_conflict"), [(CONFLICT, True), (THROTTLED, False)])
-def test_a_transaction_that_stays_busy_is_given_up_after_four_tries(waits, reasons, is_conflict):
+def test_a_busy_transaction_is_tried_four_times(waits, reasons, is_conflict):
     answers = Answers(*[reasons] * 10)
     with pytest.raises(TransactionBusyError) as busy:
         run(answers, waits)
@@ -86,7 +86,7 @@ def test_the_first_refused_write_decides_which_error_is_raised(waits, reasons, r
     assert (answers.requests, waits) == (1, [])
 
 
-def test_a_refusal_can_be_made_from_the_item_as_it_is(waits):
+def test_an_error_can_be_built_from_the_current_item(waits):
     answers = Answers([PASSED, FAILED_WITH_ITEM])
     with pytest.raises(SecondError) as refused:
         run(answers, waits, None, SecondError)
@@ -97,7 +97,7 @@ def test_a_refusal_can_be_made_from_the_item_as_it_is(waits):
 
 
 @pytest.mark.parametrize("refused", [None, SecondError])
-def test_a_refusal_without_an_error_is_raised_unchanged(waits, refused):
+def test_a_failed_condition_without_an_error_is_raised_unchanged(waits, refused):
     answers = Answers([PASSED, FAILED])
     with pytest.raises(ClientError):
         run(answers, waits, FirstError(), refused)

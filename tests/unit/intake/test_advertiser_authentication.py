@@ -1,4 +1,4 @@
-"""How an advertiser's postback proves where it comes from."""
+"""How an advertiser's postback is authenticated."""
 
 import pytest
 
@@ -9,24 +9,24 @@ from tests.unit.builders import a_postback, a_product
 BY_IP = PostbackAuth(mode="ip", allowed_cidrs=("192.0.2.0/24", "2001:db8::/32", "198.51.100.7"))
 
 
-def speaks(product, token, address):
+def accepts(product, token, address):
     return is_authentic(product, token, a_postback(source_ip=address))
 
 
 @pytest.mark.parametrize(("token", "accepted"), [("pbt_right", True), ("pbt_wrong", False), ("", False), (None, False)])
-def test_a_secret_is_compared(token, accepted):
-    assert speaks(a_product(), token, "192.0.2.7") is accepted
+def test_only_the_right_token_is_accepted(token, accepted):
+    assert accepts(a_product(), token, "192.0.2.7") is accepted
 
 
 @pytest.mark.parametrize("token", ["", None, "pbt_right", hash_token("pbt_right")])
-def test_a_product_without_a_token_accepts_none(token):
-    assert not speaks(a_product(postback_token_hash=None), token, "192.0.2.7")
+def test_a_product_without_a_token_accepts_no_token(token):
+    assert not accepts(a_product(postback_token_hash=None), token, "192.0.2.7")
 
 
 def test_the_hash_of_a_token_is_not_accepted_as_a_token():
     product = a_product()
     assert product.postback_token_hash != "pbt_right"
-    assert not speaks(product, product.postback_token_hash, "192.0.2.7")
+    assert not accepts(product, product.postback_token_hash, "192.0.2.7")
 
 
 @pytest.mark.parametrize(
@@ -42,16 +42,16 @@ def test_the_hash_of_a_token_is_not_accepted_as_a_token():
 )
 def test_an_address_must_be_in_one_of_the_blocks(address, accepted):
     product = a_product(postback_auth=BY_IP)
-    assert speaks(product, None, address) is accepted
-    assert speaks(product, "pbt_right", address) is accepted
+    assert accepts(product, None, address) is accepted
+    assert accepts(product, "pbt_right", address) is accepted
 
 
 def test_an_open_product_accepts_anyone():
-    assert speaks(a_product(postback_auth=PostbackAuth(mode="open")), None, "203.0.113.1")
+    assert accepts(a_product(postback_auth=PostbackAuth(mode="open")), None, "203.0.113.1")
 
 
 def test_a_token_of_invalid_unicode_is_refused_without_an_error():
-    assert not speaks(a_product(), "\ud800", "192.0.2.7")
+    assert not accepts(a_product(), "\ud800", "192.0.2.7")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A network that posts on most days and has fallen silent is found, and no other."""
+"""Only networks that usually post and have fallen silent are found."""
 
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ EACH_DAY = range(1, 10)
 
 
 class World:
-    """Networks with the moments at which they posted."""
+    """Networks, and the times at which they posted."""
 
     def __init__(self, **moments):
         self.moments, self.asked = moments, 0
@@ -39,7 +39,7 @@ def test_a_network_is_quiet_when_its_last_postback_is_too_old(hours, is_quiet):
     assert world.quiet(hours) == (["a"] if is_quiet else [])
 
 
-def test_only_the_silent_network_is_named():
+def test_only_the_silent_network_is_reported():
     world = World(a=before(0, *EACH_DAY, hours=1), silent=before(*EACH_DAY), b=before(0, *EACH_DAY, hours=2))
     assert world.quiet(12) == ["silent"]
 
@@ -50,7 +50,7 @@ def test_a_network_that_posts_irregularly_is_not_reported(days, is_quiet):
 
 
 @pytest.mark.parametrize(("silent_days", "is_quiet"), [(2, False), (3, True), (6, True), (7, False)])
-def test_a_long_silence_is_reported_until_it_is_usual(silent_days, is_quiet):
+def test_a_long_silence_is_reported_until_it_becomes_usual(silent_days, is_quiet):
     days = range(silent_days, silent_days + 9)
     assert World(a=before(*days)).quiet(72) == (["a"] if is_quiet else [])
 
@@ -65,6 +65,6 @@ def test_a_network_that_posts_costs_one_read():
     assert (world.quiet(72), world.asked) == ([], 1)
 
 
-def test_nothing_is_read_when_it_is_switched_off():
+def test_nothing_is_read_when_the_check_is_switched_off():
     world = World(a=before(*EACH_DAY))
     assert (world.quiet(0), world.asked) == ([], 0)

@@ -29,7 +29,7 @@ def test_every_preset_is_in_the_guide():
 
 
 @each_preset
-def test_the_urls_in_the_guide_are_what_the_presets_read(name):
+def test_the_urls_in_the_guide_match_the_presets(name):
     preset = presets.load(name)
     read = {theirs for names in preset.fields.values() for theirs in names}
     shown = set(re.findall(r"(?<=[`&])\w+(?=[`=])", ROWS[name]["paste"]))
@@ -37,25 +37,25 @@ def test_the_urls_in_the_guide_are_what_the_presets_read(name):
 
 
 @each_preset
-def test_the_guide_says_where_there_is_nothing_to_paste(name):
+def test_the_guide_says_which_presets_need_no_url(name):
     assert bool(pasted(presets.load(name))) is not ROWS[name]["paste"].startswith("nothing")
 
 
 @each_preset
-def test_there_is_nothing_to_paste_where_the_query_is_not_read(name):
+def test_presets_that_do_not_read_the_query_need_no_url(name):
     preset = presets.load(name)
     if preset.reads is Reads.BODY or preset.unwrap:
         assert not preset.paste
 
 
 @each_preset
-def test_the_parameter_in_bold_carries_our_click(name):
+def test_the_parameter_in_bold_contains_our_click_id(name):
     bold = re.findall(r"\*\*`(\w+)`\*\*", ROWS[name]["paste"])
     assert bold == ([] if name == "clickbank" else [presets.load(name).fields["click_id"][0]])
 
 
 @each_preset
-def test_the_guide_says_what_is_answered(name):
+def test_the_guide_shows_the_answer_of_each_preset(name):
     body = presets.load(name).acknowledgement({}).body
     assert ("JSON" if body.startswith("{") else f"`{body}`") in ROWS[name]["answer"]
 

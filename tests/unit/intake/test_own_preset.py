@@ -1,4 +1,4 @@
-"""A preset is one file: put into a folder on the package's path, it is there."""
+"""A preset is one file: a file in a folder on the package's path is found."""
 
 from __future__ import annotations
 

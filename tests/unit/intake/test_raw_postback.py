@@ -1,4 +1,4 @@
-"""What a postback says, however it was sent, and what it cannot say."""
+"""Reading the fields of a postback: query, JSON or form."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ def an_event(**changes):
     } | changes
 
 
-def test_a_postback_is_read_from_api_gateways_event():
+def test_a_postback_is_read_from_an_api_gateway_event():
     raw = RawPostback.from_event(an_event(), IN_AN_HOUR)
     assert (raw.method, raw.path, raw.source_ip) == ("POST", "/api/v1/earn/postback", "192.0.2.7")
     assert (raw.query, raw.body, raw.received_at) == (f"click_id={CLICK_ID}", b'{"amount": 2}', IN_AN_HOUR)
@@ -74,7 +74,7 @@ def test_numbers_keep_every_digit(text):
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
-def test_nan_and_infinity_become_texts_that_are_no_amount(text):
+def test_nan_and_infinity_become_texts_that_are_not_amounts(text):
     assert a_postback(body=f'{{"amount": {text}}}'.encode()).fields() == {"amount": text}
 
 
@@ -105,7 +105,7 @@ def test_a_body_over_256_kib_is_refused():
         a_postback(body=b'{"a": 1}' + padding + b" ").fields()
 
 
-def test_the_body_wins_over_the_query_except_for_the_click_id():
+def test_the_body_overrides_the_query_except_for_the_click_id():
     raw = a_postback(
         query=f"click_id={CLICK_ID}&amount=1&sub1=q", body=b'{"click_id": "other", "amount": 2, "sub2": "b"}'
     )
@@ -113,7 +113,7 @@ def test_the_body_wins_over_the_query_except_for_the_click_id():
 
 
 @pytest.mark.parametrize("query", ["", "click_id=", "amount=1"])
-def test_the_bodys_click_id_counts_where_the_query_has_none(query):
+def test_the_click_id_of_the_body_is_used_if_the_query_has_none(query):
     assert a_postback(query=query, body=b'{"click_id": "mine"}').fields()["click_id"] == "mine"
 
 
@@ -142,7 +142,7 @@ def test_any_other_value_is_present(value):
 
 
 @pytest.mark.parametrize("body", [b"", b'{"amount": 2}', bytes(range(256)), b"x" * MAX_BODY_BYTES], ids=len)
-def test_a_postback_survives_the_queue(body):
+def test_a_postback_is_unchanged_after_the_queue(body):
     raw = a_postback(query="a=%C3%A9&b", headers=JSON | {"x-postback-token": "t"}, body=body)
     message = raw.to_message()
     assert RawPostback.from_message(message) == raw

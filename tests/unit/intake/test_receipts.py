@@ -1,4 +1,4 @@
-"""A receipt keeps a postback as it arrived, less its secrets, and little of what strangers send."""
+"""A receipt keeps a postback as it arrived, without its secrets; those of unidentified senders are truncated."""
 
 import json
 from datetime import timedelta
@@ -68,7 +68,7 @@ def test_secrets_are_masked_in_malformed_bodies(body):
     assert b"s3cret" not in receipt_of(a_postback(body=body), "invalid_body", trusted=False).body
 
 
-def test_only_the_beginning_is_kept_of_an_unidentified_sender():
+def test_requests_of_unidentified_senders_are_truncated():
     raw = a_postback(query="q=" + "a" * 5000, body=b"b" * 300_000)
     receipt = receipt_of(raw, "click_not_found", trusted=False)
     assert (len(receipt.query), len(receipt.body), receipt.body_size) == (
@@ -79,7 +79,7 @@ def test_only_the_beginning_is_kept_of_an_unidentified_sender():
     assert UNIDENTIFIED_BYTES_KEPT == 2048
 
 
-def test_receipts_of_unidentified_senders_are_filed_in_daily_shards_that_no_sender_chooses():
+def test_receipts_of_unidentified_senders_are_spread_over_daily_shards_that_no_sender_chooses():
     raws = [a_postback(receipt_id=ids.new_receipt_id(IN_AN_HOUR)) for _ in range(200)]
     filed = {receipt_of(raw, "click_not_found", trusted=False).source_day for raw in raws}
     assert filed == set(unidentified_days(IN_AN_HOUR[:10]))
@@ -90,7 +90,7 @@ def test_receipts_of_unidentified_senders_are_filed_in_daily_shards_that_no_send
     )
 
 
-def test_everything_is_kept_of_an_authenticated_source():
+def test_requests_of_authenticated_sources_are_kept_whole():
     receipt = receipt_of(
         a_postback(query="q=" + "a" * 5000, body=b'{"a": "' + b"b" * 5000 + b'"}'), "held", trusted=True
     )
@@ -98,13 +98,13 @@ def test_everything_is_kept_of_an_authenticated_source():
 
 
 @pytest.mark.parametrize("letter", ["a", "\u00e9", "\u4e2d"])
-def test_a_receipt_fits_into_an_item_of_dynamodb(letter):
+def test_a_receipt_fits_into_a_dynamodb_item(letter):
     size = 250_000 // len(letter.encode())
     body = f'{{"token": "t", "note": "{letter * size}"}}'.encode()
     assert len(receipt_of(a_postback(body=body), "credited", trusted=True).body) < 390_000
 
 
-def test_only_harmless_headers_are_kept_and_they_are_cut():
+def test_only_harmless_headers_are_kept_and_long_ones_truncated():
     headers = {
         "content-type": "text/plain",
         "user-agent": "u" * 1000,

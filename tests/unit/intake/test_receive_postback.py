@@ -1,4 +1,4 @@
-"""From a raw postback to a decision, over tables that are plain dictionaries."""
+"""Receiving an advertiser's postback, with tables in memory."""
 
 from decimal import Decimal
 
@@ -104,7 +104,7 @@ def test_the_token_may_be_sent_in_a_header():
         ("transactionId=T&txid=other", ("T", None)),
     ],
 )
-def test_the_sources_ids_are_known_by_several_names(names, found):
+def test_the_ids_of_the_source_are_accepted_under_several_names(names, found):
     tables = Tables()
     tables.receive(names)
     conversion = tables.written[0][0].conversion
@@ -191,7 +191,7 @@ def test_a_click_id_is_required():
     assert tables.receipts[0].outcome == "click_id_required"
 
 
-def test_an_unauthenticated_sender_learns_nothing_and_fills_no_table():
+def test_an_unauthenticated_sender_gets_no_information_and_fills_no_table():
     tables = Tables()
     with pytest.raises(PostbackNotAuthenticatedError):
         tables.receive("token=wrong", body=b'{"note": "' + b"x" * 100_000 + b'"}')
@@ -263,7 +263,7 @@ def test_a_conversion_that_keeps_changing_is_left_for_a_later_retry():
     assert tables.receipts == []
 
 
-def test_a_conversion_over_a_cap_is_held_by_the_next_try():
+def test_a_conversion_over_a_cap_is_held_when_it_is_settled_again():
     tables = Tables(a_product(caps=Caps(per_user=3)))
     tables.interrupt = [CapReachedError(HoldReason.OVER_USER_CAP)]
     reply = tables.receive("txid=T")

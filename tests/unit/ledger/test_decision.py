@@ -1,4 +1,4 @@
-"""What an operator may do by hand, and what it does to the money."""
+"""Which decisions an operator may make, and how they change the money."""
 
 import pytest
 
@@ -7,8 +7,8 @@ from ricochet.errors import ClickAlreadyConvertedError, EarningNotWaitingError, 
 from ricochet.ledger.decision import check_status, check_waiting
 from ricochet.ledger.earning import EarningType
 from ricochet.values.statuses import ApprovalStatus, ClickStatus, EarningStatus, Status
-from tests.unit.builders import NOON, Books, a_conversion, a_product, a_report
-from tests.unit.ledger.test_settlement_stories import LenientBooks
+from tests.unit.builders import NOON, InMemoryLedger, a_conversion, a_product, a_report
+from tests.unit.ledger.test_settlement_stories import LenientLedger
 
 PENDING, APPROVED, REJECTED, TRASH, REVERSED = Status
 POSSIBLE = {
@@ -33,112 +33,112 @@ def test_operator_can_correct_a_status_only_as_the_state_machine_allows(current,
 
 
 def held(amount=4):
-    books = Books(a_product(approval=Approval.MANUAL))
-    return books, books.tell(a_report(APPROVED, amount)).conversion
+    ledger = InMemoryLedger(a_product(approval=Approval.MANUAL))
+    return ledger, ledger.report(a_report(APPROVED, amount)).conversion
 
 
 @pytest.mark.parametrize("amount", [4, 9], ids=["manual", "over the cap"])
 def test_approving_credits_held_money(amount):
-    books, before = held(amount)
-    settlement = books.decide(before.conversion_id, APPROVED)
+    ledger, before = held(amount)
+    settlement = ledger.decide(before.conversion_id, APPROVED)
     conversion, row = settlement.conversion, settlement.earning_change
     assert (settlement.outcome, conversion.status, conversion.version) == ("credited", APPROVED, 2)
     assert (conversion.hold_reason, conversion.credited) == (None, before.amount)
     assert (row.status, row.approval_status) == (EarningStatus.COMPLETED, ApprovalStatus.MANUAL_APPROVED)
     assert (row.amount, row.reason, row.earning_id) == (before.amount, None, before.earning_id)
-    assert (books.balance["USD"], books.pending["USD"]) == (before.amount, 0)
-    assert (books.click.status, books.click.outcome.status) == (ClickStatus.CONVERTED, APPROVED)
+    assert (ledger.balance["USD"], ledger.pending["USD"]) == (before.amount, 0)
+    assert (ledger.click.status, ledger.click.outcome.status) == (ClickStatus.CONVERTED, APPROVED)
 
 
 @pytest.mark.parametrize("status", [REJECTED, TRASH])
 def test_rejecting_cancels_held_money(status):
-    books, before = held()
-    settlement = books.decide(before.conversion_id, status)
+    ledger, before = held()
+    settlement = ledger.decide(before.conversion_id, status)
     assert (settlement.conversion.status, settlement.earning_change.status) == (status, EarningStatus.CANCELLED)
-    assert (books.balance["USD"], books.pending["USD"]) == (0, 0)
-    assert books.click.status is ClickStatus.REJECTED
+    assert (ledger.balance["USD"], ledger.pending["USD"]) == (0, 0)
+    assert ledger.click.status is ClickStatus.REJECTED
 
 
 def test_a_decision_keeps_the_sources_own_status():
-    books, before = held()
-    after = books.decide(before.conversion_id, REJECTED).conversion
+    ledger, before = held()
+    after = ledger.decide(before.conversion_id, REJECTED).conversion
     assert (after.source_status, after.reported, after.reports) == ("Purchase", APPROVED, before.reports)
     assert (after.changed_by, after.versions[-1].changed_by) == ("operator:op_1", None)
 
 
 def test_a_repeated_report_does_not_overrule_an_operator():
-    books = LenientBooks(a_product(approval=Approval.MANUAL))
-    before = books.tell(a_report(APPROVED)).conversion
-    books.decide(before.conversion_id, REJECTED)
-    assert books.tell(a_report(APPROVED)).is_repeat
-    assert books.tell(a_report(APPROVED, source_status="sale")).is_repeat
-    assert books.balance["USD"] == 0
+    ledger = LenientLedger(a_product(approval=Approval.MANUAL))
+    before = ledger.report(a_report(APPROVED)).conversion
+    ledger.decide(before.conversion_id, REJECTED)
+    assert ledger.report(a_report(APPROVED)).is_repeat
+    assert ledger.report(a_report(APPROVED, source_status="sale")).is_repeat
+    assert ledger.balance["USD"] == 0
 
 
 def test_a_source_may_undo_its_own_rejection_but_not_an_operators():
-    books = LenientBooks()
-    conversion_id = books.tell(a_report(PENDING)).conversion.conversion_id
-    books.decide(conversion_id, TRASH)
-    assert books.tell(a_report(APPROVED)).is_ignored
-    assert books.decide(conversion_id, APPROVED).outcome == "credited"
+    ledger = LenientLedger()
+    conversion_id = ledger.report(a_report(PENDING)).conversion.conversion_id
+    ledger.decide(conversion_id, TRASH)
+    assert ledger.report(a_report(APPROVED)).is_ignored
+    assert ledger.decide(conversion_id, APPROVED).outcome == "credited"
 
 
 @pytest.mark.parametrize("received_at", ["2026-03-01T12:00:10.000Z", "2026-03-09T12:00:00.000Z"])
 def test_money_held_for_review_is_released_only_by_a_person(received_at):
-    books = Books(a_product(caps=Caps(min_seconds=60)))
-    books.tell(a_report(APPROVED, received_at=NOON))
-    word = a_report(APPROVED, source_status="yes", changed_by="partner:part_1", received_at=received_at)
-    assert books.tell(word).is_ignored
-    assert (books.balance["USD"], books.pending["USD"]) == (0, 5)
+    ledger = InMemoryLedger(a_product(caps=Caps(min_seconds=60)))
+    ledger.report(a_report(APPROVED, received_at=NOON))
+    reply = a_report(APPROVED, source_status="yes", changed_by="partner:part_1", received_at=received_at)
+    assert ledger.report(reply).is_ignored
+    assert (ledger.balance["USD"], ledger.pending["USD"]) == (0, 5)
 
 
 def test_a_lead_that_waits_for_its_source_can_be_decided_by_an_operator():
-    books = Books()
-    books.tell(a_report(PENDING))
-    after = books.tell(a_report(APPROVED, source_status="yes", changed_by="partner:part_1")).conversion
+    ledger = InMemoryLedger()
+    ledger.report(a_report(PENDING))
+    after = ledger.report(a_report(APPROVED, source_status="yes", changed_by="partner:part_1")).conversion
     assert (after.status, after.changed_by, after.source_status) == (APPROVED, "partner:part_1", "Lead")
 
 
 def test_reversal_by_hand_takes_back_the_credit():
-    books = Books()
-    conversion_id = books.tell(a_report(APPROVED, 4)).conversion.conversion_id
-    contra = books.decide(conversion_id, REVERSED).new_earning
+    ledger = InMemoryLedger()
+    conversion_id = ledger.report(a_report(APPROVED, 4)).conversion.conversion_id
+    contra = ledger.decide(conversion_id, REVERSED).new_earning
     assert (contra.type, contra.amount, contra.reason) == (EarningType.REVERSAL, -4, "reversed")
-    assert (books.balance["USD"], books.lifetime["USD"]) == (0, 4)
-    assert books.tell(a_report(REVERSED)).is_ignored
+    assert (ledger.balance["USD"], ledger.lifetime["USD"]) == (0, 4)
+    assert ledger.report(a_report(REVERSED)).is_ignored
 
 
 def test_a_rejected_conversion_can_be_approved_later_in_a_new_row():
-    books = Books()
-    conversion_id = books.tell(a_report(REJECTED, 4)).conversion.conversion_id
-    row = books.decide(conversion_id, APPROVED).new_earning
+    ledger = InMemoryLedger()
+    conversion_id = ledger.report(a_report(REJECTED, 4)).conversion.conversion_id
+    row = ledger.decide(conversion_id, APPROVED).new_earning
     assert (row.status, row.approval_status) == (EarningStatus.COMPLETED, ApprovalStatus.MANUAL_APPROVED)
-    assert sorted(row.status for row in books.rows.values()) == ["cancelled", "completed"]
-    assert books.balance["USD"] == 4
+    assert sorted(row.status for row in ledger.rows.values()) == ["cancelled", "completed"]
+    assert ledger.balance["USD"] == 4
 
 
 def test_an_operator_cannot_pay_a_single_conversion_click_twice():
-    books = Books()
-    first = books.tell(a_report(PENDING, transaction_id="A")).conversion
-    books.tell(a_report(PENDING, transaction_id="B"))
-    books.tell(a_report(APPROVED, transaction_id="B"))
+    ledger = InMemoryLedger()
+    first = ledger.report(a_report(PENDING, transaction_id="A")).conversion
+    ledger.report(a_report(PENDING, transaction_id="B"))
+    ledger.report(a_report(APPROVED, transaction_id="B"))
     with pytest.raises(ClickAlreadyConvertedError):
-        books.decide(first.conversion_id, APPROVED)
+        ledger.decide(first.conversion_id, APPROVED)
 
 
 def test_a_held_rebill_can_be_approved_on_a_converted_click():
-    books = Books()
-    books.tell(a_report(APPROVED))
-    rebill = books.tell(a_report(APPROVED, 9, transaction_id="T-2", is_rebill=True)).conversion
-    assert books.decide(rebill.conversion_id, APPROVED).outcome == "credited"
-    assert books.balance["USD"] == 5 + 9
+    ledger = InMemoryLedger()
+    ledger.report(a_report(APPROVED))
+    rebill = ledger.report(a_report(APPROVED, 9, transaction_id="T-2", is_rebill=True)).conversion
+    assert ledger.decide(rebill.conversion_id, APPROVED).outcome == "credited"
+    assert ledger.balance["USD"] == 5 + 9
 
 
 def test_a_conversion_without_a_user_changes_status_and_moves_no_money():
-    books = Books()
+    ledger = InMemoryLedger()
     unmatched = a_conversion(user_id=None, product_id=None, credited=0, credited_at=None)
-    books.conversions[unmatched.conversion_id] = unmatched
-    settlement = books.decide(unmatched.conversion_id, REVERSED)
+    ledger.conversions[unmatched.conversion_id] = unmatched
+    settlement = ledger.decide(unmatched.conversion_id, REVERSED)
     assert (settlement.conversion.status, settlement.conversion.version) == (REVERSED, 2)
     assert (settlement.wallet_change, settlement.new_earning, settlement.click) == (None, None, None)
 

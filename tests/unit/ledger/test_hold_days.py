@@ -5,7 +5,7 @@ import pytest
 from ricochet.ledger.commission import commission_change
 from ricochet.ledger.earning import EarningType, EarningView, WalletChange
 from ricochet.values.statuses import ApprovalStatus, ClickStatus, EarningStatus, Status
-from tests.unit.builders import IN_AN_HOUR, NOON, Books, a_product, a_report
+from tests.unit.builders import IN_AN_HOUR, NOON, InMemoryLedger, a_product, a_report
 
 PENDING, APPROVED, REJECTED, TRASH, REVERSED = Status
 IN_A_WEEK = "2026-03-08T13:00:00.000Z"
@@ -17,16 +17,16 @@ def change(**deltas: int) -> WalletChange:
 
 
 @pytest.fixture
-def books():
-    return Books(a_product(hold_days=7))
+def ledger():
+    return InMemoryLedger(a_product(hold_days=7))
 
 
-def approve(books: Books, amount=4):
-    return books.tell(a_report(APPROVED, amount))
+def approve(ledger: InMemoryLedger, amount=4):
+    return ledger.report(a_report(APPROVED, amount))
 
 
-def test_with_hold_days_an_approved_amount_is_owed_and_not_yet_credited(books):
-    settlement = approve(books)
+def test_with_hold_days_an_approved_amount_is_owed_and_not_yet_credited(ledger):
+    settlement = approve(ledger)
     conversion, earning = settlement.conversion, settlement.new_earning
     assert settlement.outcome == "credit_later"
     assert (conversion.status, conversion.version, conversion.hold_reason) == (APPROVED, 1, None)
@@ -38,18 +38,18 @@ def test_with_hold_days_an_approved_amount_is_owed_and_not_yet_credited(books):
     assert settlement.click.status is ClickStatus.CONVERTED
 
 
-def test_hold_days_begin_with_the_purchase_and_not_with_the_lead(books):
-    books.tell(a_report(PENDING, 4), NOON)
-    settlement = approve(books, 3)
+def test_hold_days_begin_with_the_purchase_and_not_with_the_lead(ledger):
+    ledger.report(a_report(PENDING, 4), NOON)
+    settlement = approve(ledger, 3)
     assert (settlement.conversion.status, settlement.conversion.version) == (APPROVED, 2)
     assert settlement.conversion.credit_after == IN_A_WEEK
     assert (settlement.earning_change.status, settlement.earning_change.amount) == (EarningStatus.PENDING, 3)
     assert settlement.wallet_change == change(pending=-1)
 
 
-def test_an_owed_amount_is_credited_when_its_hold_days_are_over(books):
-    before = approve(books).conversion
-    settlement = books.release(before.conversion_id, LATER)
+def test_an_owed_amount_is_credited_when_its_hold_days_are_over(ledger):
+    before = approve(ledger).conversion
+    settlement = ledger.release(before.conversion_id, LATER)
     conversion, row = settlement.conversion, settlement.earning_change
     assert (settlement.outcome, conversion.status, conversion.version) == ("credited", APPROVED, 1)
     assert (conversion.credited, conversion.credited_at, conversion.updated_at) == (4, LATER, LATER)
@@ -61,9 +61,9 @@ def test_an_owed_amount_is_credited_when_its_hold_days_are_over(books):
 
 
 @pytest.mark.parametrize("status", [REVERSED, REJECTED, TRASH])
-def test_a_reversal_of_an_owed_amount_cancels_the_row_without_a_credit(books, status):
-    before = approve(books).conversion
-    settlement = books.tell(a_report(status))
+def test_a_reversal_of_an_owed_amount_cancels_the_row_without_a_credit(ledger, status):
+    before = approve(ledger).conversion
+    settlement = ledger.report(a_report(status))
     conversion, row = settlement.conversion, settlement.earning_change
     assert (settlement.outcome, settlement.new_earning) == ("reversed", None)
     assert (conversion.status, conversion.version) == (REVERSED, 2)
@@ -75,59 +75,59 @@ def test_a_reversal_of_an_owed_amount_cancels_the_row_without_a_credit(books, st
     assert commission_change(before, conversion) == 0
 
 
-def test_a_partial_reversal_of_an_owed_amount_leaves_less_to_credit(books):
-    conversion_id = approve(books).conversion.conversion_id
-    settlement = books.tell(a_report(REVERSED, 1))
+def test_a_partial_reversal_of_an_owed_amount_leaves_less_to_credit(ledger):
+    conversion_id = approve(ledger).conversion.conversion_id
+    settlement = ledger.report(a_report(REVERSED, 1))
     assert (settlement.conversion.status, settlement.conversion.version) == (APPROVED, 1)
     assert (settlement.conversion.owed, settlement.conversion.credit_after) == (3, IN_A_WEEK)
     assert (settlement.earning_change.status, settlement.earning_change.amount) == (EarningStatus.PENDING, 3)
     assert settlement.wallet_change == change(pending=-1)
-    assert books.tell(a_report(REVERSED, 1)).is_repeat
-    books.release(conversion_id, LATER)
-    assert (books.balance["USD"], books.pending["USD"], books.lifetime["USD"]) == (3, 0, 3)
+    assert ledger.report(a_report(REVERSED, 1)).is_repeat
+    ledger.release(conversion_id, LATER)
+    assert (ledger.balance["USD"], ledger.pending["USD"], ledger.lifetime["USD"]) == (3, 0, 3)
 
 
-def test_a_reversal_after_the_credit_is_a_row_of_its_own(books):
-    books.release(approve(books).conversion.conversion_id, LATER)
-    settlement = books.tell(a_report(REVERSED))
+def test_a_reversal_after_the_credit_is_a_row_of_its_own(ledger):
+    ledger.release(approve(ledger).conversion.conversion_id, LATER)
+    settlement = ledger.report(a_report(REVERSED))
     assert (settlement.new_earning.type, settlement.new_earning.amount) == (EarningType.REVERSAL, -4)
-    assert (books.balance["USD"], books.pending["USD"], books.lifetime["USD"]) == (0, 0, 4)
+    assert (ledger.balance["USD"], ledger.pending["USD"], ledger.lifetime["USD"]) == (0, 0, 4)
 
 
 def test_an_amount_of_zero_is_owed_like_any_other():
-    books = Books(a_product(hold_days=1))
-    settlement = approve(books, 0)
+    ledger = InMemoryLedger(a_product(hold_days=1))
+    settlement = approve(ledger, 0)
     assert (settlement.conversion.credit_after, settlement.wallet_change) == ("2026-03-02T13:00:00.000Z", None)
-    books.release(settlement.conversion.conversion_id, LATER)
-    assert [row.status for row in books.rows.values()] == [EarningStatus.COMPLETED]
+    ledger.release(settlement.conversion.conversion_id, LATER)
+    assert [row.status for row in ledger.rows.values()] == [EarningStatus.COMPLETED]
 
 
-def test_an_operator_can_credit_an_owed_amount_at_once(books):
-    conversion_id = approve(books).conversion.conversion_id
-    row = books.decide_on_earning(conversion_id, APPROVED).earning_change
+def test_an_operator_can_credit_an_owed_amount_at_once(ledger):
+    conversion_id = approve(ledger).conversion.conversion_id
+    row = ledger.decide_on_earning(conversion_id, APPROVED).earning_change
     assert (row.status, row.approval_status) == (EarningStatus.COMPLETED, ApprovalStatus.MANUAL_APPROVED)
-    assert (books.balance["USD"], books.pending["USD"]) == (4, 0)
+    assert (ledger.balance["USD"], ledger.pending["USD"]) == (4, 0)
 
 
-def test_an_operator_can_reject_an_owed_amount(books):
-    conversion_id = approve(books).conversion.conversion_id
-    settlement = books.decide_on_earning(conversion_id, REJECTED)
+def test_an_operator_can_reject_an_owed_amount(ledger):
+    conversion_id = approve(ledger).conversion.conversion_id
+    settlement = ledger.decide_on_earning(conversion_id, REJECTED)
     assert (settlement.conversion.status, settlement.conversion.changed_by) == (REVERSED, "operator:op_1")
-    assert (books.balance["USD"], books.pending["USD"], books.lifetime["USD"]) == (0, 0, 0)
+    assert (ledger.balance["USD"], ledger.pending["USD"], ledger.lifetime["USD"]) == (0, 0, 0)
 
 
-def test_an_owed_row_is_in_both_indexes_and_a_credited_one_in_none(books):
-    settlement = approve(books)
+def test_an_owed_row_is_in_both_indexes_and_a_credited_one_in_none(ledger):
+    settlement = approve(ledger)
     waiting = settlement.new_earning.to_item()
     assert waiting["waitingShard"].startswith("waiting#")
     assert waiting["creditShard"].startswith("credit#")
-    settled = books.release(settlement.conversion.conversion_id, IN_AN_HOUR).earning_change.to_item()
-    credited = Books().tell(a_report(APPROVED)).new_earning.to_item()
+    settled = ledger.release(settlement.conversion.conversion_id, IN_AN_HOUR).earning_change.to_item()
+    credited = InMemoryLedger().report(a_report(APPROVED)).new_earning.to_item()
     for item in (settled, credited):
         assert {"waitingShard", "creditShard", "creditAfter"}.isdisjoint(item)
 
 
-def test_users_see_when_a_row_will_be_credited_and_no_index_attributes(books):
-    shown = EarningView.of(approve(books).new_earning).to_json()
+def test_users_see_when_a_row_will_be_credited_and_no_index_attributes(ledger):
+    shown = EarningView.of(approve(ledger).new_earning).to_json()
     assert (shown["status"], shown["reason"], shown["creditAfter"]) == ("pending", "hold_days", IN_A_WEEK)
     assert {"waitingShard", "creditShard"}.isdisjoint(shown)

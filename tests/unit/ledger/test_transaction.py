@@ -14,7 +14,7 @@ from ricochet.ledger.conversion import HoldReason
 from ricochet.ledger.earning import WalletChange
 from ricochet.ledger.transaction import CapReachedError, EarningExistsError, Ledger, LedgerTables
 from ricochet.values.statuses import Status
-from tests.unit.builders import TOMORROW, Books, a_product, a_report
+from tests.unit.builders import TOMORROW, InMemoryLedger, a_product, a_report
 from tests.unit.dynamodb.answers import Answers
 
 CONFLICT = [{"Code": "TransactionConflict"}, {"Code": "None"}]
@@ -67,7 +67,7 @@ def test_a_conflict_is_retried(earning, reasons):
     assert answers.requests == 3
 
 
-def test_a_ledger_that_stays_busy_fails_after_four_tries(earning):
+def test_a_busy_ledger_fails_after_four_tries(earning):
     answers = Answers(*[CONFLICT] * 10)
     with pytest.raises(LedgerBusyError):
         credit(answers, earning)
@@ -89,7 +89,7 @@ def test_an_error_that_no_retry_can_fix_is_raised_at_once(earning):
 
 
 def test_a_reached_cap_is_raised_with_its_reason():
-    settlement = Books(a_product(caps=Caps(per_user=1, per_day=1))).tell(a_report())
+    settlement = InMemoryLedger(a_product(caps=Caps(per_user=1, per_day=1))).report(a_report())
     passed, failed = {"Code": "None"}, {"Code": "ConditionalCheckFailed"}
     # conversion, click, row and wallet, then the user's counter and the day's
     answers = Answers([*[passed] * 5, failed])
@@ -100,18 +100,18 @@ def test_a_reached_cap_is_raised_with_its_reason():
 
 
 def test_a_count_without_a_limit_has_no_condition():
-    books = Books(a_product(approval="manual", caps=Caps(per_user=1)))
-    held = books.tell(a_report()).conversion
-    sent = sent_by(lambda ledger: ledger.write(books.decide(held.conversion_id, Status.APPROVED)))
+    history = InMemoryLedger(a_product(approval="manual", caps=Caps(per_user=1)))
+    held = history.report(a_report()).conversion
+    sent = sent_by(lambda ledger: ledger.write(history.decide(held.conversion_id, Status.APPROVED)))
     (counter,) = [write["Update"] for write in sent if write.get("Update", {}).get("TableName") == "counters"]
     assert counter["UpdateExpression"] == "ADD counted :one"
     assert "ConditionExpression" not in counter
 
 
 def test_a_credited_row_leaves_its_indexes():
-    books = Books(a_product(hold_days=1))
-    owed = books.tell(a_report()).conversion
-    sent = sent_by(lambda ledger: ledger.write(books.release(owed.conversion_id, TOMORROW)))
+    history = InMemoryLedger(a_product(hold_days=1))
+    owed = history.report(a_report()).conversion
+    sent = sent_by(lambda ledger: ledger.write(history.release(owed.conversion_id, TOMORROW)))
     (row,) = [write["Update"] for write in sent if write.get("Update", {}).get("TableName") == "earnings"]
     sets, _, removes = row["UpdateExpression"].partition(" REMOVE ")
     assert {"#waitingShard", "#creditShard", "#creditAfter", "#reason"} == set(removes.split(", "))

@@ -1,4 +1,4 @@
-"""Identifiers: random where they must not be guessed, derived where a repeat must find the same thing."""
+"""Identifiers: random if they must not be guessed, derived if a repeat must produce the same id."""
 
 import hashlib
 import json

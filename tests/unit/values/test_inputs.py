@@ -1,4 +1,4 @@
-"""Errors that name each field that is wrong, and warnings about fields that nobody reads."""
+"""Errors that name each invalid field, and warnings about unknown fields."""
 
 from typing import Annotated
 
@@ -39,13 +39,13 @@ def test_valid_fields_become_a_model():
     assert validate({"earnUpTo": "1.50", "name": "abc"}, Shape) == Shape(earn_up_to="1.5", name="abc")
 
 
-def test_every_wrong_field_is_named_as_the_caller_wrote_it():
+def test_every_wrong_field_is_named_as_the_caller_spelled_it():
     wrong = details({"earnUpTo": "-1", "name": "abcd", "inner": {"offerIds": ["a", 2]}})
     assert [detail.partition(": ")[0] for detail in wrong] == ["earnUpTo", "name", "inner.offerIds.1"]
     assert wrong[0] == "earnUpTo: amount must not be negative"
 
 
-def test_a_detail_names_only_the_problem():
+def test_a_detail_contains_only_the_problem():
     assert details({"earnUpTo": "1", "name": "ABC"}) == ["name: must be small"]
 
 

@@ -1,4 +1,4 @@
-"""Which values of a URL are starred out, and that all else stays as it is, byte by byte."""
+"""Secret values in a URL are masked, and everything else stays unchanged."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Money is Decimal with at most six decimals, and nothing else gets in."""
+"""Money is Decimal with at most six decimals; anything else is refused."""
 
 import random
 from decimal import Decimal

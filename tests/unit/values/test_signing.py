@@ -1,4 +1,4 @@
-"""Signatures, checked as a receiver would check them: with nothing but the Standard Webhooks specification."""
+"""Signatures, checked as a receiver would: by the Standard Webhooks specification alone."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""The state machine, against the table in full."""
+"""The state machine: every transition, and the status names of networks."""
 
 import pytest
 
@@ -22,8 +22,8 @@ def pairs() -> list[tuple[str, str, str]]:
     return [(row[0], reported, cell) for row in rows for reported, cell in zip(header, row[1:], strict=True)]
 
 
-def status_of(word: str) -> Status | None:
-    return None if word in {"unknown", "."} else Status(word)
+def status_of(name: str) -> Status | None:
+    return None if name in {"unknown", "."} else Status(name)
 
 
 def test_the_table_has_every_pair():
@@ -41,7 +41,7 @@ def test_reapproval_adds_exactly_two_transitions(current, reported, follows):
     assert next_status(status_of(current), Status(reported), allow_reapproval=True) == status_of(follows)
 
 
-WORDS = {
+STATUS_NAMES = {
     Status.PENDING: "lead hold wait new pending reviewing",
     Status.APPROVED: "approved completed complete sale purchase credited success confirmed pass bill neworder",
     Status.REJECTED: "reject rejected declined cancelled canceled",
@@ -50,21 +50,23 @@ WORDS = {
 }
 
 
-@pytest.mark.parametrize(("status", "word"), [(status, word) for status in WORDS for word in WORDS[status].split()])
-def test_networks_status_names_are_known_in_any_spelling(status, word):
-    assert parse_status(word) is status
-    assert parse_status(word.upper()) is status
-    assert parse_status(f" {word[:2]}-{word[2:]}_") is status
+@pytest.mark.parametrize(
+    ("status", "name"), [(status, name) for status in STATUS_NAMES for name in STATUS_NAMES[status].split()]
+)
+def test_status_names_of_networks_are_parsed_in_any_spelling(status, name):
+    assert parse_status(name) is status
+    assert parse_status(name.upper()) is status
+    assert parse_status(f" {name[:2]}-{name[2:]}_") is status
 
 
 @pytest.mark.parametrize("status", Status)
-def test_a_status_reads_its_own_name(status):
+def test_a_status_is_parsed_from_its_own_name(status):
     assert parse_status(status) is status
 
 
-@pytest.mark.parametrize("word", ["", "1", "2", "-1", "0", "true", "ok", "yes", "purchased!", "{status}", "lead/sale"])
-def test_an_unknown_name_or_number_is_no_status(word):
-    assert parse_status(word) is None
+@pytest.mark.parametrize("name", ["", "1", "2", "-1", "0", "true", "ok", "yes", "purchased!", "{status}", "lead/sale"])
+def test_an_unknown_name_or_number_is_not_a_status(name):
+    assert parse_status(name) is None
 
 
 def test_partners_are_sent_lead_words():

@@ -1,4 +1,4 @@
-"""Times are UTC texts that compare as they sort."""
+"""Times are UTC texts, and comparing texts compares times."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -40,7 +40,7 @@ def test_another_format_is_refused(text):
         ("2026-01-31T23:30:00-02:00", "2026-02-01T01:30:00.000Z"),
     ],
 )
-def test_a_person_may_write_a_time_in_several_formats(written, meant):
+def test_a_time_may_be_entered_in_several_formats(written, meant):
     assert times.read(written) == meant
 
 
