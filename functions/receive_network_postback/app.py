@@ -11,7 +11,7 @@ from ricochet.errors import NetworkNotFoundError, RequestError
 from ricochet.intake.intake import Intake
 from ricochet.intake.network_source import NetworkDirectory, NetworkSource
 from ricochet.intake.postback_queue import PostbackQueue
-from ricochet.intake.postback_records import PostbackRefused
+from ricochet.intake.postback_records import PostbackFailed, PostbackRefused
 from ricochet.intake.raw_postback import RawPostback
 from ricochet.intake.settings import NetworkPostbackSettings
 from ricochet.telemetry import logger, metrics, record
@@ -34,13 +34,23 @@ def receive_postback(unique_key: str) -> Response[Any]:
     base_url = settings.public_base_url or public_base_url(app.current_event)
     raw = RawPostback.from_event(app.current_event.raw_event, times.now(), base_url)
     try:
-        return acknowledge(raw, networks.source(unique_key, raw.received_at))
-    except NetworkNotFoundError as refusal:
-        record(PostbackRefused(None, None, refusal))
+        return acknowledge(raw, find_sender(unique_key, raw))
+    except NetworkNotFoundError:
         raise
     except Exception:  # ours to repair: the sender has done its part
         fallback.put(raw)
         return queued(raw.receipt_id)
+
+
+def find_sender(unique_key: str, raw: RawPostback) -> NetworkSource:
+    try:
+        return networks.source(unique_key, raw.received_at)
+    except NetworkNotFoundError as refusal:
+        record(PostbackRefused(None, None, refusal))
+        raise
+    except Exception as failure:
+        record(PostbackFailed(raw.receipt_id, None, failure))
+        raise
 
 
 def acknowledge(raw: RawPostback, source: NetworkSource) -> Response[Any]:

@@ -117,7 +117,7 @@ def triggers(found: Sequence[Trigger]) -> list[Finding]:
     failing = [
         red(
             f"{trigger.name}: {trigger.last_result}",
-            "look at the function's log group; an event that keeps failing goes to FailedEvents",
+            "look at the function's log group; an event that keeps failing goes to FailedEventsQueue",
         )
         for trigger in found
         if trigger.last_result.startswith("PROBLEM")

@@ -67,6 +67,7 @@ def test_a_partner_that_is_down_is_left_alone_and_receives_everything_when_it_re
     assert len(in_state(campaign, DeliveryState.DELIVERED)) == 10 - len(parked)
     ids = [received.delivery_id for received in partners.at(where) if received.answered == 200]
     assert len(ids) == len(set(ids)) == 10 - len(parked)
+    assert len(parked) < 10, "nothing was delivered after the recovery"
 
 
 def test_a_partners_rate_limit_is_respected(campaign, partners, release):

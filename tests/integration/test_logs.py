@@ -168,6 +168,7 @@ def test_a_postback_that_failed_on_our_side_is_logged_with_its_ids(stack: Stack,
         lambda: story.click_id in {document.get("click_id") for document in failures("receive_postback")},
         "the line of the postback that was queued",
     )
+    eventually(lambda: failures("receive_network_postback"), "the line of a network that could not be looked up")
 
 
 def test_a_visit_is_logged_once_with_its_click(stack: Stack, story: Story):

@@ -1,5 +1,6 @@
 """Who may call which route: a short list is public, all others require a token."""
 
+import ast
 import re
 
 import pytest
@@ -118,6 +119,35 @@ def test_every_route_for_partners_identifies_the_partner(name):
 def test_what_operators_change_is_written_to_the_audit_log(name):
     source = (ROOT / TEMPLATE.functions()[name]["CodeUri"] / "app.py").read_text(encoding="utf-8")
     assert "AuditLog(lambda: user_of(app.current_event))" in source
+
+
+WRITING = {"create", "update", "replay", "decide", "correct", "rotate_secret", "everything", "__call__"}
+
+
+def classes_with_an_audit() -> list[ast.ClassDef]:
+    package = ROOT / "layers/ricochet/ricochet"
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted(package.rglob("*.py"))]
+    nodes = [node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)]
+    return [node for node in nodes if "audit: Audit" in ast.unparse(node)]
+
+
+@pytest.mark.parametrize("use_case", classes_with_an_audit(), ids=lambda node: node.name)
+def test_each_writing_method_of_a_use_case_records_what_it_changed(use_case):
+    methods = {node.name: node for node in use_case.body if isinstance(node, ast.FunctionDef)}
+
+    def records(name: str) -> bool:
+        called = {
+            node.func.attr
+            for node in ast.walk(methods[name])
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        }
+        return bool(called & {"record_change", "record_run"}) or any(
+            records(one) for one in called & set(methods) - {name}
+        )
+
+    writing = WRITING & set(methods)
+    assert writing
+    assert all(records(name) for name in writing)
 
 
 @pytest.mark.parametrize(

@@ -276,3 +276,28 @@ def test_a_conversion_over_a_cap_is_held_when_it_is_settled_again():
 def test_a_conversion_in_its_hold_days_is_completed_for_the_advertiser():
     reply = Tables(a_product(hold_days=7)).receive("txid=T")
     assert (reply.outcome, Reported.of(reply).status) == ("credit_later", "completed")
+
+
+def test_a_replay_that_is_refused_keeps_the_whole_receipt():
+    tables, body = Tables(), b"note=" + b"x" * 5000
+    raw = a_postback(query="click_id=3b241101-e2bb-4255-8caf-4136c566a962", body=body)
+    intake = Intake(tables, tables, clock=lambda: IN_AN_HOUR)
+    with pytest.raises(RequestError) as refused:
+        intake(raw, AdvertiserSource(tables, tables, RATE), is_vouched=True)
+    assert (refused.value.code, refused.value.message) == ("CLICK_NOT_FOUND", "there is no such click")
+    (receipt,) = tables.receipts
+    assert (receipt.body, receipt.truncated) == (body, None)
+
+
+def test_each_result_is_recorded_once():
+    tables, records = Tables(), []
+    source = AdvertiserSource(tables, tables, RATE)
+    intake = Intake(tables, tables, clock=lambda: IN_AN_HOUR, record=records.append)
+    intake(a_postback(query=f"click_id={CLICK_ID}&token=pbt_right&txid=T"), source)
+    with pytest.raises(RequestError):
+        intake(a_postback(query=f"click_id={CLICK_ID}&token=wrong"), source)
+    tables.interrupt = [RuntimeError("no connection")]
+    with pytest.raises(RuntimeError):
+        intake(a_postback(query=f"click_id={CLICK_ID}&token=pbt_right&txid=T&status=refund"), source)
+    assert [type(record).__name__ for record in records] == ["PostbackProcessed", "PostbackRefused", "PostbackFailed"]
+    assert {record.claim.log_fields()["click_id"] for record in records} == {CLICK_ID}

@@ -70,3 +70,9 @@ def test_a_new_secret_is_32_random_bytes():
     for secret in secrets:
         prefix, _, encoded = secret.partition("_")
         assert (prefix, len(base64.b64decode(encoded, validate=True))) == ("whsec", 32)
+
+
+@pytest.mark.parametrize("secret", ["whsec_", ""])
+def test_an_empty_secret_signs_nothing(secret):
+    with pytest.raises(ValueError, match="empty"):
+        signing.signature(secret, "dlv_1", 1767225600, b"body")

@@ -1,4 +1,4 @@
-"""Tables of what operators configure: products and partners."""
+"""Tables of rows with a status and a revision, listed by status and replaced only if unchanged."""
 
 from __future__ import annotations
 

@@ -43,6 +43,9 @@ _NAMES = {
 }
 
 
+NO_CLICK = "there is no such click"
+
+
 @dataclass(frozen=True)
 class AdvertiserSource:
     """Any advertiser: the click names the product, and the product says what its advertiser must prove."""
@@ -74,7 +77,7 @@ class AdvertiserSource:
     def identify(self, claim: Claim) -> Claim:
         click = self.clicks.get(claim.click_id or "")
         if click is None:
-            raise ClickNotFoundError
+            raise ClickNotFoundError(NO_CLICK)
         return replace(claim, source=f"product:{click.product_id}", click=click)
 
     def authenticate(self, raw: RawPostback, claim: Claim) -> Claim:
@@ -94,7 +97,9 @@ class AdvertiserSource:
         return replace(claim, product=product, is_trusted=True, problem=problem)
 
     def report(self, raw: RawPostback, claim: Claim) -> Report:
-        fields, default = claim.fields, claim.product.default_status if claim.product else Status.APPROVED
+        if claim.product is None:
+            raise ClickNotFoundError(NO_CLICK)
+        fields, default = claim.fields, claim.product.default_status
         texts = {ours: _first_text(fields, theirs) for ours, theirs in _NAMES.items()}
         name = _first_text(fields, ("status",))
         status = parse_status(name) if name else default
@@ -115,7 +120,7 @@ class AdvertiserSource:
 
     def terms(self, report: Report, claim: Claim, prior: Conversion | None) -> Terms:  # noqa: ARG002 - the click decides
         if claim.click is None or claim.product is None:
-            raise ClickNotFoundError
+            raise ClickNotFoundError(NO_CLICK)
         return advertiser_terms(claim.click, claim.product, self.default_rate)
 
     def _product_versions(self, claim: Claim) -> Iterator[Product]:

@@ -65,6 +65,7 @@ class _Postback:
 
     raw: RawPostback
     source: Source
+    is_vouched: bool
     claim: Claim = field(default_factory=Claim)
     conversion_id: str | None = None
 
@@ -72,7 +73,7 @@ class _Postback:
         return receipt_of(
             self.raw,
             outcome,
-            trusted=self.claim.is_trusted,
+            trusted=self.claim.is_trusted or self.is_vouched,
             secret_fields=self.source.secret_fields,
             source=self.claim.source,
             click_id=self.claim.click_id,
@@ -101,9 +102,9 @@ class Intake:
         Raise RequestError if it is refused; a receipt keeps the reason. Any other error is a failure on our side:
         nothing was decided, and the same `raw` may be given again later.
         """
-        postback = _Postback(raw, source)
+        postback = _Postback(raw, source, is_vouched)
         try:
-            reply = self._process(postback, is_vouched=is_vouched)
+            reply = self._process(postback)
         except RequestError as refusal:
             self.record(PostbackRefused(raw.receipt_id, postback.claim, refusal))
             raise
@@ -113,9 +114,9 @@ class Intake:
         self.record(PostbackProcessed(raw.receipt_id, postback.claim, reply))
         return reply
 
-    def _process(self, postback: _Postback, *, is_vouched: bool) -> IntakeReply:
+    def _process(self, postback: _Postback) -> IntakeReply:
         try:
-            return self._settle(postback, self._report(postback, is_vouched=is_vouched))
+            return self._settle(postback, self._report(postback))
         except NotAConversionError as reason:
             self._keep(postback, Outcome.ONLY_RECEIPT, reason.message)
             return IntakeReply(Outcome.ONLY_RECEIPT, postback.claim.click_id)
@@ -123,11 +124,13 @@ class Intake:
             self._keep(postback, refusal.code.lower(), refusal.message)
             raise
 
-    def _report(self, postback: _Postback, *, is_vouched: bool) -> Report:
+    def _report(self, postback: _Postback) -> Report:
         raw, source = postback.raw, postback.source
         postback.claim = source.read(raw)
         postback.claim = source.identify(postback.claim.checked())
-        postback.claim = source.trust(postback.claim) if is_vouched else source.authenticate(raw, postback.claim)
+        postback.claim = (
+            source.trust(postback.claim) if postback.is_vouched else source.authenticate(raw, postback.claim)
+        )
         return source.report(raw, postback.claim.checked())
 
     def _settle(self, postback: _Postback, report: Report) -> IntakeReply:

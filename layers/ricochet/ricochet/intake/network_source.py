@@ -166,7 +166,7 @@ class NetworkSource:
         product = next(self._all.products.cached_then_fresh(click.product_id), None) if click else None
         if click is None or product is None:
             if network.require_known_click and prior is None and report.status is not Status.REVERSED:
-                raise ClickNotFoundError
+                raise ClickNotFoundError("there is no such click")
             return self._without_click(network)
         return terms_of_click(
             click,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from ricochet.errors import NetworkNotFoundError
 from ricochet.intake.advertiser_source import AdvertiserSource
 from ricochet.intake.intake import Intake, Record, Source
 from ricochet.intake.network_source import PATH, NetworkDirectory
@@ -47,6 +46,6 @@ class ReprocessPostback:
             return self.advertisers
         try:
             return self.networks.source(key, raw.received_at)
-        except NetworkNotFoundError as failure:
+        except Exception as failure:
             self.record(PostbackFailed(raw.receipt_id, None, failure))
             raise

@@ -30,6 +30,9 @@ def headers(keys: Sequence[str], message_id: str, timestamp: int, payload: bytes
 
 
 def signature(secret: str, message_id: str, timestamp: int, payload: bytes) -> str:
+    """Raise ValueError for a secret that is empty or not base64: anyone could sign with an empty key."""
     key = base64.b64decode(secret.removeprefix(PREFIX))
+    if not key:
+        raise ValueError("the secret is empty")
     signed = f"{message_id}.{timestamp}.".encode() + payload
     return base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()

@@ -130,10 +130,10 @@ def test_partner_without_failures_needs_no_forgiveness(aws, setups):
 @pytest.mark.parametrize(
     ("reasons", "refusal", "why"),
     [
-        ([FAILED, HELD, HELD], ChangedMeanwhileError, "the partner was changed meanwhile"),
+        ([FAILED, HELD, HELD], ChangedMeanwhileError, "the partner was changed at the same time"),
         ([HELD, FAILED, HELD], LoginTakenError, "comes belongs to another partner"),
         ([HELD, HELD, FAILED, HELD], ChangedMeanwhileError, "deliveries to the partner were under way"),
-        ([HELD, HELD, HELD, FAILED], ChangedMeanwhileError, "goes was changed meanwhile"),
+        ([HELD, HELD, HELD, FAILED], ChangedMeanwhileError, "goes was changed at the same time"),
     ],
 )
 def test_refused_change_changes_nothing(aws, setups, reasons, refusal, why):

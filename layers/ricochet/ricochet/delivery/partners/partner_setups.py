@@ -32,7 +32,7 @@ class PartnerSetups:
 
         `forgiving`: its failures up to now do not count any more.
         """
-        changed = ChangedMeanwhileError("the partner was changed meanwhile; read it again")
+        changed = ChangedMeanwhileError("the partner was changed at the same time; read it again")
         writes = [
             Write({"Put": self.partners.replacement(after, before.revision)}, refused=changed),
             *self._ties(after.partner_id, set(after.logins) - set(before.logins)),
@@ -53,7 +53,7 @@ class PartnerSetups:
         for user_id in logins:
             user = self.users.get(user_id)
             if user is not None and user.partner_id == partner_id:
-                changed = ChangedMeanwhileError(f"{user_id} was changed meanwhile; please try again")
+                changed = ChangedMeanwhileError(f"{user_id} was changed at the same time; please try again")
                 yield Write({"Update": self.users.untie(user_id, partner_id)}, refused=changed)
 
     def _save(self, writes: list[Write]) -> None:
