@@ -1,4 +1,4 @@
-"""Queue of partners' replies that name a status: those of partners that may decide."""
+"""Queue of partner replies with a status, from partners whose replies may change it."""
 
 import json
 import os

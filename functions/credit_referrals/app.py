@@ -1,4 +1,4 @@
-"""Conversions stream: referrers get their share of what was credited; what became of conversions is counted."""
+"""Conversions stream: credits the commissions of referrers, and counts the changes of conversions."""
 
 import os
 from typing import Any

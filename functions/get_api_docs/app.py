@@ -31,7 +31,7 @@ def get_page() -> Response[str]:
 
 
 def unless_known(content_type: str, body: str, headers: dict[str, str]) -> Response[str]:
-    """`body`, or 304 if the caller has it already."""
+    """Return `body`, or 304 if the caller has it already."""
     tag = f'W/"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
     headers = CACHE | {"ETag": tag} | headers
     if tag in app.current_event.headers.get("if-none-match", ""):
@@ -46,7 +46,7 @@ def read_document() -> str:
 
 @cache
 def read_page() -> tuple[str, str]:
-    """The page with Swagger UI in it, and the policy under which nothing but that runs and nothing else is loaded."""
+    """Return the page with Swagger UI inlined, and a policy that allows only its own scripts and the document."""
     bundle = (SWAGGER_UI / "swagger-ui-bundle.min.js").read_text(encoding="utf-8")
     start = (HERE / "start.js").read_text(encoding="utf-8")
     page = (HERE / "page.html").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""GET /api/v1/earn/clicks/{clickId}: one's own click and its status."""
+"""GET /api/v1/earn/clicks/{clickId}: read the caller's own click and its status."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""GET /api/v1/earn/wallet: one's own balance in each currency."""
+"""GET /api/v1/earn/wallet: the caller's balance in each currency."""
 
 import os
 from typing import Any

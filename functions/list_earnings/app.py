@@ -1,4 +1,4 @@
-"""GET /api/v1/earn/earnings: one's own ledger, newest first."""
+"""GET /api/v1/earn/earnings: the caller's ledger, newest first."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""GET /api/v1/earn/products: what there is to earn from."""
+"""GET /api/v1/earn/products: the products that users can earn from."""
 
 import os
 from typing import Any

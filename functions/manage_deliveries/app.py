@@ -1,4 +1,4 @@
-"""/api/v1/admin/deliveries: operators see what partners received, and have deliveries tried again."""
+"""/api/v1/admin/deliveries: operators read what partners received, and replay deliveries."""
 
 import os
 from typing import Any

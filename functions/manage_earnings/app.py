@@ -1,4 +1,4 @@
-"""/api/v1/admin/earnings: operators see what waits, and approve or reject it."""
+"""/api/v1/admin/earnings: operators list held earnings, and approve or reject them."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""/api/v1/admin/networks: operators set up who posts conversions to us, and how they are understood."""
+"""/api/v1/admin/networks: operators manage the networks that post conversions to us."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""/api/v1/admin/partners: operators set up who receives conversions, and how."""
+"""/api/v1/admin/partners: operators manage the partners that receive conversions."""
 
 import os
 from typing import Any

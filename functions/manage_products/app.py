@@ -1,4 +1,4 @@
-"""/api/v1/admin/products: operators set up what users can earn from."""
+"""/api/v1/admin/products: operators manage the products that users can earn from."""
 
 import os
 from typing import Any

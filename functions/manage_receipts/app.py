@@ -1,4 +1,4 @@
-"""/api/v1/admin/receipts: every postback as it arrived, its outcome, and a way to process it again."""
+"""/api/v1/admin/receipts: operators read postbacks as they arrived, with outcomes, and have them processed again."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""/api/v1/partner/deliveries: a partner sees what it was sent, and what it was not."""
+"""/api/v1/partner/deliveries: a partner reads its own deliveries, sent and unsent."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""/api/v1/partner/profile: a partner sets up itself what it receives, and tries it out."""
+"""/api/v1/partner/profile: a partner manages its own settings, and sends itself a test postback."""
 
 import os
 from typing import Any

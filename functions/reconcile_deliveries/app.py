@@ -1,4 +1,4 @@
-"""Each hour: proves that every conversion was or is being sent to every partner, and repairs what is missing."""
+"""Each hour: checks that every conversion was or is being sent to every partner, and creates missing deliveries."""
 
 import os
 from typing import Any

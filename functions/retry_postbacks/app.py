@@ -21,7 +21,7 @@ reprocess = ReprocessPostback.from_settings(dynamodb(), NetworkPostbackSettings.
 def reprocess_message(record: SQSRecord) -> None:
     try:
         reprocess(RawPostback.from_message(record.body))
-    except NetworkNotFoundError:  # paused or replaced since then: a person must look, and may bring it back
+    except NetworkNotFoundError:  # paused or replaced since then: an operator must look, and may resume it
         raise
     except RequestError:  # decided: it was recorded, and its receipt is written
         return

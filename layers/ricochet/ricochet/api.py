@@ -75,7 +75,7 @@ def success(message: str, data: Model, *, status: int = 200, warnings: Sequence[
 
 
 class Queued(View):
-    """What a sender reads of a postback that is processed later."""
+    """The answer to a postback that is processed later."""
 
     receipt_id: str
 

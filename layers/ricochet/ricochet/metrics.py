@@ -1,6 +1,6 @@
-"""Every metric: what code counts, and what the dashboard and the alarms may name.
+"""Every metric that code counts, and that the dashboard and the alarms may name.
 
-Outcomes and statuses, which are few, are names; currencies and networks, of which there may be any number, are
+Outcomes and statuses are few, so they are names; there may be any number of currencies and networks, so they are
 dimensions.
 """
 

@@ -1,4 +1,4 @@
-"""What a result has for the log and for CloudWatch; `telemetry.record` writes it there.
+"""The log lines and measurements of a result; `telemetry.record` writes them.
 
 Results describe themselves, so that use cases know no logger, and telemetry knows no use case.
 """

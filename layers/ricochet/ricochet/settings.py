@@ -1,4 +1,4 @@
-"""What functions are given through their environment: each names what it needs, and fails at its start without it.
+"""Settings of functions from environment variables; a function fails at start if one is missing.
 
 A function's own settings are in its `app.py`; what a use case needs is in its room's `settings.py`.
 """

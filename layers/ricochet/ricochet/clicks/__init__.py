@@ -1,1 +1,1 @@
-"""Products, clicks and users: how a user sets out for an advertiser."""
+"""Products, clicks and users."""

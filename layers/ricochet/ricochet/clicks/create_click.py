@@ -1,4 +1,4 @@
-"""Create a click: a user leaves for an advertiser."""
+"""Creates a click: a user leaves for an advertiser."""
 
 from __future__ import annotations
 

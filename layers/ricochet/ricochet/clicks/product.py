@@ -16,7 +16,7 @@ from ricochet.values.times import Moment
 
 
 class AuthMode(StrEnum):
-    """How an advertiser's postback proves where it comes from; a click id alone proves nothing."""
+    """How an advertiser's postbacks are authenticated; a click id alone proves nothing."""
 
     SECRET = "secret"  # noqa: S105 - the name of a mode
     IP = "ip"
@@ -35,7 +35,7 @@ class PostbackAuth(Entity):
 
 
 class Caps(Entity):
-    """What may be credited without a person looking; None: any."""
+    """Limits up to which conversions are credited without review; None: no limit."""
 
     per_user: Shown[int | None] = None
     per_user_per_day: Shown[int | None] = None  # UTC, like all days
@@ -54,7 +54,7 @@ class Product(Entity):
     click_ttl_hours: Shown[int] = 24
     postback_auth: Shown[PostbackAuth] = PostbackAuth()
     postback_token_hash: Secret[str | None] = None
-    postback_secret: Secret[str | None] = None  # what signatures are made with, so not hashed
+    postback_secret: Secret[str | None] = None  # signs postbacks, so it cannot be hashed
     approval: Shown[Approval | None] = None
     default_status: Shown[Status] = Status.APPROVED
     multiple_conversions: Shown[bool] = False

@@ -25,5 +25,5 @@ class ProductsTable(CatalogTable[Product]):
         self._recent: Recent[Product] = Recent(clock)
 
     def cached_then_fresh(self, product_id: str) -> Iterator[Product]:
-        """Yield the product as last read, up to a minute ago, and then, if that does not satisfy, as it is now."""
+        """Yield the product as last read, up to a minute ago, and then, if that is rejected, as it is now."""
         return self._recent.cached_then_fresh(product_id, self.get)

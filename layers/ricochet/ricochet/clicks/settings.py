@@ -1,4 +1,4 @@
-"""What clicks need of the environment."""
+"""The environment variables that clicks need."""
 
 from ricochet.settings import EnvironmentSettings
 

@@ -1,4 +1,4 @@
-"""A user as far as Ricochet knows one: who brought them, and the code by which they bring others."""
+"""A user: their referrer, and the code with which they refer others."""
 
 from __future__ import annotations
 

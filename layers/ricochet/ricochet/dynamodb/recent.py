@@ -16,7 +16,7 @@ class Recent[V]:
         self._kept: dict[str, tuple[float, V]] = {}
 
     def cached_then_fresh(self, key: str, read: Callable[[str], V | None]) -> Iterator[V]:
-        """Yield the row as last read, up to a minute ago, and then, if that one does not satisfy, as it is now."""
+        """Yield the row as last read, up to a minute ago, and then, if that is rejected, as it is now."""
         kept = self._kept.get(key)
         if kept and self._clock() - kept[0] < KEPT_SECONDS:
             yield kept[1]

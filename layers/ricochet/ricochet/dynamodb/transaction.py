@@ -1,4 +1,4 @@
-"""Writes that DynamoDB makes together or not at all."""
+"""Writes that succeed or fail together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Between entities and DynamoDB's wire format, and what its refusals mean."""
+"""Converts entities to and from DynamoDB's wire format, and recognises its refusals."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def to_entity[E: Entity](entity: type[E], item: Mapping[str, Any]) -> E:
 
 
 def _typed(value: Any) -> Wire:  # noqa: PLR0911 - one for each type
-    """One value with its DynamoDB type; TypeError for what has none here, floats and sets among it."""
+    """Return a value with its DynamoDB type. Raise TypeError for other types, such as floats and sets."""
     match value:
         case str():
             return {"S": str(value)}

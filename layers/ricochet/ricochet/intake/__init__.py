@@ -1,1 +1,1 @@
-"""The one way in: advertisers' and networks' postbacks become reports for the ledger."""
+"""Receives postbacks of advertisers and networks, and reports them to the ledger."""

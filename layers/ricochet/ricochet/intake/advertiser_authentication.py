@@ -1,4 +1,4 @@
-"""How an advertiser proves that a postback for a product is its own."""
+"""Authenticates the postbacks of a product's advertiser."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TOLERANCE = timedelta(minutes=5)
 
 
 def is_authentic(product: Product, token: str | None, raw: RawPostback) -> bool:
-    """Whether the postback is the product's advertiser's, by its token, signature or address as the product asks."""
+    """Return whether the token, signature or address is valid, whichever the product requires."""
     match product.postback_auth.mode:
         case AuthMode.SECRET:
             expected = product.postback_token_hash

@@ -1,4 +1,4 @@
-"""Advertisers as senders of conversions: they know the click, and prove themselves as its product asks."""
+"""Advertisers as senders of conversions: they name the click, and its product says how they are authenticated."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ NO_CLICK = "there is no such click"
 
 @dataclass(frozen=True)
 class AdvertiserSource:
-    """Any advertiser: the click names the product, and the product says what its advertiser must prove."""
+    """Any advertiser: the click identifies the product, and the product says how to authenticate."""
 
     secret_fields = frozenset({"token"})
 

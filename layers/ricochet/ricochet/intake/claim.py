@@ -1,4 +1,4 @@
-"""What is known of a postback's sender so far: who it is, for which click, and with which fields."""
+"""What is known about a postback so far: its sender, click and fields."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Claim:
     is_trusted: bool = False
     """Whether the sender was authenticated, or an operator vouched for it."""
     problem: RequestError | None = None
-    """Why the postback must be refused, although this much is known of it."""
+    """Why the postback must be refused although its sender may be known."""
 
     def checked(self) -> Claim:
         """Return the claim itself. Raise its problem if it has one."""

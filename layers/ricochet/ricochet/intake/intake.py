@@ -1,4 +1,4 @@
-"""The one way in for conversions: read, identify, authenticate, report, settle, and write in one transaction.
+"""Processes a postback: read, identify, authenticate, report, settle, and write in one transaction.
 
 An advertiser and a network differ in all but the last two steps; `Source` is what they have in common.
 """
@@ -36,7 +36,7 @@ Record = Callable[[Recordable], None]
 
 
 class Source(Protocol):
-    """A sender of conversions. Each step gets the claim, what is known so far, and returns what is known after it."""
+    """A sender of conversions. Each step takes the claim, what is known so far, and returns one that knows more."""
 
     secret_fields: frozenset[str]
     """Names of parameters that receipts must not show."""

@@ -32,11 +32,11 @@ SharedSecret = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 Parameter = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
-Word = Annotated[str, StringConstraints(min_length=1, max_length=64, to_lower=True, strip_whitespace=True)]
+StatusName = Annotated[str, StringConstraints(min_length=1, max_length=64, to_lower=True, strip_whitespace=True)]
 
 
 class NetworkInput(Model):
-    """Everything an operator may set of a network; a PATCH changes what it names."""
+    """The fields of a network that an operator may set; a PATCH changes only those that it contains."""
 
     network_id: RowId | None = None
     name: Name
@@ -46,7 +46,7 @@ class NetworkInput(Model):
     affiliate: Annotated[str, StringConstraints(max_length=64)] | None = None
     allowed_cidrs: Annotated[tuple[Cidr, ...], Field(max_length=50)] = ()
     param_map: dict[str, tuple[Parameter, ...]] = {}
-    status_map: dict[Word, Status] = {}
+    status_map: dict[StatusName, Status] = {}
     default_status: Status | None = None
     reward_rate: Price | None = None
     credit_by: CreditBy = CreditBy.CLICK
@@ -111,7 +111,7 @@ class Networks(PageView[NetworkView]):
 
 
 def postback_url(network: Network, base_url: str) -> str:
-    """The URL with the network's own macros at their parameters, the configured names instead of the preset's."""
+    """Return the URL to enter at the network: the configured parameter names with the network's own macros."""
     preset = presets.load(network.preset)
     query = preset.paste
     for name, own in network.param_map.items():
@@ -130,9 +130,9 @@ class ManageNetworks:
     clock: Callable[[], Moment] = times.now
 
     def create(self, fields: Mapping[str, Any]) -> Change[Network]:
-        """The network's key and its secret are generated unless they are given.
+        """Create a network; its key and its secret are generated unless they are given.
 
-        InvalidRequestError; NetworkExistsError if the id or the key is taken.
+        Raise InvalidRequestError, or NetworkExistsError if the id or the key is taken.
         """
         given, moment = validate(fields, NetworkInput), self.clock()
         network_id = given.network_id or ids.new_id("net")
@@ -150,7 +150,7 @@ class ManageNetworks:
         return network
 
     def update(self, network_id: str, patch: Mapping[str, Any]) -> Change[Network]:
-        """The network with `patch` applied to it, and its secret if that is new.
+        """Return the network with `patch` applied, and its secret if that is new.
 
         A new key leaves the old one working for `graceHours`. NetworkNotFoundError; InvalidRequestError;
         ChangedMeanwhileError if it was changed at the same time.

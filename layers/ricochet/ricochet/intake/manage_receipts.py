@@ -1,4 +1,4 @@
-"""Operators look at what arrived and at its outcome, and have it processed again."""
+"""Operators read receipts, and have postbacks processed again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ricochet.values.times import Moment
 
 
 class ReceiptQuery(Model):
-    """By click, or by network (product, operator; or who was none of them) and day; each also by outcome."""
+    """By click, or by day and sender (a network, a product, an operator, or unidentified); optionally by outcome."""
 
     network_id: str | None = None
     product_id: str | None = None
@@ -52,7 +52,7 @@ class ReceiptQuery(Model):
 
 
 class ReceiptSummary(View):
-    """What the indexes hold of a receipt."""
+    """The attributes of a receipt that its indexes contain."""
 
     receipt_id: str
     received_at: Moment
@@ -102,7 +102,7 @@ class ManageReceipts:
     audit: Audit
 
     def list_page(self, query: ReceiptQuery, limit: int, cursor: str | None) -> Page[Receipt]:
-        """Newest first. A page may hold fewer than `limit` where an outcome is asked for, and there may be more."""
+        """Return receipts, newest first. With an outcome, a page may be shorter than `limit` without being the last."""
         if query.click_id is not None:
             return self.receipts.of_click(canonical_click_id(query.click_id), query.outcome, limit, cursor)
         day = query.day or ""

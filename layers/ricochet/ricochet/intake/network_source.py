@@ -1,4 +1,4 @@
-"""Networks as senders of conversions: each reports as its preset says, and credits whom it is set to credit."""
+"""Networks as senders of conversions: the preset defines the format, the network's settings which user is credited."""
 
 from __future__ import annotations
 

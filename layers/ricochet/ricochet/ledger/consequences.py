@@ -22,7 +22,7 @@ from ricochet.values.statuses import STATUSES, ApprovalStatus, ClickStatus, Earn
 
 
 class ClickCondition(Enum):
-    """What a click must still be when the change is written."""
+    """The state that a click must still have when the change is written."""
 
     OPEN = "pending, not closed and not expired"
     UNEXPIRED = "not expired"

@@ -1,4 +1,4 @@
-"""What changes of conversions count as: the statuses that they reach, and the money that moves."""
+"""Counts changes of conversions: the statuses that they reach, and the amounts credited and reversed."""
 
 from __future__ import annotations
 

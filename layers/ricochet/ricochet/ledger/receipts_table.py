@@ -22,7 +22,7 @@ class ReceiptsTable(Table[Receipt]):
     entity = Receipt
 
     def put(self, receipt: Receipt) -> None:
-        """A postback that is tried again overwrites its own receipt: the last result stands."""
+        """Write the receipt; a postback that is processed again overwrites its own."""
         self.client.put_item(**put(self.name, receipt))
 
     def get(self, receipt_id: str) -> Receipt | None:

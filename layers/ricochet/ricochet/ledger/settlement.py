@@ -1,4 +1,4 @@
-"""What a report does to its conversion: the heart of Ricochet, without any input or output.
+"""How a report changes its conversion: the core of Ricochet, without input or output.
 
 `transition` is the state machine. Everything else that is written follows from the conversion before and after it,
 and is computed once, in `consequences`.
@@ -218,7 +218,7 @@ def _may_reapprove(report: Report, terms: Terms, prior: Conversion) -> bool:
 
 
 def repeats(report: Report, result: ClickResult) -> bool:
-    """Whether `report` says only what the click has led to already, so that nothing needs to be read to answer it."""
+    """Return whether `report` repeats the result of the click, so that it is answered without another read."""
     return report.conversion_id == result.conversion_id and report.key == result.report_key
 
 

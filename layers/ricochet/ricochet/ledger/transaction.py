@@ -45,7 +45,7 @@ class Latest:
 
 
 class StaleStateError(ServerFailureError):
-    """A settlement was decided from a state that is no longer so."""
+    """A settlement was decided from a state that has changed since."""
 
     def refreshed(self, latest: Latest) -> Latest:
         """Return `latest` with what this error has shown."""
@@ -53,7 +53,7 @@ class StaleStateError(ServerFailureError):
 
 
 class ConversionMovedError(StaleStateError):
-    """The conversion is not what the settlement was based on; `conversion` is what it is."""
+    """The conversion has changed since it was read; `conversion` is its current state."""
 
     def __init__(self, conversion: Conversion) -> None:
         super().__init__("the conversion was changed since it was read")
@@ -65,7 +65,7 @@ class ConversionMovedError(StaleStateError):
 
 
 class ClickTakenError(StaleStateError):
-    """The click is expired or taken; `click` is what it is."""
+    """The click is expired or taken; `click` is its current state."""
 
     def __init__(self, click: Click) -> None:
         super().__init__("the click is taken")
@@ -76,7 +76,7 @@ class ClickTakenError(StaleStateError):
 
 
 class CapReachedError(StaleStateError):
-    """A counter has reached its limit; `reason` is what that means for the conversion."""
+    """A counter has reached its limit; `reason` is why the conversion is held."""
 
     def __init__(self, reason: HoldReason) -> None:
         super().__init__(f"a cap is reached: {reason}")
@@ -87,7 +87,7 @@ class CapReachedError(StaleStateError):
 
 
 class EarningExistsError(ServerFailureError):
-    """This very credit is in the ledger already."""
+    """The same credit is in the ledger already."""
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Values that everything speaks of: money, ids, times, statuses. They know no table and no network."""
+"""Values used everywhere: money, ids, times, statuses. They know no table and no network."""

@@ -1,4 +1,4 @@
-"""A change that somebody made on purpose, and the audit line that says so: who, what, and what it was before."""
+"""A change made by a person, and its audit line: who, what, before and after."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ _AUDITED = frozenset({Visibility.SHOWN, Visibility.MASKED, Visibility.SECRET})
 
 @dataclass(frozen=True)
 class Change[E: Entity]:
-    """What a use case saved."""
+    """An entity before and after a use case saved it."""
 
     before: E | None  # None: it is new
     after: E
-    secret: str | None = None  # in clear, if it is new: the only time that it is shown
+    secret: str | None = None  # in clear text if it is new; shown only this once
     warnings: Sequence[str] = ()
 
 
 class Audit(ABC):
-    """Where a use case records what one person changed."""
+    """Records the changes of one person."""
 
     def record_change[E: Entity](
         self, action: str, resource_id: str, change: Change[E], reason: str | None = None, **ids: str | None
     ) -> Change[E]:
-        """Write the fields that differ (all, of what is new), nothing if none does; return `change`.
+        """Write the fields that differ (all of a new entity), nothing if there are none; return `change`.
 
-        `action` is what was done to what, such as `product.updated`; `ids` are others to find the line by.
+        `action` is such as `product.updated`; `ids` are further ids by which the line can be found.
         """
         fields = fields_with(type(change.after), _AUDITED)
         changed = [name for name in fields if getattr(change.before, name, None) != getattr(change.after, name)]
@@ -44,7 +44,7 @@ class Audit(ABC):
         return change
 
     def record_run(self, action: str, resource_id: str, result: Mapping[str, Any]) -> None:
-        """Write what was started for many things at once, and its result in numbers."""
+        """Write a line for an action on many entities, with its result in numbers."""
         self.write({"who": self.who, "action": action, "resource": resource_id, "result": result}, {})
 
     @property

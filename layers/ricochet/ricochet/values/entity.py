@@ -1,7 +1,6 @@
 """Models in camelCase outside and snake_case inside, and who may see each attribute of what is stored.
 
-An attribute says where it is declared who sees it. One that says nothing is bookkeeping: it is stored, and nobody
-sees it.
+An attribute's declaration says who sees it. One without a marker is bookkeeping: it is stored, and nobody sees it.
 
 | marker      | answers | audit lines          |
 |-------------|---------|----------------------|
@@ -39,10 +38,10 @@ T = TypeVar("T")
 Shown = Annotated[T, Visibility.SHOWN]
 
 Masked = Annotated[T, Visibility.MASKED]
-"""What may hold a secret or name a person."""
+"""May contain a secret or identify a person."""
 
 Unaudited = Annotated[T, Visibility.UNAUDITED]
-"""What is about a person, long, or follows from what else has changed."""
+"""Is personal, long, or follows from another change."""
 
 Secret = Annotated[T, Visibility.SECRET]
 
@@ -58,18 +57,18 @@ class Model(BaseModel):
 
     @classmethod
     def visibility(cls, name: str) -> Visibility | None:
-        """Who sees a field; None: nobody."""
+        """Return who sees a field; None: nobody."""
         return next((mark for mark in cls.model_fields[name].metadata if isinstance(mark, Visibility)), None)
 
     @classmethod
     def from_entity(cls, entity: Entity, **more: object) -> Self:
-        """The attributes that this model has in common with `entity`, and `more`."""
+        """Return the model with the attributes that it shares with `entity`, and `more`."""
         return cls.model_validate(
             {name: getattr(entity, name) for name in cls.model_fields if hasattr(entity, name)} | more
         )
 
     def to_json(self, visible: frozenset[Visibility] = ANSWERED) -> dict[str, Any]:
-        """Its visible fields with amounts as numbers; a None that is a field's default is left out."""
+        """Return the visible fields with amounts as numbers; a None that is the default is left out."""
         return {
             field.alias or name: as_json(value, visible)
             for name, field in fields_with(type(self), visible).items()
@@ -82,7 +81,7 @@ class Model(BaseModel):
 
 
 class Entity(Model):
-    """Something stored; attributes that are None are absent from the stored item."""
+    """A stored entity; attributes that are None are absent from the stored item."""
 
     @classmethod
     def from_item(cls, item: dict[str, Any]) -> Self:
@@ -93,7 +92,7 @@ class Entity(Model):
 
 
 class View(Model):
-    """An answer with fields of its own, all of which are shown."""
+    """An answer with its own fields, all shown."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -115,7 +114,7 @@ def fields_with(model: type[Model], visible: frozenset[Visibility]) -> Mapping[s
 
 
 def as_json(value: Any, visible: frozenset[Visibility] = ANSWERED) -> Any:
-    """A value as JSON has it; of models in it what is visible."""
+    """Return a value for JSON; of models, only visible fields."""
     if isinstance(value, Model):
         return value.to_json(visible)
     if isinstance(value, Decimal):

@@ -1,4 +1,4 @@
-"""From what a caller sent to a model, or to an error that names each field that is wrong."""
+"""Parses a caller's input into a model, or raises an error that names each invalid field."""
 
 from __future__ import annotations
 

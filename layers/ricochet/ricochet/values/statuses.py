@@ -80,7 +80,7 @@ STATUSES = {
 
 
 class Outcome(StrEnum):
-    """What a postback or a decision led to: a receipt keeps it, and its metric counts it."""
+    """The outcome of a postback or a decision: its receipt keeps it, and its metric counts it."""
 
     CREDITED = "credited", Metric.POSTBACKS_CREDITED
     CREDIT_LATER = "credit_later", Metric.POSTBACKS_CREDITED_LATER  # approved; credited after the hold days

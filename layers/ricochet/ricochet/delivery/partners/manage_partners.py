@@ -59,7 +59,7 @@ _MACRO_IN_HOST = re.compile(r"[^/?#]*(//[^/?#]*)?[{}]")
 
 _SAMPLE = dict.fromkeys(macros.NAMES, 'a "word"') | dict.fromkeys(macros.NUMBERS, "1.5")
 
-_EVENTS = {word.lower(): word for word in ALL_EVENTS}
+_EVENTS = {event.lower(): event for event in ALL_EVENTS}
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
@@ -118,15 +118,15 @@ class PartnerInput(Model):
 
     @field_validator("status_words")
     @classmethod
-    def _known_statuses(cls, words: dict[str, str]) -> dict[str, str]:
+    def _known_statuses(cls, names: dict[str, str]) -> dict[str, str]:
         """Keys may be lead words (`Purchase`) or canonical ones (`approved`); the latter are kept."""
         canonical: dict[str, str] = {}
-        for name, word in words.items():
+        for name, own_name in names.items():
             meant = [status for status in Status if name.lower() in (status, LEAD_WORDS[status].lower())]
             if not meant:
                 raise ValueError(f"{name} is no status; there are {', '.join(Status)} and {', '.join(ALL_EVENTS)}")
             exact = name.lower() in set(Status)
-            canonical |= {status: word for status in meant if exact or status not in canonical}
+            canonical |= {status: own_name for status in meant if exact or status not in canonical}
         return canonical
 
     @field_validator("postback_url", "body_template")

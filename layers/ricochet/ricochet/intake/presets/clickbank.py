@@ -49,7 +49,7 @@ def _unwrap(raw: RawPostback, secret: str) -> dict[str, Any]:
         ValueError,
         binascii.Error,
         InvalidBodyError,
-    ) as error:  # one answer for all: it tells nobody how far it got
+    ) as error:  # one error for all causes: it must not reveal which step failed
         raise InvalidBodyError("the notice cannot be read") from error
     return notice | {"click": _click_of(notice)}
 
@@ -72,7 +72,7 @@ def _click_of(notice: dict[str, Any]) -> str | None:
 
 
 def _new_secret() -> str:
-    """As ClickBank takes one: at most 16 capitals and digits."""
+    """Return a secret as ClickBank accepts it: at most 16 capitals and digits."""
     return "".join(secrets.choice("ABCDEFGHJKLMNPQRSTUVWXYZ23456789") for _ in range(16))
 
 
@@ -104,7 +104,7 @@ PRESET = Preset(
         "currency": ("currency",),
         "status": ("transactionType",),
     },
-    proof=lambda _raw, _fields, _secret: True,  # who can encrypt with the secret is ClickBank
+    proof=lambda _raw, _fields, _secret: True,  # only ClickBank can encrypt with the secret
     needs_secret=True,
     new_secret=_new_secret,
     statuses={kind.lower(): status for kind, status in KINDS.items()},
