@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Self
@@ -25,8 +25,8 @@ from ricochet.errors import (
 from ricochet.http.attempt import Attempt
 from ricochet.values import times
 from ricochet.values.change import Audit, Change
-from ricochet.values.entity import Model, PageView, View
-from ricochet.values.inputs import MomentInput, validate
+from ricochet.values.entity import PageView, View
+from ricochet.values.inputs import MomentInput, QueryInput
 from ricochet.values.lifecycle import Lifecycle
 from ricochet.values.money import Amount, Currency
 from ricochet.values.times import Moment
@@ -34,16 +34,12 @@ from ricochet.values.times import Moment
 _VERSION = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
 
-class ListingQuery(Model):
+class ListingQuery(QueryInput):
     """Which deliveries of a partner, or of all, a listing has."""
 
     state: DeliveryState | None = None
     since: Annotated[MomentInput | None, Field(alias="from")] = None
     until: Annotated[MomentInput | None, Field(alias="to")] = None
-
-    @classmethod
-    def parse(cls, query: Mapping[str, str]) -> Self:
-        return validate({name: value for name, value in query.items() if value}, cls)
 
     def listing(self, partner_id: str | None) -> Listing:
         return Listing(partner_id, self.state, self.since or times.EARLIEST, self.until or times.LATEST)

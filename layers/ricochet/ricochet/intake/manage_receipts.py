@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
@@ -17,13 +16,13 @@ from ricochet.intake.reprocess_postback import ReprocessPostback
 from ricochet.ledger.receipt import Receipt
 from ricochet.ledger.receipts_table import ReceiptsTable
 from ricochet.values.change import Audit, Change
-from ricochet.values.entity import Model, PageView, Shown, View
+from ricochet.values.entity import PageView, Shown, View
 from ricochet.values.ids import canonical_click_id
-from ricochet.values.inputs import validate
+from ricochet.values.inputs import QueryInput
 from ricochet.values.times import Moment
 
 
-class ReceiptQuery(Model):
+class ReceiptQuery(QueryInput):
     """By click, or by day and sender (a network, a product, an operator, or unidentified); optionally by outcome."""
 
     network_id: str | None = None
@@ -33,10 +32,6 @@ class ReceiptQuery(Model):
     day: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$")] | None = None
     click_id: str | None = None
     outcome: str | None = None
-
-    @classmethod
-    def parse(cls, query: Mapping[str, str]) -> Self:
-        return validate({name: value for name, value in query.items() if value}, cls)
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
 
 from ricochet.dynamodb.paging import Page
 from ricochet.ledger.conversion import Conversion, PastVersion
@@ -15,19 +13,15 @@ from ricochet.ledger.earnings_table import EarningsTable
 from ricochet.ledger.manage_earnings import LedgerRow
 from ricochet.values.change import Audit, Change
 from ricochet.values.entity import Model, PageView, Shown, Unaudited
-from ricochet.values.inputs import Day, Reason, validate
+from ricochet.values.inputs import Day, QueryInput, Reason
 from ricochet.values.statuses import Status
 
 
-class ConversionQuery(Model):
+class ConversionQuery(QueryInput):
     """The day (UTC) on which they changed last; and what they are."""
 
     day: Day
     status: Status | None = None
-
-    @classmethod
-    def parse(cls, query: Mapping[str, str]) -> Self:
-        return validate({name: value for name, value in query.items() if value}, cls)
 
 
 class StatusInput(Model):

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_network
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, StringConstraints, ValidationError
 
 from ricochet.errors import InvalidBodyError, InvalidRequestError
 from ricochet.values import times
+from ricochet.values.entity import Model
 from ricochet.values.times import Moment
 
 MAX_BODY_BYTES = 256 * 1024
@@ -30,6 +31,14 @@ def validate[M: BaseModel](fields: Mapping[str, Any], model: type[M]) -> M:
             for item in error.errors(include_url=False)
         ]
         raise InvalidRequestError(details[0], details) from error
+
+
+class QueryInput(Model):
+    """What a caller may ask for in a URL's query; empty parameters count as missing."""
+
+    @classmethod
+    def parse(cls, query: Mapping[str, str]) -> Self:
+        return validate({name: value for name, value in query.items() if value}, cls)
 
 
 def as_api_names(patch: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
